@@ -1,0 +1,48 @@
+using Diststore.Core;
+
+namespace Diststore.Contracts;
+
+/// <summary>
+/// A node as the cluster sees it: the key is the node's name, and the grain lives in the silo of that name and nowhere
+/// else. What nodes ask of each other is <see cref="IPeer"/>; the rest serves stand-alone gateways.
+/// </summary>
+[Alias("diststore.INodeGrain")]
+public interface INodeGrain : IGrainWithStringKey, IPeer
+{
+    /// <summary>
+    /// Reads many replicated keys, but only what this node may show without asking anyone; null where it would have to
+    /// ask, and where the answer would grow beyond <see cref="MaxAnswerBytes"/> (the first key always gets its turn).
+    /// </summary>
+    [Alias("TryGetMany")]
+    Task<ReadResult?[]> TryGetManyAsync(string[] keys);
+
+    /// <summary>Reads one key, asking others if need be.</summary>
+    [Alias("Get")]
+    Task<ReadResult> GetAsync(string key, ReadScope scope);
+
+    /// <summary>Stores a value through the masters.</summary>
+    [Alias("Put")]
+    Task<WriteResult> PutAsync(string key, byte[] value, string? contentType);
+
+    /// <summary>Deletes a key through the masters.</summary>
+    [Alias("Delete")]
+    Task<WriteResult> DeleteAsync(string key);
+
+    /// <summary>Lists keys in order.</summary>
+    [Alias("List")]
+    Task<ListResult> ListAsync(ListQuery query);
+
+    /// <summary>The cluster as this node sees it.</summary>
+    [Alias("GetStatus")]
+    Task<ClusterStatus> GetStatusAsync();
+
+    /// <summary>The live nodes' names.</summary>
+    [Alias("GetMembers")]
+    Task<string[]> GetMembersAsync();
+
+    /// <summary>About how many bytes of values one answer of <see cref="TryGetManyAsync"/> carries at most.</summary>
+    const int MaxAnswerBytes = 1 << 20;
+
+    /// <summary>The most keys of one <see cref="TryGetManyAsync"/>.</summary>
+    const int MaxKeys = 256;
+}

@@ -1,0 +1,56 @@
+namespace Diststore.Core;
+
+/// <summary>What a node answers to other nodes and to the registry.</summary>
+public interface IPeer
+{
+    /// <summary>Asks the primary to order a write.</summary>
+    Task<WriteReply> WriteAsync(WriteRequest request);
+
+    /// <summary>The primary sends a batch, which the other master persists before it answers.</summary>
+    Task<ReplicateReply> ReplicateAsync(ReplicateRequest request);
+
+    /// <summary>The primary tells how far its log is committed.</summary>
+    Task<MasterReply> CommitAsync(CommitRequest request);
+
+    /// <summary>On a new view the primary tells the other in-sync master where its log ends.</summary>
+    Task<ReplicateReply> AlignAsync(AlignRequest request);
+
+    /// <summary>The primary asks whether the epoch still stands.</summary>
+    Task<MasterReply> ConfirmAsync(ConfirmRequest request);
+
+    /// <summary>The registry asks who the node is and what it holds; with <paramref name="write"/>, after a store write.</summary>
+    Task<PingReply> PingAsync(bool write);
+
+    /// <summary>The registry announces a view. Losing this does no harm.</summary>
+    Task AnnounceAsync(MasterView view);
+
+    /// <summary>A learner asks the primary how it should sync.</summary>
+    Task<SyncStartReply> StartSyncAsync(SyncStartRequest request);
+
+    /// <summary>A learner asks for the next page of a full sync.</summary>
+    Task<SyncPageReply> ReadPageAsync(SyncPageRequest request);
+
+    /// <summary>A learner asks for the next page of changes.</summary>
+    Task<SyncChangesReply> ReadChangesAsync(SyncChangesRequest request);
+
+    /// <summary>A learner that holds everything up to its mark asks for the batches from there on.</summary>
+    Task<MasterReply> StartStreamAsync(StreamRequest request);
+
+    /// <summary>A learner asks whether it is still being streamed to.</summary>
+    Task<MasterReply> CheckStreamAsync(StreamRequest request);
+
+    /// <summary>Reads what this node can show of a key.</summary>
+    Task<FetchReply> FetchAsync(FetchRequest request);
+
+    /// <summary>Asks the primary for a page of keys; null when the asked node is not a current primary.</summary>
+    Task<ListResult?> ListFromPrimaryAsync(ListQuery query);
+
+    /// <summary>Stores an entry on the asked node alone.</summary>
+    Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType);
+
+    /// <summary>Reads what the asked node itself holds.</summary>
+    Task<ReadResult> GetLocalAsync(string key);
+
+    /// <summary>The keys that the asked node itself holds, in order.</summary>
+    Task<KeysResult> GetKeysAsync();
+}

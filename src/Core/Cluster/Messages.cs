@@ -1,0 +1,210 @@
+using System.Collections.Immutable;
+
+namespace Diststore.Core;
+
+/// <summary>One write to be ordered. A <paramref name="Value"/> of <see langword="null"/> deletes.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.writereq")]
+public sealed record WriteRequest(
+    [property: Id(0)] long Epoch,
+    [property: Id(1)] string Key,
+    [property: Id(2)] byte[]? Value,
+    [property: Id(3)] string? ContentType);
+
+/// <summary>What became of a write at the node that was asked to order it.</summary>
+public enum WriteStatus
+{
+    /// <summary>Acknowledged; there was no such key.</summary>
+    Created = 0,
+
+    /// <summary>Acknowledged; there was one.</summary>
+    Replaced = 1,
+
+    /// <summary>Acknowledged; the key is gone.</summary>
+    Deleted = 2,
+
+    /// <summary>A delete met no such key.</summary>
+    NotFound = 3,
+
+    /// <summary>Nothing was done: not the primary, or of another epoch; the reply carries the newest view known.</summary>
+    NotPrimary = 4,
+
+    /// <summary>Nothing was done: too much waits already.</summary>
+    Overloaded = 5,
+
+    /// <summary>It was ordered, or may have been; whether it will stand is not known.</summary>
+    Unknown = 6,
+}
+
+/// <summary>The answer to a <see cref="WriteRequest"/>.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.writerep")]
+public sealed record WriteReply(
+    [property: Id(0)] WriteStatus Status,
+    [property: Id(1)] LogPoint Version,
+    [property: Id(2)] MasterView? View,
+    [property: Id(3)] string? Detail = null);
+
+/// <summary>What the primary orders and persists at once.</summary>
+/// <param name="Before">The end of the log before this batch.</param>
+/// <param name="Entries">At least one; their versions have the batch's epoch and successive sequences.</param>
+/// <param name="OrderedAt">When the primary ordered it, by its wall clock; tombstones are forgotten by this.</param>
+[GenerateSerializer, Immutable, Alias("diststore.batch")]
+public sealed record Batch(
+    [property: Id(0)] LogPoint Before,
+    [property: Id(1)] ImmutableArray<Entry> Entries,
+    [property: Id(2)] DateTimeOffset OrderedAt)
+{
+    /// <summary>The point of the first entry.</summary>
+    public LogPoint First => Entries[0].Version;
+
+    /// <summary>The point of the last entry; the log ends here once the batch is in it.</summary>
+    public LogPoint Last => Entries[^1].Version;
+}
+
+/// <summary>A batch for the other master. <paramref name="View"/> is the primary's, <paramref name="To"/> whom it means.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.replicatereq")]
+public sealed record ReplicateRequest(
+    [property: Id(0)] MasterView View,
+    [property: Id(1)] MasterId To,
+    [property: Id(2)] Batch Batch,
+    [property: Id(3)] LogPoint Commit);
+
+/// <summary>How a master took a batch or an alignment.</summary>
+public enum ReplicateStatus
+{
+    /// <summary>Persisted; the reply's point is what is surely held.</summary>
+    Persisted = 0,
+
+    /// <summary>It does not continue the log, whose end the reply gives: send what is missing.</summary>
+    Gap = 1,
+
+    /// <summary>Refused: another view, another process, not a master. The reply carries the newest view known.</summary>
+    Refused = 2,
+}
+
+/// <summary>The answer to a <see cref="ReplicateRequest"/> or an <see cref="AlignRequest"/>.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.replicaterep")]
+public sealed record ReplicateReply(
+    [property: Id(0)] ReplicateStatus Status,
+    [property: Id(1)] LogPoint Point,
+    [property: Id(2)] MasterView? View);
+
+/// <summary>How far the primary's log is committed.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.commitreq")]
+public sealed record CommitRequest(
+    [property: Id(0)] MasterView View,
+    [property: Id(1)] MasterId To,
+    [property: Id(2)] LogPoint Commit);
+
+/// <summary>The primary's log on a new view: who has something that is not in it drops that.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.alignreq")]
+public sealed record AlignRequest(
+    [property: Id(0)] MasterView View,
+    [property: Id(1)] MasterId To,
+    [property: Id(2)] EpochHistory History,
+    [property: Id(3)] LogPoint End);
+
+/// <summary>Does the epoch of this view still stand for you?</summary>
+[GenerateSerializer, Immutable, Alias("diststore.confirmreq")]
+public sealed record ConfirmRequest([property: Id(0)] MasterView View, [property: Id(1)] MasterId To);
+
+/// <summary>Yes or no between masters, with the newest view known.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.masterrep")]
+public sealed record MasterReply([property: Id(0)] bool Granted, [property: Id(1)] MasterView? View);
+
+/// <summary>What a node says of itself to the registry and to operators.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.ping")]
+public sealed record PingReply(
+    [property: Id(0)] MasterId Id,
+    [property: Id(1)] MasterView? View,
+    [property: Id(2)] long HighestEpoch,
+    [property: Id(3)] LogPoint Last,
+    [property: Id(4)] LogPoint Applied,
+    [property: Id(5)] long Keys,
+    [property: Id(6)] bool HoldsReplicated,
+    [property: Id(7)] MasterId? Candidate,
+    [property: Id(8)] NodeRole Role);
+
+/// <summary>A learner's start: what it has, under which view.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.syncstartreq")]
+public sealed record SyncStartRequest(
+    [property: Id(0)] MasterView View,
+    [property: Id(1)] MasterId From,
+    [property: Id(2)] Guid History,
+    [property: Id(3)] LogPoint Applied,
+    [property: Id(4)] long Floor);
+
+/// <summary>How to sync.</summary>
+public enum SyncKind
+{
+    /// <summary>The asked node is not the primary of that view, or not ready.</summary>
+    Refused = 0,
+
+    /// <summary>Everything, in key order.</summary>
+    Full = 1,
+
+    /// <summary>The changes since the learner's applied point.</summary>
+    Changes = 2,
+}
+
+/// <summary>The answer to a <see cref="SyncStartRequest"/>.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.syncstartrep")]
+public sealed record SyncStartReply([property: Id(0)] SyncKind Kind, [property: Id(1)] MasterView? View);
+
+/// <summary>The next page of a full sync, after this key; <see langword="null"/> for the first.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.syncpagereq")]
+public sealed record SyncPageRequest(
+    [property: Id(0)] MasterView View,
+    [property: Id(1)] MasterId From,
+    [property: Id(2)] string? After,
+    [property: Id(3)] long FirstSequence);
+
+/// <summary>A page of a full sync; <see langword="null"/> <paramref name="Page"/> when refused.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.syncpagerep")]
+public sealed record SyncPageReply([property: Id(0)] KeyPage? Page, [property: Id(1)] MasterView? View);
+
+/// <summary>The changes after this sequence.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.syncchangesreq")]
+public sealed record SyncChangesRequest(
+    [property: Id(0)] MasterView View,
+    [property: Id(1)] MasterId From,
+    [property: Id(2)] long Since);
+
+/// <summary>A page of changes; <see langword="null"/> <paramref name="Page"/> when refused or, with <paramref name="BelowFloor"/>, no longer to be had.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.syncchangesrep")]
+public sealed record SyncChangesReply(
+    [property: Id(0)] ChangePage? Page,
+    [property: Id(1)] bool BelowFloor,
+    [property: Id(2)] MasterView? View);
+
+/// <summary>Stream to me from my mark on.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.streamreq")]
+public sealed record StreamRequest(
+    [property: Id(0)] MasterView View,
+    [property: Id(1)] MasterId From,
+    [property: Id(2)] LogPoint Mark);
+
+/// <summary>Reads one key of one node.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="LocalOnly">Look only among the node's local-only entries.</param>
+[GenerateSerializer, Immutable, Alias("diststore.fetchreq")]
+public sealed record FetchRequest([property: Id(0)] string Key, [property: Id(1)] bool LocalOnly);
+
+/// <summary>What a node can say of a key.</summary>
+public enum FetchStatus
+{
+    /// <summary>The entry is given.</summary>
+    Found = 0,
+
+    /// <summary>There is none: said only by a current primary, or of a node's own local-only entries.</summary>
+    NotFound = 1,
+
+    /// <summary>This node cannot tell.</summary>
+    CannotTell = 2,
+}
+
+/// <summary>The answer to a <see cref="FetchRequest"/>.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.fetchrep")]
+public sealed record FetchReply(
+    [property: Id(0)] FetchStatus Status,
+    [property: Id(1)] Entry? Entry,
+    [property: Id(2)] MasterView? View);

@@ -1,0 +1,34 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// A place in the primary's log: the epoch that a write was ordered in and its sequence, which starts at 1 and goes on
+/// across epochs. It is also the version of the entry that the write made; of two versions the higher one wins.
+/// </summary>
+[GenerateSerializer, Immutable, Alias("diststore.point")]
+public readonly record struct LogPoint([property: Id(0)] long Epoch, [property: Id(1)] long Sequence) : IComparable<LogPoint>
+{
+    /// <summary>Before the first write of all.</summary>
+    public static LogPoint Zero => default;
+
+    /// <summary>Compares by epoch, then by sequence.</summary>
+    public int CompareTo(LogPoint other)
+    {
+        int byEpoch = Epoch.CompareTo(other.Epoch);
+        return byEpoch != 0 ? byEpoch : Sequence.CompareTo(other.Sequence);
+    }
+
+    /// <summary>Whether <paramref name="left"/> is the older one.</summary>
+    public static bool operator <(LogPoint left, LogPoint right) => left.CompareTo(right) < 0;
+
+    /// <summary>Whether <paramref name="left"/> is the newer one.</summary>
+    public static bool operator >(LogPoint left, LogPoint right) => left.CompareTo(right) > 0;
+
+    /// <summary>Whether <paramref name="left"/> is the older one or the same.</summary>
+    public static bool operator <=(LogPoint left, LogPoint right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Whether <paramref name="left"/> is the newer one or the same.</summary>
+    public static bool operator >=(LogPoint left, LogPoint right) => left.CompareTo(right) >= 0;
+
+    /// <summary><c>epoch-sequence</c>, the form that ETags and change ids have.</summary>
+    public override string ToString() => $"{Epoch}-{Sequence}";
+}

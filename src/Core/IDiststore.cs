@@ -1,0 +1,207 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// The store as its users see it: one face for the HTTP API, whether a node implements it in its own process or a
+/// gateway over calls to the cluster. Keys given here have passed <see cref="KeyRules"/>, values the size limit.
+/// Nothing here throws for an expected outcome; what could not be done, or is not known to have been done, is a result.
+/// </summary>
+public interface IDiststore
+{
+    /// <summary>Reads a key: here if this node has it, else from whoever has.</summary>
+    ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default);
+
+    /// <summary>Stores a value through the masters; returns once every in-sync master has it.</summary>
+    ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default);
+
+    /// <summary>Deletes a key through the masters; returns once every in-sync master knows it.</summary>
+    ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default);
+
+    /// <summary>Lists keys in the order of their UTF-8 bytes, as the primary has them.</summary>
+    ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default);
+}
+
+/// <summary>What is asked of one node and not of the cluster. A node's name of <see langword="null"/> means the one that is asked.</summary>
+public interface INodeAccess
+{
+    /// <summary>Reads what this very node holds: as a master, as a copy, or local-only.</summary>
+    ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default);
+
+    /// <summary>Stores an entry on this very node alone; it is never copied or synced.</summary>
+    ValueTask<WriteResult> PutLocalAsync(string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default);
+
+    /// <summary>The keys that this very node holds, in order; <see cref="KeysResult.Keys"/> is null for an unknown node.</summary>
+    ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default);
+
+    /// <summary>The view, the live nodes and what each says of itself.</summary>
+    ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default);
+
+    /// <summary>Whether requests can be served now; <see langword="null"/> if so, else why not.</summary>
+    string? NotReadyBecause { get; }
+}
+
+/// <summary>Which entries a read may find.</summary>
+public enum ReadScope
+{
+    /// <summary>Only what was stored through the masters.</summary>
+    Replicated = 0,
+
+    /// <summary>That, and what some node holds local-only when the masters have no such key.</summary>
+    IncludingLocalOnly = 1,
+}
+
+/// <summary>How a read ended.</summary>
+public enum ReadOutcome
+{
+    /// <summary>The entry is given.</summary>
+    Found = 0,
+
+    /// <summary>A current primary (or, for node-local reads, the node itself) says that there is none.</summary>
+    NotFound = 1,
+
+    /// <summary>Nobody who would know has answered.</summary>
+    Unavailable = 2,
+
+    /// <summary>No live node has the name that was given.</summary>
+    UnknownNode = 3,
+}
+
+/// <summary>A read's result.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Entry">The entry, when found; never a tombstone.</param>
+/// <param name="Node">The name of the node that answered the caller.</param>
+/// <param name="Detail">A sentence for the caller where it was not found or not available.</param>
+[GenerateSerializer, Immutable, Alias("diststore.read")]
+public readonly record struct ReadResult(
+    [property: Id(0)] ReadOutcome Outcome,
+    [property: Id(1)] Entry? Entry,
+    [property: Id(2)] string Node,
+    [property: Id(3)] string? Detail = null);
+
+/// <summary>How a write ended.</summary>
+public enum WriteOutcome
+{
+    /// <summary>Acknowledged; the key did not exist before.</summary>
+    Created = 0,
+
+    /// <summary>Acknowledged; the key existed before.</summary>
+    Replaced = 1,
+
+    /// <summary>Acknowledged; the key is gone.</summary>
+    Deleted = 2,
+
+    /// <summary>A delete met no such key; nothing was written.</summary>
+    NotFound = 3,
+
+    /// <summary>Surely nothing was done: there is no primary to order it.</summary>
+    Unavailable = 4,
+
+    /// <summary>It may have been done or may yet be, or not: the answer was lost.</summary>
+    Unknown = 5,
+
+    /// <summary>No live node has the name that was given; nothing was done.</summary>
+    UnknownNode = 6,
+}
+
+/// <summary>A write's result.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Version">The version that the write made, where it was acknowledged.</param>
+/// <param name="Node">The name of the node that answered the caller.</param>
+/// <param name="Detail">A sentence for the caller where it was not acknowledged.</param>
+[GenerateSerializer, Immutable, Alias("diststore.write")]
+public readonly record struct WriteResult(
+    [property: Id(0)] WriteOutcome Outcome,
+    [property: Id(1)] LogPoint Version,
+    [property: Id(2)] string Node,
+    [property: Id(3)] string? Detail = null);
+
+/// <summary>Which keys to list.</summary>
+/// <param name="Prefix">Only keys that start with this; empty for all.</param>
+/// <param name="After">Only keys that come after this one, or <see langword="null"/>.</param>
+/// <param name="Limit">At most so many keys, 1 to <see cref="MaxLimit"/>.</param>
+[GenerateSerializer, Immutable, Alias("diststore.list")]
+public sealed record ListQuery(
+    [property: Id(0)] string Prefix,
+    [property: Id(1)] string? After,
+    [property: Id(2)] int Limit)
+{
+    /// <summary>The most keys of one page.</summary>
+    public const int MaxLimit = 1000;
+}
+
+/// <summary>One key of a listing.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="SizeBytes">Its value's length in bytes.</param>
+/// <param name="ContentType">Its value's media type.</param>
+[GenerateSerializer, Immutable, Alias("diststore.listed")]
+public sealed record ListedKey(
+    [property: Id(0)] string Key,
+    [property: Id(1)] LogPoint Version,
+    [property: Id(2)] int SizeBytes,
+    [property: Id(3)] string? ContentType);
+
+/// <summary>A page of a listing.</summary>
+/// <param name="Found">Whether a primary answered; if not, <paramref name="Detail"/> says why.</param>
+/// <param name="Keys">The keys, in order.</param>
+/// <param name="More">Whether keys follow; ask again with <see cref="ListQuery.After"/> = the last key of this page.</param>
+/// <param name="Point">The primary's applied point at the time of the page.</param>
+/// <param name="Node">The name of the node that answered the caller.</param>
+/// <param name="Detail">A sentence for the caller where nobody could answer.</param>
+[GenerateSerializer, Immutable, Alias("diststore.listpage")]
+public sealed record ListResult(
+    [property: Id(0)] bool Found,
+    [property: Id(1)] ListedKey[] Keys,
+    [property: Id(2)] bool More,
+    [property: Id(3)] LogPoint Point,
+    [property: Id(4)] string Node,
+    [property: Id(5)] string? Detail = null);
+
+/// <summary>The keys of one node, in order.</summary>
+/// <param name="Keys">The keys; <see langword="null"/> when the node is not known or did not answer.</param>
+/// <param name="Node">The name of the node that answered the caller.</param>
+[GenerateSerializer, Immutable, Alias("diststore.keys")]
+public sealed record KeysResult([property: Id(0)] string[]? Keys, [property: Id(1)] string Node);
+
+/// <summary>What a node plays in its newest view.</summary>
+public enum NodeRole
+{
+    /// <summary>Keeps copies of what is asked of it.</summary>
+    Copies = 0,
+
+    /// <summary>Orders all writes.</summary>
+    Primary = 1,
+
+    /// <summary>The other in-sync master.</summary>
+    Secondary = 2,
+
+    /// <summary>Chosen as master, still syncing.</summary>
+    Learner = 3,
+}
+
+/// <summary>What one live node says of itself.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Role">Its role in the newest view that it knows.</param>
+/// <param name="Reachable">Whether it answered; if not, the numbers are zero.</param>
+/// <param name="Keys">How many keys it holds, as a master, as copies, or local-only.</param>
+/// <param name="Applied">Up to where it shows the masters' state.</param>
+/// <param name="Last">Where its log ends.</param>
+/// <param name="Epoch">The highest epoch that it has seen.</param>
+[GenerateSerializer, Immutable, Alias("diststore.nodestatus")]
+public sealed record NodeStatus(
+    [property: Id(0)] string Name,
+    [property: Id(1)] NodeRole Role,
+    [property: Id(2)] bool Reachable,
+    [property: Id(3)] long Keys,
+    [property: Id(4)] LogPoint Applied,
+    [property: Id(5)] LogPoint Last,
+    [property: Id(6)] long Epoch);
+
+/// <summary>The cluster as one node sees it.</summary>
+/// <param name="View">The newest view that the answering node knows, or <see langword="null"/> before the first election.</param>
+/// <param name="Nodes">All live nodes, by name.</param>
+/// <param name="Node">The name of the node that answered the caller.</param>
+[GenerateSerializer, Immutable, Alias("diststore.cluster")]
+public sealed record ClusterStatus(
+    [property: Id(0)] MasterView? View,
+    [property: Id(1)] NodeStatus[] Nodes,
+    [property: Id(2)] string Node);

@@ -1,0 +1,46 @@
+using System.Collections.Immutable;
+
+namespace Diststore.Core;
+
+/// <summary>Where an epoch's first write stands.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.epochstart")]
+public readonly record struct EpochStart([property: Id(0)] long Epoch, [property: Id(1)] long FirstSequence);
+
+/// <summary>
+/// Which sequence each epoch began at, ascending. An epoch in which nothing was written has no row. A sequence was
+/// ordered in exactly one epoch of a history, so a log point either lies in it or belongs to a log that was dropped.
+/// </summary>
+[GenerateSerializer, Immutable, Alias("diststore.epochs")]
+public sealed record EpochHistory([property: Id(0)] ImmutableArray<EpochStart> Starts)
+{
+    /// <summary>No writes yet.</summary>
+    public static EpochHistory Empty { get; } = new(ImmutableArray<EpochStart>.Empty);
+
+    /// <summary>This history with a batch more at its end.</summary>
+    public EpochHistory With(long epoch, long firstSequence) =>
+        Starts.Length > 0 && Starts[^1].Epoch == epoch ? this : new(Starts.Add(new EpochStart(epoch, firstSequence)));
+
+    /// <summary>Whether <paramref name="point"/> lies in this history, which ends at <paramref name="last"/>.</summary>
+    public bool Contains(LogPoint point, LogPoint last)
+    {
+        if (point == LogPoint.Zero)
+        {
+            return true;
+        }
+
+        if (point.Sequence > last.Sequence)
+        {
+            return false;
+        }
+
+        for (int i = Starts.Length - 1; i >= 0; i--)
+        {
+            if (Starts[i].FirstSequence <= point.Sequence)
+            {
+                return Starts[i].Epoch == point.Epoch;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,32 @@
+namespace Diststore.Core;
+
+/// <summary>What a node's decisions depend on. Sizes are bytes.</summary>
+public sealed record NodeSettings
+{
+    /// <summary>The node's name, stable across restarts.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>How long a who-has question waits for an answer before the primary is asked.</summary>
+    public TimeSpan WhoHasTimeout { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Writes are refused while the in-sync set has fewer members: 1 or 2.</summary>
+    public int MinInSync { get; init; } = 1;
+
+    /// <summary>How long a tombstone is remembered.</summary>
+    public TimeSpan TombstoneRetention { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long one master waits for another's answer before it takes it for lost.</summary>
+    public TimeSpan ReplyTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The copies' budget.</summary>
+    public long CopiesMaxBytes { get; init; } = 256L << 20;
+
+    /// <summary>When a copy ends, counted from when it was kept.</summary>
+    public TimeSpan CopiesTimeToLive { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How old a bounded answer may be.</summary>
+    public TimeSpan MaxStaleness { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Authenticates datagrams; empty for none.</summary>
+    public ReadOnlyMemory<byte> ClusterKey { get; init; }
+}

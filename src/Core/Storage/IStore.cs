@@ -1,0 +1,205 @@
+using System.Collections.Immutable;
+
+namespace Diststore.Core;
+
+/// <summary>
+/// What a node keeps: the applied state (entries, tombstones among them, and the change index), the pending batches,
+/// the highest epoch and view seen, the epoch history, the floor, and the local-only entries, a space of their own.
+/// <para>
+/// There is one writer: write operations take effect one after the other in the order they were called, each as a
+/// whole or not at all, and are persisted when their task completes. Reads may be made from any thread at any time and
+/// show applied state only. Operations throw <see cref="StoreFailedException"/> when the medium failed; what they were
+/// to write is then not known to be there, and the store takes no more writes until it was opened anew.
+/// </para>
+/// </summary>
+public interface IStore : IAsyncDisposable
+{
+    /// <summary>Random, made with the store.</summary>
+    Guid Id { get; }
+
+    /// <summary>Whether the content outlives the process.</summary>
+    bool IsDurable { get; }
+
+    /// <summary>The state after the last completed write operation; any thread.</summary>
+    StoreState State { get; }
+
+    /// <summary>
+    /// Raises the highest epoch to the view's and remembers the view, if it is newer than what is remembered. A view of
+    /// another history in which this store is the primary's makes its content the start of that history.
+    /// </summary>
+    ValueTask<StoreState> AdoptAsync(MasterView view, bool asPrimary);
+
+    /// <summary>
+    /// In one step: if <paramref name="epoch"/> (the message's) is not below the highest seen and the batch continues
+    /// the log, persists it as pending.
+    /// </summary>
+    ValueTask<AppendResult> AppendAsync(long epoch, Batch batch);
+
+    /// <summary>
+    /// Drops the pending batches that do not lie in the given history with its end, if <paramref name="epoch"/> is not
+    /// below the highest seen. False when it is.
+    /// </summary>
+    ValueTask<bool> AlignAsync(long epoch, EpochHistory history, LogPoint end);
+
+    /// <summary>
+    /// Applies the pending batches up to <paramref name="commit"/> to entries and change index. Does nothing when that
+    /// point is applied already or is not the end of a pending batch of this log.
+    /// </summary>
+    ValueTask<StoreState> ApplyAsync(LogPoint commit);
+
+    /// <summary>Remembers whom this node, as the primary, asks the registry to add to the in-sync set.</summary>
+    ValueTask RememberCandidateAsync(long epoch, MasterId candidate);
+
+    /// <summary>Begins to sync: drops all pending batches; for a full sync also clears the mark, and the cursor unless it belongs to this history.</summary>
+    ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history);
+
+    /// <summary>
+    /// Takes a page of a full sync: what it names replaces what is there whatever its version, and the keys of its range
+    /// that it does not name are removed.
+    /// </summary>
+    ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page);
+
+    /// <summary>Takes a page of changes; only a page that reaches the primary's applied sequence moves the mark there.</summary>
+    ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page);
+
+    /// <summary>
+    /// Forgets tombstones whose write was ordered before <paramref name="orderedBefore"/>, raises the floor past them,
+    /// but keeps it below <paramref name="keepFrom"/>, the first sequence that someone still syncs from.
+    /// </summary>
+    ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom);
+
+    /// <summary>The applied entry of that key, tombstones included, or <see langword="null"/>.</summary>
+    ValueTask<Entry?> ReadAsync(string key);
+
+    /// <summary>Applied entries in key order, from one moment.</summary>
+    ValueTask<KeyPage> ScanAsync(KeyScan scan);
+
+    /// <summary>Applied changes in sequence order, each key's latest only, from one moment.</summary>
+    ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes);
+
+    /// <summary>Keeps a local-only entry.</summary>
+    ValueTask PutLocalAsync(Entry entry);
+
+    /// <summary>The local-only entry of that key, or <see langword="null"/>.</summary>
+    ValueTask<Entry?> ReadLocalAsync(string key);
+
+    /// <summary>The keys of all local-only entries, in order.</summary>
+    ValueTask<IReadOnlyList<string>> ListLocalAsync();
+}
+
+/// <summary>The medium failed: what was being written is not known to be there.</summary>
+public sealed class StoreFailedException : Exception
+{
+    /// <summary>Says what failed.</summary>
+    public StoreFailedException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>Says what failed, and what caused it.</summary>
+    public StoreFailedException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+
+    /// <summary>Required of every exception.</summary>
+    public StoreFailedException()
+    {
+    }
+}
+
+/// <summary>A store's state in short, from one moment between two write operations.</summary>
+/// <param name="HighestEpoch">The highest epoch seen.</param>
+/// <param name="View">The newest view remembered.</param>
+/// <param name="History">The history that the content belongs to; empty before the first.</param>
+/// <param name="Epochs">Which sequence each epoch of the applied state began at.</param>
+/// <param name="Applied">The last applied write; the mark where the content came by syncing.</param>
+/// <param name="Pending">The batches persisted beyond it, in order.</param>
+/// <param name="Floor">Changes at or below this sequence may be incomplete: tombstones were forgotten.</param>
+/// <param name="IsWhole">False from the start of a full sync until its last change.</param>
+/// <param name="Cursor">Where a full sync stands, if one is under way.</param>
+/// <param name="Candidate">Whom this node asked to add to the in-sync set.</param>
+/// <param name="Entries">How many applied entries are no tombstones.</param>
+/// <param name="LocalEntries">How many local-only entries there are.</param>
+public sealed record StoreState(
+    long HighestEpoch,
+    MasterView? View,
+    Guid History,
+    EpochHistory Epochs,
+    LogPoint Applied,
+    ImmutableList<Batch> Pending,
+    long Floor,
+    bool IsWhole,
+    SyncCursor? Cursor,
+    MasterId? Candidate,
+    long Entries,
+    long LocalEntries)
+{
+    /// <summary>An empty store's.</summary>
+    public static StoreState Empty { get; } = new(
+        0, null, Guid.Empty, EpochHistory.Empty, LogPoint.Zero, ImmutableList<Batch>.Empty, 0, true, null, null, 0, 0);
+
+    /// <summary>The end of the log.</summary>
+    public LogPoint Last => Pending.Count > 0 ? Pending[^1].Last : Applied;
+
+    /// <summary>The epoch history up to <see cref="Last"/>.</summary>
+    public EpochHistory EpochsWithPending =>
+        Pending.Aggregate(Epochs, static (epochs, batch) => epochs.With(batch.First.Epoch, batch.First.Sequence));
+}
+
+/// <summary>Where a full sync goes on.</summary>
+/// <param name="After">The last key taken, or <see langword="null"/>.</param>
+/// <param name="FirstSequence">The primary's applied sequence when the first page was read.</param>
+public sealed record SyncCursor(string? After, long FirstSequence);
+
+/// <summary>How an append ended.</summary>
+public enum AppendStatus
+{
+    /// <summary>Persisted, now or before.</summary>
+    Persisted = 0,
+
+    /// <summary>A higher epoch was seen.</summary>
+    StaleEpoch = 1,
+
+    /// <summary>It does not continue the log.</summary>
+    Gap = 2,
+}
+
+/// <summary>How an append ended, and where the log ends now.</summary>
+public readonly record struct AppendResult(AppendStatus Status, LogPoint Last);
+
+/// <summary>What to scan.</summary>
+/// <param name="Prefix">Only keys that start with this; empty for all.</param>
+/// <param name="After">Only keys after this one, or <see langword="null"/>.</param>
+/// <param name="MaxKeys">At most so many.</param>
+/// <param name="MaxBytes">Stop after the key that reaches so many bytes.</param>
+/// <param name="Tombstones">Whether to give tombstones too.</param>
+public sealed record KeyScan(string Prefix, string? After, int MaxKeys, int MaxBytes, bool Tombstones);
+
+/// <summary>Entries in key order.</summary>
+/// <param name="Entries">The entries.</param>
+/// <param name="More">Whether there may be keys after the last one.</param>
+/// <param name="Applied">The applied point at the time of the scan.</param>
+/// <param name="Floor">The floor at that time.</param>
+[GenerateSerializer, Immutable, Alias("diststore.keypage")]
+public sealed record KeyPage(
+    [property: Id(0)] ImmutableArray<Entry> Entries,
+    [property: Id(1)] bool More,
+    [property: Id(2)] LogPoint Applied,
+    [property: Id(3)] long Floor);
+
+/// <summary>Changes in sequence order.</summary>
+/// <param name="Entries">The entries, tombstones included.</param>
+/// <param name="Upto">The sequence up to which this page is complete; ask on from here.</param>
+/// <param name="IsWhole">Whether it reaches <paramref name="Applied"/>.</param>
+/// <param name="Applied">The applied point at the time of the read.</param>
+/// <param name="Epochs">The epoch history up to <paramref name="Applied"/>.</param>
+/// <param name="Floor">The floor at that time.</param>
+[GenerateSerializer, Immutable, Alias("diststore.changepage")]
+public sealed record ChangePage(
+    [property: Id(0)] ImmutableArray<Entry> Entries,
+    [property: Id(1)] long Upto,
+    [property: Id(2)] bool IsWhole,
+    [property: Id(3)] LogPoint Applied,
+    [property: Id(4)] EpochHistory Epochs,
+    [property: Id(5)] long Floor);
