@@ -10,14 +10,17 @@ public interface IDiststore
     /// <summary>Reads a key: here if this node has it, else from whoever has.</summary>
     ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default);
 
-    /// <summary>Stores a value through the masters; returns once every in-sync master has it.</summary>
-    ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default);
-
-    /// <summary>Deletes a key through the masters; returns once every in-sync master knows it.</summary>
-    ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default);
+    /// <summary>Stores or deletes through the masters; returns once every in-sync master has it.</summary>
+    ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default);
 
     /// <summary>Lists keys in the order of their UTF-8 bytes, as the primary has them.</summary>
     ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Each key's latest applied change after a point, ascending. When there is none yet, waits up to
+    /// <see cref="ChangesQuery.Wait"/> for the first.
+    /// </summary>
+    ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default);
 }
 
 /// <summary>What is asked of one node and not of the cluster. A node's name of <see langword="null"/> means the one that is asked.</summary>
@@ -100,6 +103,12 @@ public enum WriteOutcome
 
     /// <summary>No live node has the name that was given; nothing was done.</summary>
     UnknownNode = 6,
+
+    /// <summary>The write's condition does not hold; nothing was written.</summary>
+    ConditionFailed = 7,
+
+    /// <summary>The masters hold as much as they may; nothing was written.</summary>
+    OverQuota = 8,
 }
 
 /// <summary>A write's result.</summary>

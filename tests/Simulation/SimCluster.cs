@@ -24,6 +24,8 @@ internal sealed class SimCluster
     private readonly NodeSettings _settings = new() { Name = "", ReplyTimeout = TimeSpan.FromSeconds(1) };
     private readonly Dictionary<string, List<Entry>> _acknowledged = new(StringComparer.Ordinal);
     private readonly HashSet<string> _maybeDeleted = new(StringComparer.Ordinal);
+    private readonly HashSet<(string Key, LogPoint Replaced)> _swapped = [];
+    private readonly SimWatcher _watcher;
     private readonly bool _durable;
     private int _values;
     private bool _loadIsOver;
@@ -43,6 +45,7 @@ internal sealed class SimCluster
         }
 
         _network.Members = [.. _nodes.Select(node => node.Name)];
+        _watcher = new SimWatcher(_pump);
         _nodes.ForEach(Start);
         foreach (string name in Registries)
         {
@@ -62,6 +65,10 @@ internal sealed class SimCluster
 
     public int ReadsNotFound { get; private set; }
 
+    public int Swapped { get; private set; }
+
+    public int Watched => _watcher.Seen;
+
     public int Views => _storage.All.Count;
 
     public long LastAcknowledgedAt { get; private set; }
@@ -74,6 +81,7 @@ internal sealed class SimCluster
             StartClient(i);
         }
 
+        _watcher.Start(() => _nodes.Where(static node => node.IsUp && !node.Scheduler.IsPaused).Select(static node => node.Node!).ToList());
         if (faulty > TimeSpan.Zero)
         {
             _network.Slow = 0.002;
@@ -120,16 +128,23 @@ internal sealed class SimCluster
     {
         string key = $"key-{_pump.Random.Next(Keys)}";
         double x = _pump.Random.NextDouble();
-        if (x < 0.45)
+        if (x < 0.35)
         {
-            byte[] value = BitConverter.GetBytes(++_values);
-            WriteResult result = await node.PutAsync(key, value, null);
-            Count(result, new Entry(key, value, null, result.Version));
+            await PutAsync(node, key, null, null);
+        }
+        else if (x < 0.38)
+        {
+            _maybeDeleted.Add(key);
+            await PutAsync(node, key, TimeSpan.FromMilliseconds(_pump.Random.Next(1, 4000)), null);
+        }
+        else if (x < 0.45)
+        {
+            await CompareAndSetAsync(node, key);
         }
         else if (x < 0.55)
         {
             _maybeDeleted.Add(key);
-            WriteResult result = await node.DeleteAsync(key);
+            WriteResult result = await node.WriteAsync(new Write(key, null));
             Count(result, new Entry(key, null, null, result.Version));
         }
         else
@@ -143,6 +158,29 @@ internal sealed class SimCluster
         }
     }
 
+    private async Task<WriteResult> PutAsync(Node node, string key, TimeSpan? timeToLive, Condition? condition)
+    {
+        byte[] value = BitConverter.GetBytes(++_values);
+        WriteResult result = await node.WriteAsync(new Write(key, value, null, timeToLive, condition));
+        Count(result, new Entry(key, value, null, result.Version));
+        return result;
+    }
+
+    // Of all that were to replace one version at most one may have done so.
+    private async Task CompareAndSetAsync(Node node, string key)
+    {
+        ReadResult read = await node.GetAsync(key, ReadScope.Replicated);
+        if (read.Entry is not { } seen)
+        {
+            return;
+        }
+
+        WriteResult result = await PutAsync(node, key, null, new Condition(new VersionMatch(false, [seen.Version]), null));
+        Swapped += result.Outcome == WriteOutcome.Replaced ? 1 : 0;
+        Require(result.Outcome != WriteOutcome.Replaced || _swapped.Add((key, seen.Version)), $"{seen.Version} of {key} was replaced twice");
+        Require(result.Outcome != WriteOutcome.Created, $"a condition on {seen.Version} of {key} held where there was no such key");
+    }
+
     private void Count(WriteResult result, Entry entry)
     {
         Unknown += result.Outcome == WriteOutcome.Unknown ? 1 : 0;
@@ -150,7 +188,7 @@ internal sealed class SimCluster
         {
             Acknowledged++;
             LastAcknowledgedAt = _pump.Now;
-            Require(_applied.Contains(entry), $"{entry.Version} of {entry.Key} was acknowledged but applied nowhere");
+            Require(_applied.Find(entry) is { } applied && applied.Value.AsSpan().SequenceEqual(entry.Value), $"{entry.Version} of {entry.Key} was acknowledged but applied nowhere");
             if (!_acknowledged.TryGetValue(entry.Key, out List<Entry>? list))
             {
                 _acknowledged[entry.Key] = list = [];
@@ -311,6 +349,7 @@ internal sealed class SimCluster
             string key = $"key-{i}";
             Entry? first = masters[0].Disk.ReadAsync(key).AsTask().Result, second = masters[1].Disk.ReadAsync(key).AsTask().Result;
             Require(Equals(Live(first), Live(second)), $"the masters differ in {key}: {first} and {second}; {at}");
+            Require(Equals(Live(first), _watcher.Find(key)), $"the watcher ends with {_watcher.Find(key)}, the masters with {first}; {at}");
             if (_acknowledged.TryGetValue(key, out List<Entry>? acknowledged))
             {
                 Entry newest = acknowledged.MaxBy(static entry => entry.Version)!;
@@ -322,7 +361,8 @@ internal sealed class SimCluster
                 }
 
                 Require(first.Version >= newest.Version, $"{newest} was acknowledged and is lost, {first} is there; {at}");
-                Require(first.Version != newest.Version || first.Equals(newest), $"{newest} was acknowledged, {first} is there");
+                bool same = first.Version != newest.Version || first.Value.AsSpan().SequenceEqual(newest.Value);
+                Require(same, $"{newest} was acknowledged, {first} is there");
             }
         }
 
@@ -338,4 +378,4 @@ internal sealed class SimCluster
     }
 }
 
-internal sealed class SimulationException(string message) : Exception(message);
+internal sealed class SimulationException(string message, Exception? inner = null) : Exception(message, inner);

@@ -185,6 +185,8 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => CallAsync(p => p.ListFromPrimaryAsync(query));
 
+    public Task<WatchReply> WatchAsync(ChangesQuery query) => CallAsync(p => p.WatchAsync(query));
+
     public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => CallAsync(p => p.PutLocalAsync(key, value, contentType));
 
     public Task<ReadResult> GetLocalAsync(string key) => CallAsync(p => p.GetLocalAsync(key));

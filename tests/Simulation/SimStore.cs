@@ -62,6 +62,8 @@ internal sealed class SimStore(MemoryStore inner, Pump pump, TimeProvider time, 
 
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => inner.ReadChangesAsync(since, Math.Min(maxBytes, 600));
 
+    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit) => inner.ReadExpiredAsync(now, limit);
+
     public ValueTask PutLocalAsync(Entry entry) => inner.PutLocalAsync(entry);
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => inner.ReadLocalAsync(key);
@@ -105,6 +107,7 @@ internal sealed class AppliedLog
         }
     }
 
-    public bool Contains(Entry entry) =>
-        _entries.Any(pair => pair.Key.Sequence == entry.Version.Sequence && pair.Value.Equals(entry));
+    /// <summary>What was applied of that key at that version.</summary>
+    public Entry? Find(Entry entry) =>
+        _entries.FirstOrDefault(pair => pair.Key.Sequence == entry.Version.Sequence && pair.Value.Version == entry.Version && pair.Value.Key == entry.Key).Value;
 }

@@ -45,6 +45,9 @@ public interface IPeer
     /// <summary>Asks the primary for a page of keys; null when the asked node is not a current primary.</summary>
     Task<ListResult?> ListFromPrimaryAsync(ListQuery query);
 
+    /// <summary>Asks the primary for applied changes after a point, waiting a while for the first one.</summary>
+    Task<WatchReply> WatchAsync(ChangesQuery query);
+
     /// <summary>Stores an entry on the asked node alone.</summary>
     Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType);
 

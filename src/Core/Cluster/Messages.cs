@@ -2,13 +2,9 @@ using System.Collections.Immutable;
 
 namespace Diststore.Core;
 
-/// <summary>One write to be ordered. A <paramref name="Value"/> of <see langword="null"/> deletes.</summary>
+/// <summary>One write to be ordered, by the primary of that epoch.</summary>
 [GenerateSerializer, Immutable, Alias("diststore.writereq")]
-public sealed record WriteRequest(
-    [property: Id(0)] long Epoch,
-    [property: Id(1)] string Key,
-    [property: Id(2)] byte[]? Value,
-    [property: Id(3)] string? ContentType);
+public sealed record WriteRequest([property: Id(0)] long Epoch, [property: Id(1)] Write Write);
 
 /// <summary>What became of a write at the node that was asked to order it.</summary>
 public enum WriteStatus
@@ -33,6 +29,12 @@ public enum WriteStatus
 
     /// <summary>It was ordered, or may have been; whether it will stand is not known.</summary>
     Unknown = 6,
+
+    /// <summary>Its condition does not hold; nothing was written.</summary>
+    ConditionFailed = 7,
+
+    /// <summary>Nothing was done: the masters hold as much as they may.</summary>
+    OverQuota = 8,
 }
 
 /// <summary>The answer to a <see cref="WriteRequest"/>.</summary>
@@ -209,9 +211,20 @@ public enum FetchStatus
     CannotTell = 2,
 }
 
-/// <summary>The answer to a <see cref="FetchRequest"/>.</summary>
+/// <summary>The answer to a <see cref="FetchRequest"/>; <paramref name="Life"/> is what remains of an entry that expires.</summary>
 [GenerateSerializer, Immutable, Alias("diststore.fetchrep")]
 public sealed record FetchReply(
     [property: Id(0)] FetchStatus Status,
     [property: Id(1)] Entry? Entry,
+    [property: Id(2)] MasterView? View,
+    [property: Id(3)] TimeSpan? Life = null);
+
+/// <summary>Asks the primary for changes after a point, as <see cref="ChangesQuery"/> says.</summary>
+/// <param name="Page">The changes; null when the asked node is not a ready primary.</param>
+/// <param name="IsGone">The point lies below the floor or not in the history.</param>
+/// <param name="View">The newest view that the asked node knows.</param>
+[GenerateSerializer, Immutable, Alias("diststore.watchrep")]
+public sealed record WatchReply(
+    [property: Id(0)] ChangesResult? Page,
+    [property: Id(1)] bool IsGone,
     [property: Id(2)] MasterView? View);

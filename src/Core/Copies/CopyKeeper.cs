@@ -12,12 +12,15 @@ internal sealed class CopyKeeper(CopyTable copies, Func<bool> isMaster)
     private readonly Dictionary<string, LogPoint> _hinted = new(StringComparer.Ordinal);
     private readonly Queue<string> _order = new();
 
-    /// <summary>Keeps an entry that was fetched, or written from here, unless a newer one is known of.</summary>
-    public void Keep(Entry entry)
+    /// <summary>
+    /// Keeps an entry that was fetched, or written from here, unless a newer one is known of. <paramref name="life"/> is
+    /// what remains of one that expires.
+    /// </summary>
+    public void Keep(Entry entry, TimeSpan? life)
     {
         if (!isMaster() && !(_hinted.TryGetValue(entry.Key, out LogPoint newest) && entry.Version < newest))
         {
-            copies.Keep(entry);
+            copies.Keep(entry, life);
         }
     }
 

@@ -40,7 +40,7 @@ internal sealed class CopyTable
         _time = time;
 
         // Half of the timestamps' range stays free, so that now + time to live never overflows.
-        _timeToLive = (long)Math.Min(timeToLive.TotalSeconds * time.TimestampFrequency, long.MaxValue / 2.0);
+        _timeToLive = Timestamps(timeToLive);
     }
 
     /// <summary>How many copies are held, those that expired but were not reclaimed yet among them; any thread.</summary>
@@ -88,11 +88,20 @@ internal sealed class CopyTable
         return false;
     }
 
+    /// <summary>How long the copy of that key will last, or <see langword="null"/> when there is none; any thread.</summary>
+    public TimeSpan? LifeOf(string key)
+    {
+        long left = _slots.TryGetValue(key, out Slot? slot) ? slot.Copy.ExpiresAt - _time.GetTimestamp() : 0;
+        return left > 0 ? TimeSpan.FromSeconds((double)left / _time.TimestampFrequency) : null;
+    }
+
     /// <summary>
     /// Keeps a copy from now on, in place of an older version. Not kept is what is larger than the whole budget, a
     /// tombstone, and what is older than the copy held; an older copy goes in any case.
     /// </summary>
-    public bool Keep(Entry entry)
+    /// <param name="entry">The entry.</param>
+    /// <param name="life">How long it may be shown, if that is less than the table's time to live.</param>
+    public bool Keep(Entry entry, TimeSpan? life = null)
     {
         DropExpired();
         _slots.TryGetValue(entry.Key, out Slot? slot);
@@ -101,7 +110,7 @@ internal sealed class CopyTable
             return false;
         }
 
-        if (entry.IsTombstone || entry.SizeBytes > _maxBytes)
+        if (entry.IsTombstone || life <= TimeSpan.Zero || entry.SizeBytes > _maxBytes)
         {
             Drop(slot);
             return false;
@@ -118,7 +127,7 @@ internal sealed class CopyTable
             EvictOne();
         }
 
-        var copy = new Copy(entry, _time.GetTimestamp() + _timeToLive);
+        var copy = new Copy(entry, _time.GetTimestamp() + Math.Min(_timeToLive, Timestamps(life)));
         if (slot is null)
         {
             slot = new Slot(copy);
@@ -133,6 +142,9 @@ internal sealed class CopyTable
 
         return true;
     }
+
+    private long Timestamps(TimeSpan? span) =>
+        span is { } length ? (long)Math.Min(length.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 2.0) : long.MaxValue / 2;
 
     /// <summary>Drops the copy of that key, if there is one.</summary>
     public bool Drop(string key) => _slots.TryGetValue(key, out Slot? slot) && Drop(slot);

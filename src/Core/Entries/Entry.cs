@@ -8,12 +8,14 @@ namespace Diststore.Core;
 /// <param name="Value">The bytes; <see langword="null"/> makes this a tombstone.</param>
 /// <param name="ContentType">The media type that came with the value.</param>
 /// <param name="Version">Where the write stands in the log; zero for a local-only entry.</param>
+/// <param name="ExpiresAt">When it ends, by the primary's wall clock, which alone is compared with it.</param>
 [GenerateSerializer, Immutable, Alias("diststore.entry")]
 public sealed record Entry(
     [property: Id(0)] string Key,
     [property: Id(1)] byte[]? Value,
     [property: Id(2)] string? ContentType,
-    [property: Id(3)] LogPoint Version)
+    [property: Id(3)] LogPoint Version,
+    [property: Id(4)] DateTimeOffset? ExpiresAt = null)
 {
     /// <summary>Bytes that an entry costs beside its key and value, about: object headers, table slots, version.</summary>
     internal const int OverheadBytes = 160;
@@ -24,6 +26,9 @@ public sealed record Entry(
     /// <summary>Whether this is a versioned delete.</summary>
     public bool IsTombstone => Value is null;
 
+    /// <summary>Whether its time is up. Only the primary's wall clock may be asked.</summary>
+    public bool HasExpired(DateTimeOffset now) => ExpiresAt is { } at && at <= now;
+
     /// <summary>Bytes of memory that this entry takes, about.</summary>
     public int SizeBytes => OverheadBytes + (2 * Key.Length) + (Value?.Length ?? 0);
 
@@ -32,7 +37,7 @@ public sealed record Entry(
 
     /// <summary>Same key, version, media type and bytes.</summary>
     public bool Equals(Entry? other) =>
-        other is not null && Key == other.Key && Version == other.Version && ContentType == other.ContentType
+        other is not null && Key == other.Key && Version == other.Version && ContentType == other.ContentType && ExpiresAt == other.ExpiresAt
         && IsTombstone == other.IsTombstone && Value.AsSpan().SequenceEqual(other.Value);
 
     /// <inheritdoc/>

@@ -14,6 +14,7 @@ internal sealed class Partition
     private readonly Action<Batch> _onApplied;
     private Task _adopting = Task.CompletedTask;
     private volatile bool _servesFromStore;
+    private volatile bool _servesAsPrimary;
 
     /// <param name="context">What the node works with.</param>
     /// <param name="copies">The node's copies, which end when it becomes a master or ceases to be one.</param>
@@ -49,6 +50,9 @@ internal sealed class Partition
 
     /// <summary>Whether this node shows its store's applied state: an in-sync master. Any thread.</summary>
     public bool ServesFromStore => _servesFromStore;
+
+    /// <summary>Whether this node shows it as the primary, who may judge by its wall clock. Any thread.</summary>
+    public bool ServesAsPrimary => _servesAsPrimary;
 
     private static bool IsInSyncMaster(NodeRole role) => role is NodeRole.Primary or NodeRole.Secondary;
 
@@ -127,11 +131,9 @@ internal sealed class Partition
         Primary.Enter(view);
     }
 
-    private void UpdateServing() =>
-        _servesFromStore = Role switch
-        {
-            NodeRole.Primary => Primary is { IsReady: true },
-            NodeRole.Secondary => _context.Store.State.IsWhole,
-            _ => false,
-        };
+    private void UpdateServing()
+    {
+        _servesAsPrimary = Role == NodeRole.Primary && Primary is { IsReady: true };
+        _servesFromStore = _servesAsPrimary || (Role == NodeRole.Secondary && _context.Store.State.IsWhole);
+    }
 }

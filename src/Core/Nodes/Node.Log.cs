@@ -29,6 +29,9 @@ internal static partial class NodeLog
     [LoggerMessage(8, LogLevel.Information, "Synced with {Primary} up to {Mark}, streaming")]
     public static partial void Synced(this ILogger log, MasterId primary, LogPoint mark);
 
+    [LoggerMessage(10, LogLevel.Error, "The store has failed; as the last master in sync this node refuses writes and serves reads")]
+    public static partial void StoreBroken(this ILogger log, Exception reason);
+
     [LoggerMessage(9, LogLevel.Warning, "{Peer} has a log that is not a part of this one, at {Point}")]
     public static partial void Diverged(this ILogger log, MasterId peer, LogPoint point);
 }

@@ -81,6 +81,10 @@ public sealed partial class Node
         AsPrimaryAsync<ListResult?>(primary => primary.ListAsync(query), static _ => null);
 
     /// <inheritdoc/>
+    public Task<WatchReply> WatchAsync(ChangesQuery query) =>
+        AsPrimaryAsync(primary => primary.WatchAsync(query), newest => new WatchReply(null, false, newest));
+
+    /// <inheritdoc/>
     public async Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType)
     {
         bool existed = await _context.Store.ReadLocalAsync(key) is not null;

@@ -55,7 +55,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _views = new ViewFinder(_context, _partition);
         _questions = new QuestionTable(_context, _channel);
         _responder = new Responder(_channel, _partition, FindHereAsync, store.ReadLocalAsync);
-        _reads = new ReadPath(_context, _partition, _views, _questions, _keeper);
+        _reads = new ReadPath(_context, _partition, _views, _questions, _copies, _keeper);
         _writes = new WritePath(_context, _partition, _views, _keeper);
     }
 
@@ -109,9 +109,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         ValueTask<Entry?> read = _context.Store.ReadAsync(key);
         return read.IsCompletedSuccessfully ? new ValueTask<Entry?>(Live(read.Result)) : LiveAsync(read);
 
-        static Entry? Live(Entry? entry) => entry is { IsTombstone: false } ? entry : null;
-
-        static async ValueTask<Entry?> LiveAsync(ValueTask<Entry?> read) => Live(await read);
+        async ValueTask<Entry?> LiveAsync(ValueTask<Entry?> read) => Live(await read);
     }
 
     /// <inheritdoc/>
@@ -130,16 +128,16 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     }
 
     /// <inheritdoc/>
-    public ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => _writes.WriteAsync(key, value, contentType)).WaitAsync(cancellation));
-
-    /// <inheritdoc/>
-    public ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => _writes.WriteAsync(key, null, null)).WaitAsync(cancellation));
+    public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) =>
+        new(OnSchedulerAsync(() => _writes.WriteAsync(write)).WaitAsync(cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>
         new(OnSchedulerAsync(() => ListFromWhoeverIsPrimaryAsync(query)).WaitAsync(cancellation));
+
+    /// <inheritdoc/>
+    public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
+        new(OnSchedulerAsync(() => ReadChangesFromPrimaryAsync(query)).WaitAsync(cancellation));
 
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
@@ -166,6 +164,13 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     /// <inheritdoc/>
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         new(OnSchedulerAsync(StatusAsync).WaitAsync(cancellation));
+
+    // Whether an entry that expires is still there is for the primary to say.
+    private Entry? Live(Entry? entry) =>
+        entry is not { IsTombstone: false } ? null
+        : entry.ExpiresAt is null ? entry
+        : _partition.ServesAsPrimary && !entry.HasExpired(_context.Time.GetUtcNow()) ? entry
+        : null;
 
     private async Task<ReadResult> GetSlowlyAsync(ValueTask<Entry?> here, string key, ReadScope scope, CancellationToken cancellation) =>
         await here is { } entry
@@ -214,6 +219,34 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         }
         while (_context.Time.GetElapsedTime(started) < _views.Patience);
         return new ListResult(false, [], false, default, Name, "no primary answers");
+    }
+
+    private async Task<ChangesResult> ReadChangesFromPrimaryAsync(ChangesQuery query)
+    {
+        long started = _context.Time.GetTimestamp();
+        do
+        {
+            if (await _views.CurrentAsync(poster: null) is { } view)
+            {
+                WatchReply? reply = await _context.AskAsync<WatchReply>(
+                    view.Primary.Name, peer => peer.WatchAsync(query)!, ChangesQuery.MaxWait + _context.Settings.ReplyTimeout);
+                if (reply is { IsGone: true })
+                {
+                    return new ChangesResult(ChangesOutcome.Gone, [], Name, "that point is too old, or not in this history: list the keys anew");
+                }
+
+                if (reply?.Page is { } page)
+                {
+                    return page with { Node = Name };
+                }
+
+                _views.OnPrimaryFailed(view, reply?.View);
+            }
+
+            await _context.Delay(ViewFinder.RetryPause);
+        }
+        while (_context.Time.GetElapsedTime(started) < _views.Patience);
+        return new ChangesResult(ChangesOutcome.Unavailable, [], Name, "no primary answers");
     }
 
     private async Task<ClusterStatus> StatusAsync()

@@ -12,6 +12,9 @@ public sealed record NodeSettings
     /// <summary>Writes are refused while the in-sync set has fewer members: 1 or 2.</summary>
     public int MinInSync { get; init; } = 1;
 
+    /// <summary>Live bytes of keys and values beyond which the primary refuses to store more; 0 for no limit.</summary>
+    public long DataMaxBytes { get; init; }
+
     /// <summary>How long a tombstone is remembered.</summary>
     public TimeSpan TombstoneRetention { get; init; } = TimeSpan.FromHours(1);
 

@@ -5,7 +5,8 @@ namespace Diststore.Core;
 /// first good holder; else the primary, who alone may say that there is no such key; on the seed's route also whoever
 /// holds it local-only. For the node's scheduler.
 /// </summary>
-internal sealed class ReadPath(NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, CopyKeeper keeper)
+internal sealed class ReadPath(
+    NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, CopyTable copies, CopyKeeper keeper)
 {
     // How long a local-only holder is waited for once the masters lack the key, counted from the question.
     private static readonly TimeSpan LocalOnlyGrace = TimeSpan.FromMilliseconds(10);
@@ -37,13 +38,19 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
 
         if (await findHere(request.Key) is { } entry)
         {
-            return new FetchReply(FetchStatus.Found, entry, null);
+            return new FetchReply(FetchStatus.Found, entry, null, LifeOf(entry));
         }
 
         return partition.Primary is { } primary && await primary.IsCurrentAsync()
             ? new FetchReply(FetchStatus.NotFound, null, null)
             : new FetchReply(FetchStatus.CannotTell, null, partition.Newest);
     }
+
+    // The primary by its wall clock, a holder of a copy by what it was told.
+    private TimeSpan? LifeOf(Entry entry) =>
+        entry.ExpiresAt is not { } at ? null
+        : partition.Primary is not null ? at - context.Time.GetUtcNow()
+        : copies.LifeOf(entry.Key) ?? TimeSpan.Zero;
 
     private async Task<ReadResult> FlyAsync(string key, ReadScope scope)
     {
@@ -67,32 +74,28 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
 
     private async Task<ReadResult> FindAsync(string key, Question? holders, Question? localHolders, bool localOnly)
     {
-        Entry? entry = holders is null ? null : await FromHoldersAsync(holders);
-        if (entry is null)
+        // A life that was told counts from before anybody was asked.
+        long asked = context.Time.GetTimestamp();
+        FetchReply? reply = (holders is null ? null : await FromHoldersAsync(holders)) ?? await FromPrimaryAsync(key);
+        if (reply is null)
         {
-            FetchReply? said = await FromPrimaryAsync(key);
-            if (said is null)
-            {
-                return new ReadResult(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
-            }
-
-            entry = said.Entry;
+            return new ReadResult(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
         }
 
-        if (entry is not null)
+        if (reply.Entry is not null)
         {
-            keeper.Keep(entry);
-            return new ReadResult(ReadOutcome.Found, entry, Name);
+            keeper.Keep(reply.Entry, reply.Life - context.Time.GetElapsedTime(asked));
+            return new ReadResult(ReadOutcome.Found, reply.Entry, Name);
         }
 
-        entry = localOnly ? await FromLocalHoldersAsync(key, localHolders) : null;
+        Entry? entry = localOnly ? await FromLocalHoldersAsync(key, localHolders) : null;
         return entry is null
             ? new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key")
             : new ReadResult(ReadOutcome.Found, entry, Name);
     }
 
     // The first holder that gives the value. None, or silence until the time is out: on to the primary.
-    private async Task<Entry?> FromHoldersAsync(Question question)
+    private async Task<FetchReply?> FromHoldersAsync(Question question)
     {
         while (true)
         {
@@ -100,7 +103,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
             {
                 if (await FetchAsync(holder, question.Key, localOnly: false) is { Status: FetchStatus.Found } reply)
                 {
-                    return reply.Entry;
+                    return reply;
                 }
             }
             else if (question.MasterHasNone || !await question.WaitAsync(context.Settings.WhoHasTimeout, context.Time, context.Stopping))

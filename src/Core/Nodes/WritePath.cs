@@ -13,8 +13,8 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
 
     private string Name => context.Settings.Name;
 
-    /// <summary>Stores a value, or deletes the key where <paramref name="value"/> is null.</summary>
-    public async Task<WriteResult> WriteAsync(string key, byte[]? value, string? contentType)
+    /// <summary>Stores a value, or deletes the key.</summary>
+    public async Task<WriteResult> WriteAsync(Write write)
     {
         string? why = null;
         long started = context.Time.GetTimestamp();
@@ -22,8 +22,8 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
         {
             if (await views.CurrentAsync(Name) is { } view)
             {
-                var request = new WriteRequest(view.Epoch, key, value, contentType);
-                WriteReply? reply = await SendAsync(view, request);
+                long sent = context.Time.GetTimestamp();
+                WriteReply? reply = await SendAsync(view, new WriteRequest(view.Epoch, write));
                 switch (reply?.Status)
                 {
                     case WriteStatus.NotPrimary:
@@ -34,7 +34,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
                         views.OnPrimaryFailed(view, null);
                         return new WriteResult(WriteOutcome.Unknown, default, Name, OutcomeUnknown);
                     default:
-                        return Result(request, reply);
+                        return Result(write, reply, sent);
                 }
             }
 
@@ -74,7 +74,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
             : new WriteReply(WriteStatus.NotPrimary, default, partition.Newest);
     }
 
-    private WriteResult Result(WriteRequest request, WriteReply reply)
+    private WriteResult Result(Write write, WriteReply reply, long sent)
     {
         WriteOutcome outcome = reply.Status switch
         {
@@ -83,17 +83,19 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
             WriteStatus.Deleted => WriteOutcome.Deleted,
             WriteStatus.NotFound => WriteOutcome.NotFound,
             WriteStatus.Overloaded => WriteOutcome.Unavailable,
+            WriteStatus.ConditionFailed => WriteOutcome.ConditionFailed,
+            WriteStatus.OverQuota => WriteOutcome.OverQuota,
             _ => WriteOutcome.Unknown,
         };
 
         // The posting node keeps what it wrote; whatever it kept before is older.
         if (outcome is WriteOutcome.Created or WriteOutcome.Replaced)
         {
-            keeper.Keep(new Entry(request.Key, request.Value, request.ContentType, reply.Version));
+            keeper.Keep(new Entry(write.Key, write.Value, write.ContentType, reply.Version), write.TimeToLive - context.Time.GetElapsedTime(sent));
         }
         else if (outcome == WriteOutcome.Deleted)
         {
-            keeper.OnChanged(request.Key, reply.Version);
+            keeper.OnChanged(write.Key, reply.Version);
         }
 
         return new WriteResult(outcome, reply.Version, Name, reply.Detail);

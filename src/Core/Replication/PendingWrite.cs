@@ -1,21 +1,28 @@
 namespace Diststore.Core;
 
 /// <summary>A write that waits at the primary, and the one answer that it will get.</summary>
-internal sealed class PendingWrite(WriteRequest request)
+/// <param name="write">What is asked for.</param>
+/// <param name="expired">Set by the sweep: the version to be made a tombstone, if it still is the newest.</param>
+internal sealed class PendingWrite(Write write, LogPoint? expired = null)
 {
     // Plain on purpose: continuations go back to the scheduler that awaits them.
     private readonly TaskCompletionSource<WriteReply> _reply = new();
 
-    public WriteRequest Request => request;
+    public Write Write => write;
+
+    public LogPoint? Expired => expired;
 
     public Task<WriteReply> Reply => _reply.Task;
 
     /// <summary>What it will be answered once what it was judged by is committed.</summary>
     public WriteStatus Judged { get; set; }
 
+    /// <summary>Whether it was refused by what it was judged by, so that it has no sequence.</summary>
+    public bool IsRefused => Judged is WriteStatus.NotFound or WriteStatus.ConditionFailed;
+
     public LogPoint Version { get; set; }
 
-    public int SizeBytes => Entry.OverheadBytes + (2 * request.Key.Length) + (request.Value?.Length ?? 0);
+    public int SizeBytes => Entry.OverheadBytes + (2 * write.Key.Length) + (write.Value?.Length ?? 0);
 
     public void Answer(WriteStatus status, MasterView? view, string? detail = null) =>
         _reply.TrySetResult(new WriteReply(status, status <= WriteStatus.Deleted ? Version : default, view, detail));

@@ -5,6 +5,7 @@ internal sealed partial class PrimaryRole
 {
     private readonly SharedRound<bool> _confirmation;
     private long? _currentAsOf;
+    private TaskCompletionSource? _change;
 
     /// <summary>A sole member with a store that dies with the process: others could be elected without it.</summary>
     private bool NeedsNobodyButIsVolatile => !Needed.Any() && !_context.Self.Durable;
@@ -37,10 +38,73 @@ internal sealed partial class PrimaryRole
 
         KeyPage page = await _context.Store.ScanAsync(
             new KeyScan(query.Prefix, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), int.MaxValue, Tombstones: false));
-        ListedKey[] keys = [.. page.Entries.Select(static e => new ListedKey(e.Key, e.Version, e.Value!.Length, e.ContentType))];
+        DateTimeOffset now = _context.Time.GetUtcNow();
+        ListedKey[] keys = [.. page.Entries.Where(e => !e.HasExpired(now)).Select(static e => new ListedKey(e.Key, e.Version, e.Value!.Length, e.ContentType))];
         return await IsCurrentAsync()
             ? new ListResult(true, keys, page.More, page.Applied, _context.Settings.Name)
             : null;
+    }
+
+    /// <summary>
+    /// Applied changes after a point, each key's latest. Committed is committed: it needs no confirmation that this node
+    /// still is the primary, for what it shows stays true.
+    /// </summary>
+    public async Task<WatchReply> WatchAsync(ChangesQuery query)
+    {
+        if (!IsReady)
+        {
+            return new WatchReply(null, false, _partition.Newest);
+        }
+
+        long started = _context.Time.GetTimestamp();
+        TimeSpan wait = query.Wait < ChangesQuery.MaxWait ? query.Wait : ChangesQuery.MaxWait;
+        while (!_ended && _applied <= query.Since.Sequence && await WaitForChangeAsync(wait - _context.Time.GetElapsedTime(started)))
+        {
+        }
+
+        StoreState state = _context.Store.State;
+        if (_ended)
+        {
+            return new WatchReply(null, false, _partition.Newest);
+        }
+
+        // Ahead of what is applied here is neither gone nor wrong: it waits.
+        bool ahead = query.Since.Sequence > state.Applied.Sequence;
+        if (!ahead && (query.Since.Sequence < state.Floor || !state.Epochs.Contains(query.Since, state.Applied)))
+        {
+            return new WatchReply(null, true, null);
+        }
+
+        ChangePage? page = ahead ? null : await _context.Store.ReadChangesAsync(query.Since.Sequence, ChangesQuery.MaxBytes);
+        return page is not null && query.Since.Sequence < page.Floor
+            ? new WatchReply(null, true, null)
+            : new WatchReply(new ChangesResult(ChangesOutcome.Page, [.. page?.Entries ?? []], _context.Settings.Name), false, null);
+    }
+
+    private async Task<bool> WaitForChangeAsync(TimeSpan wait)
+    {
+        if (wait <= TimeSpan.Zero)
+        {
+            return false;
+        }
+
+        _change ??= new TaskCompletionSource();
+        try
+        {
+            await _change.Task.WaitAsync(wait, _context.Time, _context.Stopping);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private void ReleaseWatchers()
+    {
+        TaskCompletionSource? change = _change;
+        _change = null;
+        change?.SetResult();
     }
 
     private async Task<bool> ConfirmOnceAsync()

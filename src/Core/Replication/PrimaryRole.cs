@@ -45,6 +45,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     private long _applied;
     private bool _applying;
     private bool _ended;
+    private string? _broken;
 
     public PrimaryRole(NodeContext context, Partition partition, MasterView view, Action<Batch> onApplied)
     {
@@ -78,7 +79,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     public LogPoint Committed { get; private set; }
 
     /// <summary>Whether this epoch's primary may order: it acts in the newest view that it knows.</summary>
-    private bool MayOrder => !_ended && IsReady && _partition.Newest == _view;
+    private bool MayOrder => !_ended && _broken is null && IsReady && _partition.Newest == _view;
 
     /// <summary>Goes on under a new view, in which this node is the primary again (or for the first time).</summary>
     public void Enter(MasterView view)
@@ -89,7 +90,11 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     }
 
     /// <summary>Begins to order.</summary>
-    public void Start() => _context.Watch(OrderLoopAsync());
+    public void Start()
+    {
+        _context.Watch(OrderLoopAsync());
+        _context.Watch(ExpireLoopAsync());
+    }
 
     /// <summary>
     /// The role is lost: everybody hears so at once. What has no sequence was surely not done; what has one and is not
@@ -99,29 +104,32 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     {
         _ended = true;
         IsReady = false;
+        FailAll("the primary changed before the write was acknowledged", WriteStatus.NotPrimary);
+        ReleaseWatchers();
+        EndPeers();
+        _work.Set();
+    }
+
+    private void FailAll(string reason, WriteStatus ofWhatWasNotDone)
+    {
         while (_waiting.TryDequeue(out PendingWrite? write))
         {
-            write.Answer(WriteStatus.NotPrimary, _partition.Newest);
+            write.Answer(ofWhatWasNotDone, _partition.Newest, reason);
         }
 
-        foreach (JudgedWrites judged in _judged)
+        _waitingBytes = 0;
+        foreach (PendingWrite write in _judged.SelectMany(static judged => judged.Writes))
         {
-            foreach (PendingWrite write in judged.Writes)
-            {
-                WriteStatus status = write.Judged == WriteStatus.NotFound ? WriteStatus.NotPrimary : WriteStatus.Unknown;
-                write.Answer(status, _partition.Newest, "the primary changed before the write was acknowledged");
-            }
+            write.Answer(write.IsRefused ? ofWhatWasNotDone : WriteStatus.Unknown, _partition.Newest, reason);
         }
 
         _judged.Clear();
-        EndPeers();
-        _work.Set();
     }
 
     /// <summary>Takes a write. Completes once it is acknowledged, refused or given up.</summary>
     public Task<WriteReply> WriteAsync(WriteRequest request)
     {
-        var write = new PendingWrite(request);
+        var write = new PendingWrite(request.Write);
         if (_ended || request.Epoch != _view.Epoch)
         {
             write.Answer(WriteStatus.NotPrimary, _partition.Newest);
@@ -130,14 +138,23 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         {
             write.Answer(WriteStatus.Overloaded, _view, "too many writes are waiting");
         }
+        else if (_broken is not null)
+        {
+            write.Answer(WriteStatus.Overloaded, _view, _broken);
+        }
         else
         {
-            _waiting.Enqueue(write);
-            _waitingBytes += write.SizeBytes;
-            _work.Set();
+            Enqueue(write);
         }
 
         return write.Reply;
+    }
+
+    private void Enqueue(PendingWrite write)
+    {
+        _waiting.Enqueue(write);
+        _waitingBytes += write.SizeBytes;
+        _work.Set();
     }
 
     // While batches are under way the next one gathers: all that wait go into it.
@@ -176,7 +193,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         var before = new Dictionary<string, Entry?>(StringComparer.Ordinal);
         foreach (PendingWrite write in writes)
         {
-            string key = write.Request.Key;
+            string key = write.Write.Key;
             if (!before.ContainsKey(key))
             {
                 before[key] = _ordered.TryGetValue(key, out Entry? ordered) ? ordered : await _context.Store.ReadAsync(key);
@@ -200,26 +217,31 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
     private void Order(List<PendingWrite> writes, Dictionary<string, Entry?> before)
     {
+        DateTimeOffset now = _context.Time.GetUtcNow();
+        bool full = _context.Settings.DataMaxBytes is > 0 and long most && _context.Store.State.LiveBytes >= most;
         ImmutableArray<Entry>.Builder entries = ImmutableArray.CreateBuilder<Entry>(writes.Count);
-        foreach (PendingWrite write in writes)
+        foreach (PendingWrite pending in writes)
         {
-            WriteRequest request = write.Request;
-            bool exists = before[request.Key] is { IsTombstone: false };
-            write.Judged = request.Value is null
-                ? exists ? WriteStatus.Deleted : WriteStatus.NotFound
-                : exists ? WriteStatus.Replaced : WriteStatus.Created;
-            if (write.Judged == WriteStatus.NotFound)
+            Write write = pending.Write;
+            pending.Judged = Judge(pending, before[write.Key], now);
+            if (pending.IsRefused)
             {
                 continue;
             }
 
-            write.Version = new LogPoint(_view.Epoch, _last.Sequence + entries.Count + 1);
-            var entry = new Entry(request.Key, request.Value, request.ContentType, write.Version);
+            if (full && write.Value is not null)
+            {
+                pending.Answer(WriteStatus.OverQuota, _view, "the masters hold as much as Data:MaxBytes allows");
+                continue;
+            }
+
+            pending.Version = new LogPoint(_view.Epoch, _last.Sequence + entries.Count + 1);
+            var entry = new Entry(write.Key, write.Value, write.ContentType, pending.Version, now + write.TimeToLive);
             entries.Add(entry);
-            before[request.Key] = entry;
+            before[write.Key] = entry;
         }
 
-        Batch? batch = entries.Count == 0 ? null : new Batch(_last, entries.DrainToImmutable(), _context.Time.GetUtcNow());
+        Batch? batch = entries.Count == 0 ? null : new Batch(_last, entries.DrainToImmutable(), now);
         if (batch is not null)
         {
             _last = batch.Last;
@@ -240,6 +262,21 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         PumpLinks();
     }
 
+    // An entry whose time is up is not there any more, swept or not.
+    private static WriteStatus Judge(PendingWrite pending, Entry? newest, DateTimeOffset now)
+    {
+        if (pending.Expired is { } expired)
+        {
+            return newest?.Version == expired && newest.HasExpired(now) ? WriteStatus.Deleted : WriteStatus.NotFound;
+        }
+
+        LogPoint? version = newest is null || newest.IsTombstone || newest.HasExpired(now) ? null : newest.Version;
+        return pending.Write.Condition?.Holds(version) == false ? WriteStatus.ConditionFailed
+            : pending.Write.Value is not null ? version is null ? WriteStatus.Created : WriteStatus.Replaced
+            : version is null ? WriteStatus.NotFound
+            : WriteStatus.Deleted;
+    }
+
     private void Remember(Batch batch)
     {
         foreach (Entry entry in batch.Entries)
@@ -250,7 +287,18 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
     private async Task PersistAsync(Batch batch, long epoch)
     {
-        AppendResult result = await _context.Store.AppendAsync(epoch, batch);
+        AppendResult result;
+        try
+        {
+            result = await _context.Store.AppendAsync(epoch, batch);
+        }
+        catch (StoreFailedException e) when (!_view.OtherInSync && !_ended)
+        {
+            // The last in-sync member has nobody to give its role to: it refuses writes and goes on showing what it has.
+            Break(e);
+            return;
+        }
+
         if (result.Status != AppendStatus.Persisted)
         {
             // Own batches are queued before a higher epoch is, so this store is not what this role believes it to be.
@@ -259,6 +307,18 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
         _persisted = Math.Max(_persisted, batch.Last.Sequence);
         Advance();
+    }
+
+    // A failed write is never tried again; only opening the store anew tells what is on disk.
+    private void Break(StoreFailedException reason)
+    {
+        if (_broken is null)
+        {
+            _broken = "the store of the last master in sync has failed; it serves reads until it is restarted";
+            _context.Log.StoreBroken(reason);
+        }
+
+        FailAll(_broken, WriteStatus.Overloaded);
     }
 
     // Moves the commit point to what every one whose answer is needed has persisted, then applies up to there.
@@ -303,6 +363,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
             if (!_ended)
             {
                 AnswerApplied();
+                ReleaseWatchers();
                 PumpLinks();
             }
         }
@@ -357,7 +418,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
         foreach (PendingWrite write in judged.Writes)
         {
-            WriteStatus status = write.Judged == WriteStatus.NotFound ? WriteStatus.NotPrimary : WriteStatus.Unknown;
+            WriteStatus status = write.IsRefused ? WriteStatus.NotPrimary : WriteStatus.Unknown;
             write.Answer(status, _partition.Newest, "whether this node is still the primary could not be confirmed");
         }
     }

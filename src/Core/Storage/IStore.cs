@@ -77,6 +77,9 @@ public interface IStore : IAsyncDisposable
     /// <summary>Applied changes in sequence order, each key's latest only, from one moment.</summary>
     ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes);
 
+    /// <summary>Applied entries whose time is up, the earliest first; costs what it gives, not what the store holds.</summary>
+    ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit);
+
     /// <summary>Keeps a local-only entry.</summary>
     ValueTask PutLocalAsync(Entry entry);
 
@@ -121,6 +124,7 @@ public sealed class StoreFailedException : Exception
 /// <param name="Candidate">Whom this node asked to add to the in-sync set.</param>
 /// <param name="Entries">How many applied entries are no tombstones.</param>
 /// <param name="LocalEntries">How many local-only entries there are.</param>
+/// <param name="LiveBytes">Bytes of the keys (as UTF-8) and values of all applied entries that are no tombstones.</param>
 public sealed record StoreState(
     long HighestEpoch,
     MasterView? View,
@@ -133,11 +137,12 @@ public sealed record StoreState(
     SyncCursor? Cursor,
     MasterId? Candidate,
     long Entries,
-    long LocalEntries)
+    long LocalEntries,
+    long LiveBytes)
 {
     /// <summary>An empty store's.</summary>
     public static StoreState Empty { get; } = new(
-        0, null, Guid.Empty, EpochHistory.Empty, LogPoint.Zero, ImmutableList<Batch>.Empty, 0, true, null, null, 0, 0);
+        0, null, Guid.Empty, EpochHistory.Empty, LogPoint.Zero, ImmutableList<Batch>.Empty, 0, true, null, null, 0, 0, 0);
 
     /// <summary>The end of the log.</summary>
     public LogPoint Last => Pending.Count > 0 ? Pending[^1].Last : Applied;

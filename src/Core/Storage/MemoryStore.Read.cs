@@ -58,6 +58,16 @@ public sealed partial class MemoryStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit)
+    {
+        lock (_gate)
+        {
+            return new ValueTask<IReadOnlyList<Entry>>(
+                [.. _expiries.TakeWhile(expiry => expiry.At <= now).Take(limit).Select(expiry => _entries[expiry.Key])]);
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes)
     {
         ImmutableArray<Entry>.Builder entries = ImmutableArray.CreateBuilder<Entry>();

@@ -78,6 +78,7 @@ public sealed partial class MemoryStore
                 Cursor = new SyncCursor(last, first),
                 Floor = page.More ? state.Floor : page.Floor,
                 Entries = _values,
+                LiveBytes = _liveBytes,
             };
             return new ValueTask<bool>(true);
         }
@@ -109,7 +110,7 @@ public sealed partial class MemoryStore
                 };
             }
 
-            _state = state with { Entries = _values };
+            _state = state with { Entries = _values, LiveBytes = _liveBytes };
             return new ValueTask<bool>(true);
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Text;
 
 namespace Diststore.Core;
 
@@ -22,7 +23,9 @@ public sealed partial class MemoryStore : IStore
     private readonly SortedSet<Change> _changes = new();
     private readonly SortedSet<Tombstone> _tombstonesByAge = new();
     private readonly Dictionary<string, Tombstone> _tombstones = new(StringComparer.Ordinal);
+    private readonly SortedSet<Expiry> _expiries = new();
     private long _values; // entries that are no tombstones
+    private long _liveBytes; // of their keys and values
     private long _candidateEpoch;
 
     /// <summary>Makes an empty store.</summary>
@@ -134,6 +137,7 @@ public sealed partial class MemoryStore : IStore
                 Applied = commit,
                 Pending = pending.RemoveRange(0, count),
                 Entries = _values,
+                LiveBytes = _liveBytes,
             });
         }
     }
@@ -238,6 +242,12 @@ public sealed partial class MemoryStore : IStore
         else
         {
             _values++;
+            _liveBytes += LiveBytes(entry);
+        }
+
+        if (entry.ExpiresAt is { } at)
+        {
+            _expiries.Add(new Expiry(at, entry.Key));
         }
     }
 
@@ -253,15 +263,23 @@ public sealed partial class MemoryStore : IStore
     private void Uncount(Entry old)
     {
         _changes.Remove(new Change(old.Version.Sequence, old.Key));
+        if (old.ExpiresAt is { } at)
+        {
+            _expiries.Remove(new Expiry(at, old.Key));
+        }
+
         if (!old.IsTombstone)
         {
             _values--;
+            _liveBytes -= LiveBytes(old);
         }
         else if (_tombstones.Remove(old.Key, out Tombstone tombstone))
         {
             _tombstonesByAge.Remove(tombstone);
         }
     }
+
+    private static long LiveBytes(Entry entry) => Encoding.UTF8.GetByteCount(entry.Key) + entry.Value!.Length;
 
     // While a full sync is under way entries of two histories lie side by side, so a sequence alone is not unique.
     private readonly record struct Change(long Sequence, string Key) : IComparable<Change>
@@ -270,6 +288,15 @@ public sealed partial class MemoryStore : IStore
         {
             int bySequence = Sequence.CompareTo(other.Sequence);
             return bySequence != 0 ? bySequence : string.CompareOrdinal(Key, other.Key);
+        }
+    }
+
+    private readonly record struct Expiry(DateTimeOffset At, string Key) : IComparable<Expiry>
+    {
+        public int CompareTo(Expiry other)
+        {
+            int byTime = At.CompareTo(other.At);
+            return byTime != 0 ? byTime : string.CompareOrdinal(Key, other.Key);
         }
     }
 
