@@ -338,4 +338,4 @@ internal sealed class SimCluster
     }
 }
 
-internal sealed class SimulationException(string message) : Exception(message);
+internal sealed class SimulationException(string message, Exception? inner = null) : Exception(message, inner);
