@@ -23,15 +23,12 @@ internal sealed record ClusterView(long Epoch, string? Primary, string? Secondar
             return new ClusterView(0, null, null, nodes);
         }
 
-        string? primary = view.GetProperty("primary").GetProperty("name").GetString();
-        string? other = view.TryGetProperty("other", out JsonElement master) && master.ValueKind == JsonValueKind.Object
-            ? master.GetProperty("name").GetString()
-            : null;
-        bool inSync = view.TryGetProperty("otherInSync", out JsonElement flag) && flag.GetBoolean();
-        return new ClusterView(view.GetProperty("epoch").GetInt64(), primary, inSync ? other : null, nodes);
+        return new ClusterView(view.GetProperty("epoch").GetInt64(), Name(view, "primary"), Name(view, "secondary"), nodes);
     }
 
     /// <inheritdoc/>
     public override string ToString() =>
         $"epoch {Epoch}, primary {Primary ?? "none"}, secondary {Secondary ?? "none"}, nodes {string.Join(' ', Nodes.Select(static node => $"{node.Key}:{node.Value}"))}";
+
+    private static string? Name(JsonElement view, string role) => view.TryGetProperty(role, out JsonElement name) ? name.GetString() : null;
 }
