@@ -77,7 +77,7 @@ internal sealed class RealInput : IDisposable
                 string target = $"/v1/kv?prefix={Uri.EscapeDataString(prefix)}&limit={PageKeys}" + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}");
                 using JsonDocument page = JsonDocument.Parse(await _client.GetByteArrayAsync(KeyTarget.At(_gateway, target)));
                 listed.AddRange(page.RootElement.GetProperty("keys").EnumerateArray().Select(static key => key.GetProperty("key").GetString()!));
-                after = page.RootElement.GetProperty("more").GetBoolean() ? listed[^1] : null;
+                after = page.RootElement.GetProperty("next").GetString();
                 Progress("listed", listed.Count, files.Length);
             }
             while (after is not null);
