@@ -1,0 +1,144 @@
+using System.Collections.Immutable;
+
+namespace Diststore.Core;
+
+/// <content>What a learner writes, and the tombstones that are forgotten.</content>
+public sealed partial class MemoryStore
+{
+    /// <inheritdoc/>
+    /// <remarks>Content of which only a part was taken cannot go on with changes: that is refused too.</remarks>
+    public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history)
+    {
+        if (kind is not (SyncKind.Full or SyncKind.Changes))
+        {
+            throw new ArgumentOutOfRangeException(nameof(kind), kind, "nothing to start");
+        }
+
+        lock (_gate)
+        {
+            StoreState state = _state;
+            if (epoch < state.HighestEpoch || (kind == SyncKind.Changes && !state.IsWhole))
+            {
+                return new ValueTask<bool>(false);
+            }
+
+            state = state with { Pending = ImmutableList<Batch>.Empty };
+            if (kind == SyncKind.Full)
+            {
+                state = state with
+                {
+                    History = history,
+                    Epochs = EpochHistory.Empty,
+                    Applied = LogPoint.Zero,
+                    IsWhole = false,
+                    Cursor = !state.IsWhole && state.History == history ? state.Cursor : null,
+                };
+            }
+
+            _state = state;
+            return new ValueTask<bool>(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>Refused as well: a page outside of a full sync, and one that does not go on where the cursor stands.</remarks>
+    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page)
+    {
+        ArgumentNullException.ThrowIfNull(page);
+        lock (_gate)
+        {
+            StoreState state = _state;
+            if (epoch < state.HighestEpoch || state.IsWhole || (after is not null && after != state.Cursor?.After))
+            {
+                return new ValueTask<bool>(false);
+            }
+
+            string? last = page.Entries.Length > 0 ? page.Entries[^1].Key : after;
+            if (last is not null || !page.More)
+            {
+                var named = page.Entries.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal);
+                List<string> unnamed = [.. KeysFrom(after, page.More ? last : null).Where(key => key != after && !named.Contains(key))];
+                unnamed.ForEach(Remove);
+            }
+
+            Take(page.Entries);
+            long first = after is null ? page.Applied.Sequence : state.Cursor!.FirstSequence;
+            _state = state with
+            {
+                Cursor = new SyncCursor(last, first),
+                Floor = page.More ? state.Floor : page.Floor,
+                Entries = _values,
+            };
+            return new ValueTask<bool>(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page)
+    {
+        ArgumentNullException.ThrowIfNull(page);
+        lock (_gate)
+        {
+            StoreState state = _state;
+            if (epoch < state.HighestEpoch)
+            {
+                return new ValueTask<bool>(false);
+            }
+
+            Take(page.Entries);
+            if (page.IsWhole)
+            {
+                state = state with
+                {
+                    Applied = page.Applied,
+                    Epochs = page.Epochs,
+                    Floor = Math.Max(state.Floor, page.Floor),
+                    IsWhole = true,
+                    Cursor = null,
+                    Pending = Continuing(state.Pending, page.Applied),
+                };
+            }
+
+            _state = state with { Entries = _values };
+            return new ValueTask<bool>(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom)
+    {
+        lock (_gate)
+        {
+            // What lies beyond the mark was taken by a sync that has not ended: the floor must not pass the mark.
+            long end = Math.Min(keepFrom - 1, _state.Applied.Sequence);
+            var old = _tombstonesByAge
+                .TakeWhile(tombstone => tombstone.OrderedAt < orderedBefore)
+                .Where(tombstone => tombstone.Sequence <= end)
+                .ToList();
+            if (old.Count > 0)
+            {
+                old.ForEach(tombstone => Remove(tombstone.Key));
+                _state = _state with { Floor = Math.Max(_state.Floor, old.Max(static tombstone => tombstone.Sequence)) };
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    // A batch of an earlier stream may have come in while changes were pulled: it stays only if it continues the new mark.
+    private static ImmutableList<Batch> Continuing(ImmutableList<Batch> pending, LogPoint applied)
+    {
+        int next = pending.FindIndex(batch => batch.Before == applied);
+        return next < 0 ? ImmutableList<Batch>.Empty : pending.RemoveRange(0, next);
+    }
+
+    // When the primary ordered what is pulled is not told, so the age of its tombstones counts from now.
+    private void Take(ImmutableArray<Entry> entries)
+    {
+        DateTimeOffset now = _time.GetUtcNow();
+        foreach (Entry entry in entries)
+        {
+            Put(entry, now);
+        }
+    }
+}

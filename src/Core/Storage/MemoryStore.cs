@@ -1,0 +1,284 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+
+namespace Diststore.Core;
+
+/// <summary>
+/// A store in the process's memory. Write operations take a lock and complete at once; a key is read without the lock,
+/// pages are read under it and are bounded. Disposing keeps the content, so that a simulated restart finds it again.
+/// </summary>
+public sealed partial class MemoryStore : IStore
+{
+    private readonly Lock _gate = new();
+    private readonly TimeProvider _time;
+
+    // Written under _gate, read by anyone.
+    private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Entry> _local = new(StringComparer.Ordinal);
+    private volatile StoreState _state = StoreState.Empty;
+
+    // Read and written under _gate.
+    private readonly SortedSet<string> _keys = new(KeyOrder.Instance);
+    private readonly SortedSet<Change> _changes = new();
+    private readonly SortedSet<Tombstone> _tombstonesByAge = new();
+    private readonly Dictionary<string, Tombstone> _tombstones = new(StringComparer.Ordinal);
+    private long _values; // entries that are no tombstones
+    private long _candidateEpoch;
+
+    /// <summary>Makes an empty store.</summary>
+    /// <param name="id">The store's id: random, another for each store.</param>
+    /// <param name="time">Dates the tombstones that come by syncing.</param>
+    /// <param name="isDurable">What <see cref="IsDurable"/> says; true where a simulation lets the store outlive its node.</param>
+    public MemoryStore(Guid id, TimeProvider time, bool isDurable = false)
+    {
+        ArgumentNullException.ThrowIfNull(time);
+        Id = id;
+        IsDurable = isDurable;
+        _time = time;
+    }
+
+    /// <inheritdoc/>
+    public Guid Id { get; }
+
+    /// <inheritdoc/>
+    public bool IsDurable { get; }
+
+    /// <inheritdoc/>
+    public StoreState State => _state;
+
+    /// <inheritdoc/>
+    public ValueTask<StoreState> AdoptAsync(MasterView view, bool asPrimary)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        lock (_gate)
+        {
+            StoreState state = _state;
+            if (asPrimary && view.Epoch >= state.HighestEpoch && view.History != state.History)
+            {
+                state = StartHistory(state, view.History);
+            }
+
+            return new ValueTask<StoreState>(_state = state with
+            {
+                HighestEpoch = Math.Max(state.HighestEpoch, view.Epoch),
+                View = state.View is null || view.Epoch > state.View.Epoch ? view : state.View,
+                Candidate = view.Epoch > _candidateEpoch ? null : state.Candidate,
+            });
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<AppendResult> AppendAsync(long epoch, Batch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        ArgumentOutOfRangeException.ThrowIfZero(batch.Entries.Length);
+        lock (_gate)
+        {
+            AppendStatus status = Judge(epoch, batch);
+            if (status == AppendStatus.Persisted && batch.Before == _state.Last)
+            {
+                _state = _state with { Pending = _state.Pending.Add(batch) };
+            }
+
+            return new ValueTask<AppendResult>(new AppendResult(status, _state.Last));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> AlignAsync(long epoch, EpochHistory history, LogPoint end)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        lock (_gate)
+        {
+            if (epoch < _state.HighestEpoch)
+            {
+                return new ValueTask<bool>(false);
+            }
+
+            ImmutableList<Batch> pending = _state.Pending;
+            int foreign = pending.FindIndex(batch => !history.Contains(batch.Last, end));
+            if (foreign >= 0)
+            {
+                _state = _state with { Pending = pending.RemoveRange(foreign, pending.Count - foreign) };
+            }
+
+            return new ValueTask<bool>(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<StoreState> ApplyAsync(LogPoint commit)
+    {
+        lock (_gate)
+        {
+            ImmutableList<Batch> pending = _state.Pending;
+            int count = 1 + pending.FindIndex(batch => batch.Last == commit);
+            if (count == 0)
+            {
+                return new ValueTask<StoreState>(_state);
+            }
+
+            EpochHistory epochs = _state.Epochs;
+            foreach (Batch batch in pending.GetRange(0, count))
+            {
+                epochs = epochs.With(batch.First.Epoch, batch.First.Sequence);
+                foreach (Entry entry in batch.Entries)
+                {
+                    Put(entry, batch.OrderedAt);
+                }
+            }
+
+            return new ValueTask<StoreState>(_state = _state with
+            {
+                Epochs = epochs,
+                Applied = commit,
+                Pending = pending.RemoveRange(0, count),
+                Entries = _values,
+            });
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask RememberCandidateAsync(long epoch, MasterId candidate)
+    {
+        ArgumentNullException.ThrowIfNull(candidate);
+        lock (_gate)
+        {
+            if (epoch >= _state.HighestEpoch)
+            {
+                _candidateEpoch = epoch;
+                _state = _state with { Candidate = candidate };
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask PutLocalAsync(Entry entry)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        lock (_gate)
+        {
+            bool isNew = !_local.ContainsKey(entry.Key);
+            _local[entry.Key] = entry;
+            if (isNew)
+            {
+                _state = _state with { LocalEntries = _state.LocalEntries + 1 };
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    // The content becomes the start of another history. Where a sync had not ended, the mark lies below what is held:
+    // the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below.
+    private StoreState StartHistory(StoreState state, Guid history)
+    {
+        LogPoint highest = _changes.Count > 0 ? _entries[_changes.Max.Key].Version : LogPoint.Zero;
+        if (highest.Sequence <= state.Applied.Sequence)
+        {
+            return state with { History = history, IsWhole = true, Cursor = null };
+        }
+
+        return state with
+        {
+            History = history,
+            Epochs = state.Epochs.With(highest.Epoch, highest.Sequence),
+            Applied = highest,
+            Pending = Continuing(state.Pending, highest),
+            Floor = Math.Max(state.Floor, highest.Sequence),
+            IsWhole = true,
+            Cursor = null,
+        };
+    }
+
+    private AppendStatus Judge(long epoch, Batch batch)
+    {
+        StoreState state = _state;
+        if (epoch < state.HighestEpoch)
+        {
+            return AppendStatus.StaleEpoch;
+        }
+
+        if (!state.IsWhole)
+        {
+            return AppendStatus.Gap;
+        }
+
+        bool isHeld = batch.Before == state.Last
+            || state.Epochs.Contains(batch.Last, state.Applied)
+            || state.Pending.Exists(held => held.Last == batch.Last);
+        return isHeld ? AppendStatus.Persisted : AppendStatus.Gap;
+    }
+
+    // What is there under the key is replaced, whatever its version.
+    private void Put(Entry entry, DateTimeOffset orderedAt)
+    {
+        if (_entries.TryGetValue(entry.Key, out Entry? old))
+        {
+            Uncount(old);
+        }
+        else
+        {
+            _keys.Add(entry.Key);
+        }
+
+        _entries[entry.Key] = entry;
+        _changes.Add(new Change(entry.Version.Sequence, entry.Key));
+        if (entry.IsTombstone)
+        {
+            var tombstone = new Tombstone(orderedAt, entry.Version.Sequence, entry.Key);
+            _tombstones.Add(entry.Key, tombstone);
+            _tombstonesByAge.Add(tombstone);
+        }
+        else
+        {
+            _values++;
+        }
+    }
+
+    private void Remove(string key)
+    {
+        if (_entries.TryRemove(key, out Entry? old))
+        {
+            Uncount(old);
+            _keys.Remove(key);
+        }
+    }
+
+    private void Uncount(Entry old)
+    {
+        _changes.Remove(new Change(old.Version.Sequence, old.Key));
+        if (!old.IsTombstone)
+        {
+            _values--;
+        }
+        else if (_tombstones.Remove(old.Key, out Tombstone tombstone))
+        {
+            _tombstonesByAge.Remove(tombstone);
+        }
+    }
+
+    // While a full sync is under way entries of two histories lie side by side, so a sequence alone is not unique.
+    private readonly record struct Change(long Sequence, string Key) : IComparable<Change>
+    {
+        public int CompareTo(Change other)
+        {
+            int bySequence = Sequence.CompareTo(other.Sequence);
+            return bySequence != 0 ? bySequence : string.CompareOrdinal(Key, other.Key);
+        }
+    }
+
+    private readonly record struct Tombstone(DateTimeOffset OrderedAt, long Sequence, string Key) : IComparable<Tombstone>
+    {
+        public int CompareTo(Tombstone other)
+        {
+            int byAge = OrderedAt.CompareTo(other.OrderedAt);
+            return byAge != 0 ? byAge : new Change(Sequence, Key).CompareTo(new Change(other.Sequence, other.Key));
+        }
+    }
+}

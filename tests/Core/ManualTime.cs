@@ -1,0 +1,16 @@
+namespace Diststore.Core.Tests;
+
+/// <summary>A clock that stands still until it is moved. One tick of the timestamp is 100 ns.</summary>
+internal sealed class ManualTime : TimeProvider
+{
+    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private long _ticks;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => Volatile.Read(ref _ticks);
+
+    public override DateTimeOffset GetUtcNow() => Start.AddTicks(Volatile.Read(ref _ticks));
+
+    public void Advance(TimeSpan by) => Interlocked.Add(ref _ticks, by.Ticks);
+}
