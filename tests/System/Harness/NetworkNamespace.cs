@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Diststore.SystemTests;
 
@@ -82,8 +83,8 @@ internal sealed partial class NetworkNamespace : IDisposable
         {
             try
             {
-                using FileStream handle = File.OpenRead($"/run/netns/{_name}");
-                if (EnterNamespace((int)handle.SafeFileHandle.DangerousGetHandle(), CloneNewNet) != 0)
+                using SafeFileHandle handle = File.OpenHandle($"/run/netns/{_name}", share: FileShare.ReadWrite);
+                if (EnterNamespace(handle, CloneNewNet) != 0)
                 {
                     throw new IOException($"cannot enter network namespace {_name}: error {Marshal.GetLastPInvokeError()}");
                 }
@@ -110,5 +111,5 @@ internal sealed partial class NetworkNamespace : IDisposable
     }
 
     [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
-    private static partial int EnterNamespace(int handle, int kind);
+    private static partial int EnterNamespace(SafeFileHandle handle, int kind);
 }
