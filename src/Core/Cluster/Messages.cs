@@ -124,14 +124,17 @@ public sealed record PingReply(
     [property: Id(7)] MasterId? Candidate,
     [property: Id(8)] NodeRole Role);
 
-/// <summary>A learner's start: what it has, under which view.</summary>
+/// <summary>
+/// A learner's start: what it has, under which view. <paramref name="Attempt"/> numbers the learner's starts, so that
+/// a stream asked for by an earlier one, arriving late, is not taken for this one's.
+/// </summary>
 [GenerateSerializer, Immutable, Alias("diststore.syncstartreq")]
 public sealed record SyncStartRequest(
     [property: Id(0)] MasterView View,
     [property: Id(1)] MasterId From,
     [property: Id(2)] Guid History,
     [property: Id(3)] LogPoint Applied,
-    [property: Id(4)] long Floor);
+    [property: Id(4)] long Attempt);
 
 /// <summary>How to sync.</summary>
 public enum SyncKind
@@ -181,7 +184,8 @@ public sealed record SyncChangesReply(
 public sealed record StreamRequest(
     [property: Id(0)] MasterView View,
     [property: Id(1)] MasterId From,
-    [property: Id(2)] LogPoint Mark);
+    [property: Id(2)] LogPoint Mark,
+    [property: Id(3)] long Attempt);
 
 /// <summary>Reads one key of one node.</summary>
 /// <param name="Key">The key.</param>

@@ -5,32 +5,241 @@ namespace Diststore.Core;
 /// <summary>
 /// The registry's decisions: it alone makes views, each by compare-and-swap on the stored one, persisted first and
 /// announced second. Two of them at once on one storage do no harm. All methods are called on one scheduler.
+/// <c>MasterRegistry.Vacancy.cs</c> judges what to do about lost masters.
 /// </summary>
-public sealed class MasterRegistry : IRegistry
+public sealed partial class MasterRegistry : IRegistry
 {
+    // A node that does not answer so soon has missed a ping.
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(500);
+
+    private readonly IViewStorage _storage;
+    private readonly ITransport _transport;
+    private readonly TimeProvider _time;
+    private readonly Random _random;
+    private readonly ILogger<MasterRegistry> _log;
+    private readonly SharedRound<StoredView> _reads;
+    private Task? _ticking;
+    private Task? _electing;
+
     /// <summary>Puts a registry together.</summary>
+    /// <param name="storage">Where the view is kept.</param>
+    /// <param name="transport">How it reaches the nodes.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="random">For history ids.</param>
+    /// <param name="logger">Where it reports.</param>
     public MasterRegistry(IViewStorage storage, ITransport transport, TimeProvider time, Random random, ILogger<MasterRegistry> logger)
     {
+        _storage = storage;
+        _transport = transport;
+        _time = time;
+        _random = random;
+        _log = logger;
+        _reads = new SharedRound<StoredView>(storage.ReadAsync);
     }
 
-    /// <summary>Looks after the masters once: pings, decides, stores, announces. To be called every <see cref="TickPeriod"/>.</summary>
-    public Task TickAsync() => throw new NotSupportedException();
-
     /// <summary>How often to tick.</summary>
-    public static TimeSpan TickPeriod { get; } = TimeSpan.FromMilliseconds(250);
+    public static TimeSpan TickPeriod { get; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
+    /// Looks after the masters once: pings, decides, stores, announces. To be called every <see cref="TickPeriod"/>;
+    /// while one call is under way others share it. Throws when the storage cannot be read or written.
+    /// </summary>
+    public Task TickAsync()
+    {
+        return _ticking ??= RunAsync();
+
+        async Task RunAsync()
+        {
+            await Task.Yield();
+            try
+            {
+                await DecideAsync();
+            }
+            finally
+            {
+                _ticking = null;
+            }
+        }
+    }
 
     /// <inheritdoc/>
-    public Task<MasterView?> ReadAsync() => throw new NotSupportedException();
+    public async Task<MasterView?> ReadAsync() => (await _reads.BeginAsync()).View;
 
     /// <inheritdoc/>
-    public Task<MasterView?> ElectAsync(string? poster) => throw new NotSupportedException();
+    public async Task<MasterView?> ElectAsync(string? poster)
+    {
+        MasterView? view = await ReadAsync();
+        if (view is null)
+        {
+            await (_electing ??= RunAsync());
+            view = await ReadAsync();
+        }
+
+        return view;
+
+        async Task RunAsync()
+        {
+            await Task.Yield();
+            try
+            {
+                await ElectFirstAsync(poster);
+            }
+            finally
+            {
+                _electing = null;
+            }
+        }
+    }
 
     /// <inheritdoc/>
-    public Task<MasterView?> DropPeerAsync(long epoch, MasterId primary) => throw new NotSupportedException();
+    public async Task<MasterView?> DropPeerAsync(long epoch, MasterId primary)
+    {
+        StoredView stored = await _storage.ReadAsync();
+        if (stored.View is not { } view || view.Epoch != epoch || view.Primary != primary)
+        {
+            return stored.View;
+        }
+
+        if (view.Other is { } other)
+        {
+            PassOver(other);
+        }
+
+        return await ReplaceAsync(stored, view with { Epoch = epoch + 1, Other = null, OtherInSync = false }, "the primary lost its peer");
+    }
 
     /// <inheritdoc/>
-    public Task<MasterView?> AdmitAsync(long epoch, MasterId primary, MasterId learner) => throw new NotSupportedException();
+    public async Task<MasterView?> AdmitAsync(long epoch, MasterId primary, MasterId learner)
+    {
+        StoredView stored = await _storage.ReadAsync();
+        if (stored.View is not { } view || view.Epoch != epoch || view.Primary != primary || view.Other != learner || view.OtherInSync)
+        {
+            return stored.View;
+        }
+
+        return await ReplaceAsync(stored, view with { Epoch = epoch + 1, OtherInSync = true }, "the learner is in sync");
+    }
 
     /// <inheritdoc/>
-    public Task<MasterView?> ReportAsync(long epoch) => throw new NotSupportedException();
+    public async Task<MasterView?> ReportAsync(long epoch)
+    {
+        StoredView stored = await _reads.BeginAsync();
+        if (stored.View?.Epoch == epoch)
+        {
+            await TickAsync();
+            stored = await _reads.BeginAsync();
+        }
+
+        return stored.View;
+    }
+
+    // No stored view: elect, if every live node says that it remembers none either.
+    private async Task ElectFirstAsync(string? poster)
+    {
+        StoredView stored = await _storage.ReadAsync();
+        if (stored.View is not null)
+        {
+            return;
+        }
+
+        string[] members = [.. _transport.Members];
+        Dictionary<string, PingReply> answers = await PingAsync(members);
+        if (answers.Count < members.Length)
+        {
+            _log.NotElecting($"{members.Length - answers.Count} of {members.Length} live nodes do not answer");
+            return;
+        }
+
+        if (HighestRemembered(answers.Values) is { } remembered)
+        {
+            await TakeUpAsync(stored, remembered, answers);
+            return;
+        }
+
+        if (Election.First(answers.Values, poster, NewHistory()) is { } first)
+        {
+            await ReplaceAsync(stored, first, "first election");
+        }
+        else
+        {
+            _log.NotElecting("more than one store holds replicated entries; an operator has to choose");
+        }
+    }
+
+    private async Task DecideAsync()
+    {
+        StoredView stored = await _storage.ReadAsync();
+        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members]);
+        Remember(answers);
+        if (HighestRemembered(answers.Values) is { } remembered && remembered.Epoch > (stored.View?.Epoch ?? 0))
+        {
+            await TakeUpAsync(stored, remembered, answers);
+        }
+        else if (stored.View is { } view && Judge(view, answers) is { } decision)
+        {
+            await ReplaceAsync(stored, decision.Next, decision.Reason);
+        }
+    }
+
+    // Persisted first, announced second. Whatever becomes of it, the answer is what is stored then.
+    private async Task<MasterView?> ReplaceAsync(StoredView stored, MasterView next, string reason)
+    {
+        bool replaced = false;
+        try
+        {
+            replaced = await _storage.TryReplaceAsync(stored, next);
+        }
+        catch (Exception e)
+        {
+            // Unknown: it is read again, and whoever asked decides afresh.
+            _log.StoringUnknown(e);
+        }
+
+        if (!replaced)
+        {
+            return (await _storage.ReadAsync()).View;
+        }
+
+        _log.NewView(next, reason);
+        foreach (string member in _transport.Members)
+        {
+            _ = AnnounceAsync(member, next);
+        }
+
+        return next;
+    }
+
+    // Nodes read the view every second anyway, so a lost announcement heals.
+    private async Task AnnounceAsync(string member, MasterView view)
+    {
+        try
+        {
+            await _transport.Peer(member).AnnounceAsync(view).WaitAsync(PingTimeout, _time);
+        }
+        catch (Exception e)
+        {
+            _log.NotReached(member, e.Message);
+        }
+    }
+
+    private async Task<Dictionary<string, PingReply>> PingAsync(string[] names)
+    {
+        PingReply?[] replies = await Task.WhenAll(names.Select(PingAsync));
+        return replies.OfType<PingReply>().ToDictionary(static reply => reply.Id.Name, StringComparer.Ordinal);
+    }
+
+    private async Task<PingReply?> PingAsync(string name)
+    {
+        try
+        {
+            return await _transport.Peer(name).PingAsync(write: true).WaitAsync(PingTimeout, _time);
+        }
+        catch (Exception e)
+        {
+            _log.NotReached(name, e.Message);
+            return null;
+        }
+    }
+
+    private Guid NewHistory() => Ids.Next(_random);
 }

@@ -4,112 +4,259 @@ namespace Diststore.Core;
 
 /// <summary>
 /// One node: what it holds, what it plays among the masters, and how it answers. Everything mutable lives on the
-/// node's scheduler; every public method may be called from any thread and goes there by itself.
+/// node's scheduler; every public method may be called from any thread and goes there by itself. What users ask is in
+/// this file, what other nodes ask in <c>Node.Peer.cs</c>.
 /// </summary>
-public sealed class Node : IDiststore, INodeAccess, IPeer
+public sealed partial class Node : IDiststore, INodeAccess, IPeer
 {
+    private static readonly TimeSpan TombstoneSweepPeriod = TimeSpan.FromMinutes(1);
+
+    private readonly NodeContext _context;
+    private readonly TaskScheduler _scheduler;
+    private readonly DatagramCodec _codec;
+    private readonly CopyTable _copies; // read from any thread
+    private readonly CopyKeeper _keeper;
+    private readonly Partition _partition;
+    private readonly ViewFinder _views;
+    private readonly QuestionTable _questions;
+    private readonly Responder _responder;
+    private readonly ReadPath _reads;
+    private readonly WritePath _writes;
+    private volatile string? _notReady = "the node is starting";
+
     /// <summary>Puts a node together; <see cref="Start"/> begins its work.</summary>
     /// <param name="settings">What its decisions depend on.</param>
     /// <param name="store">Its opened store, owned by the caller.</param>
     /// <param name="transport">How it reaches the others.</param>
     /// <param name="scheduler">The node's own scheduler, which runs one task at a time.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="random">For ids and for spreading load; used on the scheduler only.</param>
+    /// <param name="random">For ids; used on the scheduler only.</param>
     /// <param name="logger">Where it reports.</param>
     public Node(NodeSettings settings, IStore store, ITransport transport, TaskScheduler scheduler, TimeProvider time, Random random, ILogger<Node> logger)
     {
+        ArgumentNullException.ThrowIfNull(settings);
+        ArgumentNullException.ThrowIfNull(store);
+        _scheduler = scheduler;
+        _context = new NodeContext
+        {
+            Settings = settings,
+            Store = store,
+            Transport = transport,
+            Time = time,
+            Random = random,
+            Log = logger,
+            Self = new MasterId(settings.Name, store.Id, Ids.Next(random), store.IsDurable),
+            Fail = OnFailure,
+        };
+        _codec = new DatagramCodec(settings.Name, settings.ClusterKey);
+        _copies = new CopyTable(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);
+        _partition = new Partition(_context, _copies, SendHint);
+        _keeper = new CopyKeeper(_copies, () => _partition.Role is NodeRole.Primary or NodeRole.Secondary);
+        _views = new ViewFinder(_context, _partition);
+        _questions = new QuestionTable(_context, _codec);
+        _responder = new Responder(_codec, transport, _partition, FindHereAsync, store.ReadLocalAsync);
+        _reads = new ReadPath(_context, _partition, _views, _questions, _keeper);
+        _writes = new WritePath(_context, _partition, _views, _keeper);
     }
 
+    /// <summary>Raised once when this life of the node ends for a reason of its own, for instance a failed store. Any thread.</summary>
+    public event Action<Exception>? Failed;
+
     /// <summary>The node's name.</summary>
-    public string Name => throw new NotSupportedException();
+    public string Name => _context.Settings.Name;
+
+    /// <inheritdoc/>
+    public string? NotReadyBecause => _notReady;
 
     /// <summary>Begins the node's loops. Called once, when the transport works.</summary>
-    public void Start() => throw new NotSupportedException();
+    public void Start() =>
+        _ = OnSchedulerAsync(() =>
+        {
+            _notReady = null;
+            if (_context.Store.State.View is { } remembered)
+            {
+                _partition.Learn(remembered);
+            }
+
+            _context.Watch(_views.RefreshAsync());
+            _context.Watch(CollectTombstonesAsync());
+            return Task.FromResult(true);
+        });
 
     /// <summary>Ends the loops; what is under way is answered as not known.</summary>
-    public Task StopAsync() => throw new NotSupportedException();
+    public Task StopAsync()
+    {
+        _notReady = "the node is stopping";
+        return OnSchedulerAsync(() =>
+        {
+            _partition.Primary?.End();
+            _context.Stop();
+            return Task.FromResult(true);
+        });
+    }
 
-    /// <summary>Takes a datagram that came from the endpoint of the live node <paramref name="sender"/>.</summary>
-    public void ReceiveDatagram(string sender, ReadOnlySpan<byte> datagram) => throw new NotSupportedException();
+    /// <summary>
+    /// What this node may show of a replicated key without asking anyone: a live entry, or null for "ask". Any thread;
+    /// touches neither the scheduler nor a lock.
+    /// </summary>
+    public ValueTask<Entry?> FindHereAsync(string key)
+    {
+        if (!_partition.ServesFromStore)
+        {
+            return new ValueTask<Entry?>(_copies.TryGet(key, out Entry? copy) ? copy : null);
+        }
 
-    /// <summary>What this node may show of a replicated key without asking anyone: a live entry, or null for "ask".</summary>
-    public ValueTask<Entry?> FindHereAsync(string key) => throw new NotSupportedException();
+        ValueTask<Entry?> read = _context.Store.ReadAsync(key);
+        return read.IsCompletedSuccessfully ? new ValueTask<Entry?>(Live(read.Result)) : LiveAsync(read);
 
-    /// <inheritdoc/>
-    public string? NotReadyBecause => throw new NotSupportedException();
+        static Entry? Live(Entry? entry) => entry is { IsTombstone: false } ? entry : null;
 
-    /// <inheritdoc/>
-    public ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public ValueTask<WriteResult> PutLocalAsync(string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default) => throw new NotSupportedException();
+        static async ValueTask<Entry?> LiveAsync(ValueTask<Entry?> read) => Live(await read);
+    }
 
     /// <inheritdoc/>
-    public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) => throw new NotSupportedException();
+    public ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
+    {
+        ValueTask<Entry?> here = FindHereAsync(key);
+        return here.IsCompletedSuccessfully && here.Result is { } entry
+            ? new ValueTask<ReadResult>(new ReadResult(ReadOutcome.Found, entry, Name))
+            : new ValueTask<ReadResult>(GetSlowlyAsync(here, key, scope, cancellation));
+    }
 
     /// <inheritdoc/>
-    public Task<WriteReply> WriteAsync(WriteRequest request) => throw new NotSupportedException();
+    public ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
+        new(OnSchedulerAsync(() => _writes.WriteAsync(key, value, contentType)).WaitAsync(cancellation));
 
     /// <inheritdoc/>
-    public Task<ReplicateReply> ReplicateAsync(ReplicateRequest request) => throw new NotSupportedException();
+    public ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default) =>
+        new(OnSchedulerAsync(() => _writes.WriteAsync(key, null, null)).WaitAsync(cancellation));
 
     /// <inheritdoc/>
-    public Task<MasterReply> CommitAsync(CommitRequest request) => throw new NotSupportedException();
+    public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>
+        new(OnSchedulerAsync(() => ListFromWhoeverIsPrimaryAsync(query)).WaitAsync(cancellation));
 
     /// <inheritdoc/>
-    public Task<ReplicateReply> AlignAsync(AlignRequest request) => throw new NotSupportedException();
+    public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
+    {
+        (bool known, ReadResult result) = await AtAsync(node, peer => peer.GetLocalAsync(key), cancellation);
+        return known ? result : new ReadResult(ReadOutcome.UnknownNode, null, Name, $"no live node has the name {node}");
+    }
 
     /// <inheritdoc/>
-    public Task<MasterReply> ConfirmAsync(ConfirmRequest request) => throw new NotSupportedException();
+    public async ValueTask<WriteResult> PutLocalAsync(
+        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
+    {
+        (bool known, WriteResult result) = await AtAsync(node, peer => peer.PutLocalAsync(key, value, contentType), cancellation);
+        return known ? result : new WriteResult(WriteOutcome.UnknownNode, default, Name, $"no live node has the name {node}");
+    }
 
     /// <inheritdoc/>
-    public Task<PingReply> PingAsync(bool write) => throw new NotSupportedException();
+    public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
+    {
+        (bool known, KeysResult? result) = await AtAsync(node, static peer => peer.GetKeysAsync(), cancellation);
+        return known && result is not null ? result : new KeysResult(null, Name);
+    }
 
     /// <inheritdoc/>
-    public Task AnnounceAsync(MasterView view) => throw new NotSupportedException();
+    public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
+        new(OnSchedulerAsync(StatusAsync).WaitAsync(cancellation));
 
-    /// <inheritdoc/>
-    public Task<SyncStartReply> StartSyncAsync(SyncStartRequest request) => throw new NotSupportedException();
+    private async Task<ReadResult> GetSlowlyAsync(ValueTask<Entry?> here, string key, ReadScope scope, CancellationToken cancellation) =>
+        await here is { } entry
+            ? new ReadResult(ReadOutcome.Found, entry, Name)
+            : await OnSchedulerAsync(() => _reads.GetAsync(key, scope)).WaitAsync(cancellation);
 
-    /// <inheritdoc/>
-    public Task<SyncPageReply> ReadPageAsync(SyncPageRequest request) => throw new NotSupportedException();
+    // Runs a node-local request here or at the named node; not known where no live node has the name.
+    private async Task<(bool Known, T? Result)> AtAsync<T>(string? node, Func<IPeer, Task<T>> request, CancellationToken cancellation)
+    {
+        if (node is null || node == Name)
+        {
+            return (true, await request(this).WaitAsync(cancellation));
+        }
 
-    /// <inheritdoc/>
-    public Task<SyncChangesReply> ReadChangesAsync(SyncChangesRequest request) => throw new NotSupportedException();
+        try
+        {
+            return (true, await request(_context.Transport.Peer(node)).WaitAsync(cancellation));
+        }
+        catch (NodeNotFoundException)
+        {
+            return (false, default);
+        }
+    }
 
-    /// <inheritdoc/>
-    public Task<MasterReply> StartStreamAsync(StreamRequest request) => throw new NotSupportedException();
+    private async Task<ListResult> ListFromWhoeverIsPrimaryAsync(ListQuery query)
+    {
+        long started = _context.Time.GetTimestamp();
+        do
+        {
+            if (await _views.CurrentAsync(poster: null) is { } view)
+            {
+                ListResult? page = await _context.AskAsync(
+                    view.Primary.Name, peer => peer.ListFromPrimaryAsync(query), _context.Settings.ReplyTimeout);
+                if (page is not null)
+                {
+                    return page with { Node = Name };
+                }
 
-    /// <inheritdoc/>
-    public Task<MasterReply> CheckStreamAsync(StreamRequest request) => throw new NotSupportedException();
+                _views.OnPrimaryFailed(view, null);
+            }
 
-    /// <inheritdoc/>
-    public Task<FetchReply> FetchAsync(FetchRequest request) => throw new NotSupportedException();
+            await _context.Delay(ViewFinder.RetryPause);
+        }
+        while (_context.Time.GetElapsedTime(started) < _views.Patience);
+        return new ListResult(false, [], false, default, Name, "no primary answers");
+    }
 
-    /// <inheritdoc/>
-    public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => throw new NotSupportedException();
+    private async Task<ClusterStatus> StatusAsync()
+    {
+        string[] members = [.. _context.Transport.Members];
+        PingReply?[] pings = await Task.WhenAll(members.Select(
+            member => _context.AskAsync<PingReply>(member, peer => peer.PingAsync(write: false)!, _context.Settings.ReplyTimeout)));
+        NodeStatus[] nodes = [.. members.Zip(pings, static (name, ping) => ping is null
+            ? new NodeStatus(name, NodeRole.Copies, false, 0, default, default, 0)
+            : new NodeStatus(name, ping.Role, true, ping.Keys, ping.Applied, ping.Last, ping.HighestEpoch))];
+        return new ClusterStatus(_partition.Newest, nodes, Name);
+    }
 
-    /// <inheritdoc/>
-    public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => throw new NotSupportedException();
+    private async Task CollectTombstonesAsync()
+    {
+        while (true)
+        {
+            await _context.Delay(TombstoneSweepPeriod);
+            if (_partition.ServesFromStore)
+            {
+                await _context.Store.CollectTombstonesAsync(
+                    _context.Time.GetUtcNow() - _context.Settings.TombstoneRetention,
+                    _partition.Primary?.SyncsFrom ?? long.MaxValue);
+            }
+        }
+    }
 
-    /// <inheritdoc/>
-    public Task<ReadResult> GetLocalAsync(string key) => throw new NotSupportedException();
+    // After each commit: who has an older copy drops it. A lost hint is made good by the copy's time to live.
+    private void SendHint(Batch batch)
+    {
+        if (_context.Transport.Members.Count < 2)
+        {
+            return;
+        }
 
-    /// <inheritdoc/>
-    public Task<KeysResult> GetKeysAsync() => throw new NotSupportedException();
+        Span<byte> datagram = stackalloc byte[DatagramCodec.MaxBytes];
+        for (ReadOnlySpan<Entry> rest = batch.Entries.AsSpan(); !rest.IsEmpty;)
+        {
+            int length = _codec.WriteHint(datagram, rest, out int taken);
+            _context.Transport.Multicast(datagram[..length]);
+            rest = rest[taken..];
+        }
+    }
+
+    private void OnFailure(Exception reason)
+    {
+        _notReady = "the node has failed";
+        _partition.Primary?.End();
+        _context.Stop();
+        Failed?.Invoke(reason);
+    }
+
+    private Task<T> OnSchedulerAsync<T>(Func<Task<T>> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, _scheduler).Unwrap();
 }

@@ -1,0 +1,189 @@
+namespace Diststore.Core;
+
+/// <content>What to do when a master is lost.</content>
+public sealed partial class MasterRegistry
+{
+    /// <summary>Missed in a row before a node that membership still lists counts as lost.</summary>
+    private const int PingsMissedToBeLost = 3;
+
+    // When no in-sync member lives on in its process, how long to wait for the stores of the others.
+    private static readonly TimeSpan WaitForStores = TimeSpan.FromSeconds(5);
+
+    // A learner that was dropped is tried again after this, ...
+    private static readonly TimeSpan BackOff = TimeSpan.FromSeconds(2);
+
+    // ... and one that shows no progress for so long is dropped, if there is another one to try.
+    private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(10);
+
+    private readonly Dictionary<string, (PingReply Reply, int Missed)> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<MasterId, long> _passedOver = [];
+    private (long Epoch, long Since)? _vacant;
+    private (MasterId Learner, LogPoint Last, long Keys, long Since)? _progress;
+
+    private sealed record Decision(MasterView Next, string Reason);
+
+    private static MasterView? HighestRemembered(IEnumerable<PingReply> answers) =>
+        answers.Select(static answer => answer.View).OfType<MasterView>().MaxBy(static view => view.Epoch);
+
+    // Storage has lost the view, or went back to an older one: the highest remembered one is taken up again, once every
+    // member of its in-sync set has answered (and none remembers a higher one).
+    private async Task TakeUpAsync(StoredView stored, MasterView remembered, Dictionary<string, PingReply> answers)
+    {
+        List<MasterId> members = [.. remembered.InSyncSet];
+        if (answers.GetValueOrDefault(remembered.Primary.Name)?.Candidate is { } candidate)
+        {
+            members.Add(candidate);
+        }
+
+        MasterId? missing = members.FirstOrDefault(
+            member => answers.GetValueOrDefault(member.Name)?.Id.StoreId != member.StoreId && !IsGone(member, answers));
+        if (missing is not null)
+        {
+            _log.NotTakingUp(remembered, missing);
+            return;
+        }
+
+        long epoch = Math.Max(remembered.Epoch, answers.Values.Max(static answer => answer.HighestEpoch)) + 1;
+        await ReplaceAsync(stored, remembered with { Epoch = epoch }, "the storage had lost the view");
+    }
+
+    private void Remember(Dictionary<string, PingReply> answers)
+    {
+        HashSet<string> members = new(_transport.Members, StringComparer.Ordinal);
+        foreach (string name in _known.Keys.ToArray())
+        {
+            (PingReply reply, int missed) = _known[name];
+            if (!members.Contains(name) || missed + 1 >= PingsMissedToBeLost)
+            {
+                _known.Remove(name);
+            }
+            else
+            {
+                _known[name] = (reply, missed + 1);
+            }
+        }
+
+        foreach (PingReply answer in answers.Values)
+        {
+            _known[answer.Id.Name] = (answer, 0);
+        }
+    }
+
+    // Alive in the very process that the view names; a ping or two may have been missed.
+    private bool IsAlive(MasterId master) => _known.TryGetValue(master.Name, out var known) && known.Reply.Id == master;
+
+    // A store that died with its process: the node is gone, or back with another one.
+    private bool IsGone(MasterId master, Dictionary<string, PingReply> answers) =>
+        !master.Durable
+        && (answers.TryGetValue(master.Name, out PingReply? answer) ? answer.Id != master : !_transport.Members.Contains(master.Name));
+
+    private Decision? Judge(MasterView view, Dictionary<string, PingReply> answers)
+    {
+        bool primaryLives = IsAlive(view.Primary);
+        bool otherLives = view.OtherInSync && view.Other is not null && IsAlive(view.Other);
+        if (primaryLives || otherLives)
+        {
+            _vacant = null;
+        }
+
+        // No view leaves a member out unless a member left in has just answered.
+        if (primaryLives)
+        {
+            return answers.ContainsKey(view.Primary.Name) ? JudgeOther(view, answers) : null;
+        }
+
+        if (otherLives)
+        {
+            return answers.ContainsKey(view.Other!.Name) ? Succeed(view, view.Other, view.History, answers, "the primary is lost") : null;
+        }
+
+        return JudgeVacancy(view, answers);
+    }
+
+    private Decision? JudgeOther(MasterView view, Dictionary<string, PingReply> answers)
+    {
+        if (view.OtherInSync)
+        {
+            return IsAlive(view.Other!) ? null : Succeed(view, view.Primary, view.History, answers, "the secondary is lost");
+        }
+
+        bool keep = view.Other is { } learner && IsAlive(learner) && !Stalls(learner, answers);
+        MasterId? next = keep ? null : PickLearner(view.Primary, answers);
+        return next is null || next == view.Other
+            ? null
+            : new Decision(view with { Epoch = view.Epoch + 1, Other = next }, "a learner is wanted");
+    }
+
+    private Decision? JudgeVacancy(MasterView view, Dictionary<string, PingReply> answers)
+    {
+        List<MasterId> members = [.. view.InSyncSet.Where(member => !IsGone(member, answers))];
+        if (members.Count == 0)
+        {
+            // With stores in memory there is nothing to wait for.
+            MasterView? anew = Election.First(answers.Values, poster: null, NewHistory());
+            return anew is null ? null : new Decision(anew with { Epoch = Math.Max(anew.Epoch, view.Epoch + 1) }, "all masters' stores are gone");
+        }
+
+        long now = _time.GetTimestamp();
+        if (_vacant is not { } vacant || vacant.Epoch != view.Epoch)
+        {
+            _vacant = vacant = (view.Epoch, now);
+        }
+
+        List<PingReply> back = [.. members
+            .Select(member => answers.GetValueOrDefault(member.Name) is { } answer && answer.Id.StoreId == member.StoreId ? answer : null)
+            .OfType<PingReply>()];
+        if (back.Count == 0 || (back.Count < members.Count && _time.GetElapsedTime(vacant.Since, now) < WaitForStores))
+        {
+            return null;
+        }
+
+        return Succeed(view, Election.LongestLog(back).Id, view.History, answers, "the masters restarted");
+    }
+
+    private Decision Succeed(MasterView view, MasterId primary, Guid history, Dictionary<string, PingReply> answers, string reason) =>
+        new(new MasterView(view.Epoch + 1, history, primary, PickLearner(primary, answers), OtherInSync: false), reason);
+
+    private MasterId? PickLearner(MasterId primary, Dictionary<string, PingReply> answers)
+    {
+        long now = _time.GetTimestamp();
+        return Election.Learner(
+            answers.Values,
+            id => id.Name != primary.Name && !(_passedOver.TryGetValue(id, out long since) && _time.GetElapsedTime(since, now) < BackOff));
+    }
+
+    private void PassOver(MasterId master)
+    {
+        long now = _time.GetTimestamp();
+        foreach (MasterId old in _passedOver.Keys.Where(id => _time.GetElapsedTime(_passedOver[id], now) >= BackOff).ToArray())
+        {
+            _passedOver.Remove(old);
+        }
+
+        _passedOver[master] = now;
+    }
+
+    private bool Stalls(MasterId learner, Dictionary<string, PingReply> answers)
+    {
+        if (answers.GetValueOrDefault(learner.Name) is not { } answer)
+        {
+            return false;
+        }
+
+        long now = _time.GetTimestamp();
+        if (_progress is not { } progress || progress.Learner != learner || progress.Last != answer.Last || progress.Keys != answer.Keys)
+        {
+            _progress = (learner, answer.Last, answer.Keys, now);
+            return false;
+        }
+
+        if (_time.GetElapsedTime(progress.Since, now) < StallLimit)
+        {
+            return false;
+        }
+
+        PassOver(learner);
+        _progress = null;
+        return true;
+    }
+}

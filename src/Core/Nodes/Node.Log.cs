@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Logging;
+
+namespace Diststore.Core;
+
+/// <summary>What a node reports. Event ids 1 to 99; they never change their meaning.</summary>
+internal static partial class NodeLog
+{
+    [LoggerMessage(1, LogLevel.Debug, "A call to {Node} was lost: {Reason}")]
+    public static partial void CallLost(this ILogger log, string node, string reason);
+
+    [LoggerMessage(2, LogLevel.Debug, "The registry did not answer: {Reason}")]
+    public static partial void RegistryLost(this ILogger log, string reason);
+
+    [LoggerMessage(3, LogLevel.Error, "The node cannot go on in this life")]
+    public static partial void Failed(this ILogger log, Exception reason);
+
+    [LoggerMessage(4, LogLevel.Information, "{Role} in {View}")]
+    public static partial void Acting(this ILogger log, NodeRole role, MasterView view);
+
+    [LoggerMessage(5, LogLevel.Information, "Asking for a view without {Peer}: {Reason}")]
+    public static partial void Dropping(this ILogger log, MasterId peer, string reason);
+
+    [LoggerMessage(6, LogLevel.Information, "Asking for {Peer} to be added to the in-sync set at sequence {Sequence}")]
+    public static partial void Admitting(this ILogger log, MasterId peer, long sequence);
+
+    [LoggerMessage(7, LogLevel.Information, "Syncing from {Primary}: {Kind}, from {Applied}")]
+    public static partial void Syncing(this ILogger log, MasterId primary, SyncKind kind, LogPoint applied);
+
+    [LoggerMessage(8, LogLevel.Information, "Synced with {Primary} up to {Mark}, streaming")]
+    public static partial void Synced(this ILogger log, MasterId primary, LogPoint mark);
+
+    [LoggerMessage(9, LogLevel.Warning, "{Peer} has a log that is not a part of this one, at {Point}")]
+    public static partial void Diverged(this ILogger log, MasterId peer, LogPoint point);
+}

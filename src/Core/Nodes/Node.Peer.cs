@@ -1,0 +1,164 @@
+namespace Diststore.Core;
+
+/// <content>What other nodes and the registry ask.</content>
+public sealed partial class Node
+{
+    /// <summary>Takes a datagram that came from the endpoint of the live node <paramref name="sender"/>. Any thread.</summary>
+    public void ReceiveDatagram(string sender, ReadOnlySpan<byte> datagram)
+    {
+        if (!_codec.TryRead(sender, datagram, out Datagram message))
+        {
+            return;
+        }
+
+        switch (message.Type)
+        {
+            case DatagramType.WhoHas:
+                _context.Watch(_responder.AnswerAsync(sender, message.RequestId, message.Key, message.IncludingLocalOnly).AsTask());
+                break;
+            case DatagramType.Hint:
+                _ = OnSchedulerAsync(() => TakeHint(message));
+                break;
+            default:
+                _ = OnSchedulerAsync(() => TakeAnswer(sender, message));
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<WriteReply> WriteAsync(WriteRequest request) =>
+        OnSchedulerAsync(() => _partition.Primary is { } primary
+            ? primary.WriteAsync(request)
+            : Task.FromResult(new WriteReply(WriteStatus.NotPrimary, default, _partition.Newest)));
+
+    /// <inheritdoc/>
+    public Task<ReplicateReply> ReplicateAsync(ReplicateRequest request) => OnSchedulerAsync(() => _partition.Replica.ReplicateAsync(request));
+
+    /// <inheritdoc/>
+    public Task<MasterReply> CommitAsync(CommitRequest request) => OnSchedulerAsync(() => _partition.Replica.CommitAsync(request));
+
+    /// <inheritdoc/>
+    public Task<ReplicateReply> AlignAsync(AlignRequest request) => OnSchedulerAsync(() => _partition.Replica.AlignAsync(request));
+
+    /// <inheritdoc/>
+    public Task<MasterReply> ConfirmAsync(ConfirmRequest request) => OnSchedulerAsync(() => _partition.Replica.ConfirmAsync(request));
+
+    /// <inheritdoc/>
+    public Task AnnounceAsync(MasterView view) =>
+        OnSchedulerAsync(() =>
+        {
+            _partition.Learn(view);
+            return Task.FromResult(true);
+        });
+
+    /// <inheritdoc/>
+    public Task<SyncStartReply> StartSyncAsync(SyncStartRequest request) =>
+        AsPrimaryAsync(primary => Task.FromResult(primary.StartSync(request)), newest => new SyncStartReply(SyncKind.Refused, newest));
+
+    /// <inheritdoc/>
+    public Task<SyncPageReply> ReadPageAsync(SyncPageRequest request) =>
+        AsPrimaryAsync(primary => primary.ReadPageAsync(request), newest => new SyncPageReply(null, newest));
+
+    /// <inheritdoc/>
+    public Task<SyncChangesReply> ReadChangesAsync(SyncChangesRequest request) =>
+        AsPrimaryAsync(primary => primary.ReadChangesAsync(request), newest => new SyncChangesReply(null, false, newest));
+
+    /// <inheritdoc/>
+    public Task<MasterReply> StartStreamAsync(StreamRequest request) =>
+        AsPrimaryAsync(primary => Task.FromResult(primary.StartStream(request)), newest => new MasterReply(false, newest));
+
+    /// <inheritdoc/>
+    public Task<MasterReply> CheckStreamAsync(StreamRequest request) =>
+        AsPrimaryAsync(
+            primary => Task.FromResult(new MasterReply(primary.IsStreamingTo(request), _partition.Newest)),
+            newest => new MasterReply(false, newest));
+
+    /// <inheritdoc/>
+    public Task<FetchReply> FetchAsync(FetchRequest request) => OnSchedulerAsync(() => _reads.AnswerAsync(request, FindHereAsync));
+
+    /// <inheritdoc/>
+    public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) =>
+        AsPrimaryAsync<ListResult?>(primary => primary.ListAsync(query), static _ => null);
+
+    /// <inheritdoc/>
+    public async Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType)
+    {
+        bool existed = await _context.Store.ReadLocalAsync(key) is not null;
+        await _context.Store.PutLocalAsync(new Entry(key, value, contentType, LogPoint.Zero));
+        return new WriteResult(existed ? WriteOutcome.Replaced : WriteOutcome.Created, default, Name);
+    }
+
+    /// <inheritdoc/>
+    public async Task<ReadResult> GetLocalAsync(string key)
+    {
+        Entry? entry = await FindHereAsync(key) ?? await _context.Store.ReadLocalAsync(key);
+        return entry is null
+            ? new ReadResult(ReadOutcome.NotFound, null, Name, "this node does not have this key")
+            : new ReadResult(ReadOutcome.Found, entry, Name);
+    }
+
+    /// <inheritdoc/>
+    public async Task<KeysResult> GetKeysAsync()
+    {
+        IReadOnlyList<string> local = await _context.Store.ListLocalAsync();
+        IEnumerable<string> shown = _partition.ServesFromStore ? await AppliedKeysAsync() : _copies.Keys;
+        return new KeysResult([.. shown.Union(local, StringComparer.Ordinal).Order(KeyOrder.Instance)], Name);
+    }
+
+    /// <inheritdoc/>
+    public Task<PingReply> PingAsync(bool write) => OnSchedulerAsync(() => AnswerPingAsync(write));
+
+    private async Task<PingReply> AnswerPingAsync(bool write)
+    {
+        IStore store = _context.Store;
+        if (write && _partition.Newest is { } newest)
+        {
+            await store.AdoptAsync(newest, _partition.Role == NodeRole.Primary);
+        }
+
+        StoreState state = store.State;
+        return new PingReply(
+            _context.Self,
+            state.View,
+            state.HighestEpoch,
+            state.Last,
+            state.Applied,
+            (_partition.ServesFromStore || _partition.Role == NodeRole.Learner ? state.Entries : _copies.Count) + state.LocalEntries,
+            state.Applied.Sequence > 0,
+            state.Candidate,
+            _partition.Role);
+    }
+
+    private async Task<List<string>> AppliedKeysAsync()
+    {
+        var keys = new List<string>();
+        KeyPage page;
+        do
+        {
+            string? after = keys.Count == 0 ? null : keys[^1];
+            page = await _context.Store.ScanAsync(new KeyScan("", after, ListQuery.MaxLimit, int.MaxValue, Tombstones: false));
+            keys.AddRange(page.Entries.Select(static entry => entry.Key));
+        }
+        while (page.More && page.Entries.Length > 0);
+        return keys;
+    }
+
+    private Task<bool> TakeHint(Datagram hint)
+    {
+        foreach ((string key, LogPoint version) in hint.Changes)
+        {
+            _keeper.OnChanged(key, version);
+        }
+
+        return Task.FromResult(true);
+    }
+
+    private Task<bool> TakeAnswer(string sender, Datagram answer)
+    {
+        _questions.Answer(sender, answer.Type, answer.RequestId);
+        return Task.FromResult(true);
+    }
+
+    private Task<T> AsPrimaryAsync<T>(Func<PrimaryRole, Task<T>> answer, Func<MasterView?, T> refuse) =>
+        OnSchedulerAsync(() => _partition.Primary is { } primary ? answer(primary) : Task.FromResult(refuse(_partition.Newest)));
+}

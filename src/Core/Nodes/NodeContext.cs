@@ -1,0 +1,92 @@
+using Microsoft.Extensions.Logging;
+
+namespace Diststore.Core;
+
+/// <summary>What every part of a node works with. One per node; used on the node's scheduler only.</summary>
+internal sealed class NodeContext
+{
+    // Cancelled without CancelAsync: its callbacks are to run here, on the scheduler.
+    private readonly CancellationTokenSource _stopping = new();
+
+    public required NodeSettings Settings { get; init; }
+
+    public required IStore Store { get; init; }
+
+    public required ITransport Transport { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    public required Random Random { get; init; }
+
+    public required ILogger Log { get; init; }
+
+    /// <summary>Who this node is in this life: its name, its store, and a process id made at the start.</summary>
+    public required MasterId Self { get; init; }
+
+    /// <summary>What to do when the node cannot go on in this life, for instance because its store failed.</summary>
+    public required Action<Exception> Fail { get; init; }
+
+    public CancellationToken Stopping => _stopping.Token;
+
+    public void Stop() => _stopping.Cancel();
+
+    /// <summary>Waits on the node's clock; ends early, and throws, when the node stops.</summary>
+    public Task Delay(TimeSpan delay) => Task.Delay(delay, Time, Stopping);
+
+    /// <summary>
+    /// Calls another node. <see langword="null"/> means that no answer came in time, so that the outcome is unknown: a
+    /// caller decides by what it was told, never by why it was told nothing.
+    /// </summary>
+    public async Task<T?> AskAsync<T>(string node, Func<IPeer, Task<T?>> call, TimeSpan timeout)
+        where T : class
+    {
+        try
+        {
+            return await call(Transport.Peer(node)).WaitAsync(timeout, Time, Stopping);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !Stopping.IsCancellationRequested)
+        {
+            Log.CallLost(node, e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Asks the registry; <see langword="null"/> when no answer came, or when it has no view.</summary>
+    public async Task<MasterView?> AskRegistryAsync(Func<IRegistry, Task<MasterView?>> call)
+    {
+        try
+        {
+            return await call(Transport.Registry).WaitAsync(Settings.ReplyTimeout, Time, Stopping);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !Stopping.IsCancellationRequested)
+        {
+            Log.RegistryLost(e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Lets a task run by itself. What it throws ends this life of the node, unless the node is stopping.</summary>
+    public void Watch(Task task)
+    {
+        if (!task.IsCompletedSuccessfully)
+        {
+            _ = ObserveAsync(task);
+        }
+    }
+
+    private async Task ObserveAsync(Task task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
+        {
+        }
+        catch (Exception e)
+        {
+            Log.Failed(e);
+            Fail(e);
+        }
+    }
+}

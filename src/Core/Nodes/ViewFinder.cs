@@ -1,0 +1,66 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// Keeps the newest view at hand: reads it from the registry every second, whenever this node has none, and when the
+/// primary fails. A lost announcement heals by this. For the node's scheduler.
+/// </summary>
+internal sealed class ViewFinder(NodeContext context, Partition partition)
+{
+    /// <summary>Between two tries to find a primary that answers.</summary>
+    public static TimeSpan RetryPause { get; } = TimeSpan.FromMilliseconds(50);
+
+    private static readonly TimeSpan RefreshPeriod = TimeSpan.FromSeconds(1);
+    private long? _reported;
+
+    /// <summary>How long a request looks for a primary before it gives up.</summary>
+    public TimeSpan Patience => 3 * context.Settings.ReplyTimeout;
+
+    /// <summary>The newest view known; without one, asks the registry, which elects.</summary>
+    public async Task<MasterView?> CurrentAsync(string? poster)
+    {
+        if (partition.Newest is null && await context.AskRegistryAsync(r => r.ElectAsync(poster)) is { } elected)
+        {
+            await partition.AdoptAsync(elected);
+        }
+
+        return partition.Newest;
+    }
+
+    /// <summary>The primary of that view failed; <paramref name="theirs"/> is the view that it answered with, if it did.</summary>
+    public void OnPrimaryFailed(MasterView view, MasterView? theirs)
+    {
+        if (theirs is not null)
+        {
+            partition.Learn(theirs);
+        }
+
+        // One report for a view: the registry goes on checking by itself.
+        if (partition.Newest == view && _reported != view.Epoch)
+        {
+            _reported = view.Epoch;
+            context.Watch(ReportAsync(view));
+        }
+    }
+
+    /// <summary>Runs until the node stops.</summary>
+    public async Task RefreshAsync()
+    {
+        while (true)
+        {
+            if (await context.AskRegistryAsync(static r => r.ReadAsync()) is { } stored)
+            {
+                partition.Learn(stored);
+            }
+
+            await context.Delay(RefreshPeriod);
+        }
+    }
+
+    private async Task ReportAsync(MasterView view)
+    {
+        if (await context.AskRegistryAsync(r => r.ReportAsync(view.Epoch)) is { } stored)
+        {
+            partition.Learn(stored);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// A write, from the node that it was posted to: on to the primary, which orders it. Tried again only where the answer
+/// proves that nothing was done. For the node's scheduler.
+/// </summary>
+internal sealed class WritePath(NodeContext context, Partition partition, ViewFinder views, CopyKeeper keeper)
+{
+    private const string OutcomeUnknown = "the primary did not answer; whether the write was done is not known";
+
+    // A stall while the primary loses its peer fits in; beyond it the outcome is not known.
+    private TimeSpan AnswerTimeout => 4 * context.Settings.ReplyTimeout;
+
+    private string Name => context.Settings.Name;
+
+    /// <summary>Stores a value, or deletes the key where <paramref name="value"/> is null.</summary>
+    public async Task<WriteResult> WriteAsync(string key, byte[]? value, string? contentType)
+    {
+        string? why = null;
+        long started = context.Time.GetTimestamp();
+        do
+        {
+            if (await views.CurrentAsync(Name) is { } view)
+            {
+                var request = new WriteRequest(view.Epoch, key, value, contentType);
+                WriteReply? reply = await SendAsync(view, request);
+                switch (reply?.Status)
+                {
+                    case WriteStatus.NotPrimary:
+                        views.OnPrimaryFailed(view, reply.View);
+                        why = reply.Detail;
+                        break;
+                    case null:
+                        views.OnPrimaryFailed(view, null);
+                        return new WriteResult(WriteOutcome.Unknown, default, Name, OutcomeUnknown);
+                    default:
+                        return Result(request, reply);
+                }
+            }
+
+            await context.Delay(ViewFinder.RetryPause);
+        }
+        while (context.Time.GetElapsedTime(started) < views.Patience);
+        return new WriteResult(WriteOutcome.Unavailable, default, Name, $"there is no primary now; nothing was done{(why is null ? "" : $" ({why})")}");
+    }
+
+    // Null: the outcome is unknown.
+    private async Task<WriteReply?> SendAsync(MasterView view, WriteRequest request)
+    {
+        try
+        {
+            Task<WriteReply> reply = view.Primary == context.Self
+                ? WriteHereAsync(view, request)
+                : context.Transport.Peer(view.Primary.Name).WriteAsync(request);
+            return await reply.WaitAsync(AnswerTimeout, context.Time, context.Stopping);
+        }
+        catch (NodeNotFoundException)
+        {
+            // It was not even sent.
+            return new WriteReply(WriteStatus.NotPrimary, default, null);
+        }
+        catch (Exception e) when (!context.Stopping.IsCancellationRequested)
+        {
+            context.Log.CallLost(view.Primary.Name, e.Message);
+            return null;
+        }
+    }
+
+    private async Task<WriteReply> WriteHereAsync(MasterView view, WriteRequest request)
+    {
+        await partition.AdoptAsync(view);
+        return partition.Primary is { } primary
+            ? await primary.WriteAsync(request)
+            : new WriteReply(WriteStatus.NotPrimary, default, partition.Newest);
+    }
+
+    private WriteResult Result(WriteRequest request, WriteReply reply)
+    {
+        WriteOutcome outcome = reply.Status switch
+        {
+            WriteStatus.Created => WriteOutcome.Created,
+            WriteStatus.Replaced => WriteOutcome.Replaced,
+            WriteStatus.Deleted => WriteOutcome.Deleted,
+            WriteStatus.NotFound => WriteOutcome.NotFound,
+            WriteStatus.Overloaded => WriteOutcome.Unavailable,
+            _ => WriteOutcome.Unknown,
+        };
+
+        // The posting node keeps what it wrote; whatever it kept before is older.
+        if (outcome is WriteOutcome.Created or WriteOutcome.Replaced)
+        {
+            keeper.Keep(new Entry(request.Key, request.Value, request.ContentType, reply.Version));
+        }
+        else if (outcome == WriteOutcome.Deleted)
+        {
+            keeper.OnChanged(request.Key, reply.Version);
+        }
+
+        return new WriteResult(outcome, reply.Version, Name, reply.Detail);
+    }
+}

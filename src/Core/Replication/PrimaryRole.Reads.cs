@@ -1,0 +1,100 @@
+namespace Diststore.Core;
+
+/// <content>What only a primary may say, and how it makes sure that it still is the primary.</content>
+internal sealed partial class PrimaryRole
+{
+    private readonly SharedRound<bool> _confirmation;
+    private long? _currentAsOf;
+
+    /// <summary>A sole member with a store that dies with the process: others could be elected without it.</summary>
+    private bool NeedsNobodyButIsVolatile => !Needed.Any() && !_context.Self.Durable;
+
+    /// <summary>
+    /// Whether this node was still the primary at some moment after this call: everyone whose answer an acknowledgement
+    /// needs says that the epoch stands. Many callers share one round.
+    /// </summary>
+    public Task<bool> ConfirmAsync() => _confirmation.BeginAsync();
+
+    /// <summary>Whether this node was surely the primary within the staleness bound.</summary>
+    public async ValueTask<bool> IsCurrentAsync()
+    {
+        if (_ended || !IsReady)
+        {
+            return false;
+        }
+
+        bool fresh = _currentAsOf is { } asOf && _context.Time.GetElapsedTime(asOf) <= _context.Settings.MaxStaleness;
+        return fresh || await ConfirmAsync();
+    }
+
+    /// <summary>A page of keys; null when this node is not surely the primary.</summary>
+    public async Task<ListResult?> ListAsync(ListQuery query)
+    {
+        if (!IsReady)
+        {
+            return null;
+        }
+
+        KeyPage page = await _context.Store.ScanAsync(
+            new KeyScan(query.Prefix, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), int.MaxValue, Tombstones: false));
+        ListedKey[] keys = [.. page.Entries.Select(static e => new ListedKey(e.Key, e.Version, e.Value!.Length, e.ContentType))];
+        return await IsCurrentAsync()
+            ? new ListResult(true, keys, page.More, page.Applied, _context.Settings.Name)
+            : null;
+    }
+
+    private async Task<bool> ConfirmOnceAsync()
+    {
+        MasterView view = _view;
+        long sent = _context.Time.GetTimestamp();
+        if (_ended || _partition.Newest != view || _partition.Acting != view)
+        {
+            return false;
+        }
+
+        MasterId[] needed = [.. Needed];
+        bool stands = needed.Length > 0
+            ? (await Task.WhenAll(needed.Select(peer => ConfirmWithAsync(view, peer)))).All(static granted => granted)
+            : !NeedsNobodyButIsVolatile || await IsStoredAsync(view);
+        if (!stands || _ended || _view != view)
+        {
+            return false;
+        }
+
+        _currentAsOf = sent;
+        return true;
+    }
+
+    private async Task<bool> ConfirmWithAsync(MasterView view, MasterId peer)
+    {
+        PeerLink? link = _link;
+        var request = new ConfirmRequest(view, peer);
+        MasterReply? reply = await _context.AskAsync<MasterReply>(peer.Name, p => p.ConfirmAsync(request)!, _context.Settings.ReplyTimeout);
+        if (reply is { Granted: true })
+        {
+            return true;
+        }
+
+        if (reply?.View is { } theirs && theirs.Epoch > view.Epoch)
+        {
+            _partition.Learn(theirs);
+        }
+        else if (link is not null)
+        {
+            OnLost(link, "it did not confirm the epoch");
+        }
+
+        return false;
+    }
+
+    private async Task<bool> IsStoredAsync(MasterView view)
+    {
+        MasterView? stored = await _context.AskRegistryAsync(static r => r.ReadAsync());
+        if (stored is not null)
+        {
+            _partition.Learn(stored);
+        }
+
+        return stored?.Epoch == view.Epoch;
+    }
+}

@@ -1,0 +1,85 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// The other master's side: persists what the primary sends, applies what is committed. Messages name the process that
+/// they mean and carry the sender's view; a higher one is adopted before judging, and a refusal carries this node's.
+/// </summary>
+internal sealed class ReplicaRole(NodeContext context, Partition partition)
+{
+    /// <summary>Persists a batch that continues the log.</summary>
+    public async Task<ReplicateReply> ReplicateAsync(ReplicateRequest request)
+    {
+        if (!await IsMeantAsync(request.View, request.To) || !TakesBatches())
+        {
+            return RefusedBatch();
+        }
+
+        AppendResult result = await context.Store.AppendAsync(request.View.Epoch, request.Batch);
+        switch (result.Status)
+        {
+            case AppendStatus.Persisted:
+                await ApplyAsync(request.View, request.Commit);
+                return new ReplicateReply(ReplicateStatus.Persisted, request.Batch.Last, null);
+            case AppendStatus.Gap:
+                return new ReplicateReply(ReplicateStatus.Gap, result.Last, null);
+            default:
+                return RefusedBatch();
+        }
+    }
+
+    /// <summary>Drops what is not in the primary's log, and says where this log ends then.</summary>
+    public async Task<ReplicateReply> AlignAsync(AlignRequest request)
+    {
+        if (!await IsMeantAsync(request.View, request.To) || partition.Role != NodeRole.Secondary)
+        {
+            return RefusedBatch();
+        }
+
+        return await context.Store.AlignAsync(request.View.Epoch, request.History, request.End)
+            ? new ReplicateReply(ReplicateStatus.Persisted, context.Store.State.Last, null)
+            : RefusedBatch();
+    }
+
+    /// <summary>Applies up to the commit point.</summary>
+    public async Task<MasterReply> CommitAsync(CommitRequest request)
+    {
+        if (!await IsMeantAsync(request.View, request.To) || !TakesBatches())
+        {
+            return new MasterReply(false, partition.Newest);
+        }
+
+        await ApplyAsync(request.View, request.Commit);
+        return new MasterReply(true, null);
+    }
+
+    /// <summary>Whether the primary's epoch still stands here.</summary>
+    public async Task<MasterReply> ConfirmAsync(ConfirmRequest request) =>
+        await IsMeantAsync(request.View, request.To) && TakesBatches()
+            ? new MasterReply(true, null)
+            : new MasterReply(false, partition.Newest);
+
+    private async Task<bool> IsMeantAsync(MasterView view, MasterId to)
+    {
+        if (to != context.Self)
+        {
+            return false;
+        }
+
+        await partition.AdoptAsync(view);
+        return partition.Acting?.Epoch == view.Epoch && partition.Newest?.Epoch == view.Epoch;
+    }
+
+    private bool TakesBatches() =>
+        context.Store.State.IsWhole && (partition.Role == NodeRole.Secondary || partition.IsStreaming);
+
+    // A commit point counts only from the primary of the view that this node is in.
+    private async Task ApplyAsync(MasterView view, LogPoint commit)
+    {
+        if (partition.Acting?.Epoch == view.Epoch && context.Store.State.Applied.Sequence < commit.Sequence)
+        {
+            await context.Store.ApplyAsync(commit);
+        }
+    }
+
+    private ReplicateReply RefusedBatch() => new(ReplicateStatus.Refused, default, partition.Newest);
+}

@@ -1,0 +1,158 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// A node that was chosen as master and still syncs, under one view: it asks the primary how, pulls until it is whole,
+/// then has the batches streamed to it until the next view says that it is in sync (or not wanted any more).
+/// </summary>
+internal sealed class Learner(NodeContext context, Partition partition, MasterView view)
+{
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(50);
+
+    // Counts the starts: one that was overtaken must not be mistaken for the newest.
+    private long _attempt;
+
+    /// <summary>Whether batches are taken: everything up to the mark is here.</summary>
+    public bool IsStreaming { get; private set; }
+
+    private bool IsWanted => partition.Learner == this && partition.Newest == view && !context.Stopping.IsCancellationRequested;
+
+    /// <summary>Runs until the view is superseded.</summary>
+    public async Task RunAsync()
+    {
+        while (IsWanted)
+        {
+            if (await SyncAsync() is { } mark)
+            {
+                await StreamAsync(mark);
+                IsStreaming = false;
+            }
+
+            if (IsWanted)
+            {
+                await context.Delay(RetryPause);
+            }
+        }
+    }
+
+    // Null means: start over.
+    private async Task<LogPoint?> SyncAsync()
+    {
+        StoreState state = context.Store.State;
+        var request = new SyncStartRequest(view, context.Self, state.History, state.IsWhole ? state.Applied : LogPoint.Zero, ++_attempt);
+        SyncStartReply? reply = await AskAsync(p => p.StartSyncAsync(request));
+        if (reply is null || reply.Kind == SyncKind.Refused)
+        {
+            Heed(reply?.View);
+            return null;
+        }
+
+        context.Log.Syncing(view.Primary, reply.Kind, state.Applied);
+        if (!IsWanted || !await context.Store.StartSyncAsync(view.Epoch, reply.Kind, view.History))
+        {
+            return null;
+        }
+
+        long? since = reply.Kind == SyncKind.Full ? await PullPagesAsync() : state.Applied.Sequence;
+        return since is { } from && await PullChangesAsync(from) ? context.Store.State.Applied : null;
+    }
+
+    // Everything in key order; what changed meanwhile follows by sequence, since the moment of the first page.
+    private async Task<long?> PullPagesAsync()
+    {
+        while (IsWanted)
+        {
+            SyncCursor? cursor = context.Store.State.Cursor;
+            var request = new SyncPageRequest(view, context.Self, cursor?.After, cursor?.FirstSequence ?? 0);
+            SyncPageReply? reply = await AskAsync(p => p.ReadPageAsync(request));
+            if (reply?.Page is not { } page)
+            {
+                Heed(reply?.View);
+                return null;
+            }
+
+            if (!IsWanted || !await context.Store.WritePageAsync(view.Epoch, cursor?.After, page))
+            {
+                return null;
+            }
+
+            if (!page.More)
+            {
+                return context.Store.State.Cursor?.FirstSequence;
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<bool> PullChangesAsync(long since)
+    {
+        while (IsWanted)
+        {
+            var request = new SyncChangesRequest(view, context.Self, since);
+            SyncChangesReply? reply = await AskAsync(p => p.ReadChangesAsync(request));
+            if (reply is { BelowFloor: true })
+            {
+                // Some of what is missing was forgotten there; only everything will do.
+                await context.Store.StartSyncAsync(view.Epoch, SyncKind.Full, view.History);
+                return false;
+            }
+
+            if (reply?.Page is not { } page)
+            {
+                Heed(reply?.View);
+                return false;
+            }
+
+            if (!IsWanted || !await context.Store.WriteChangesAsync(view.Epoch, page))
+            {
+                return false;
+            }
+
+            if (page.IsWhole)
+            {
+                return true;
+            }
+
+            since = page.Upto;
+        }
+
+        return false;
+    }
+
+    private async Task StreamAsync(LogPoint mark)
+    {
+        // Batches may arrive before the answer does.
+        IsStreaming = true;
+        var request = new StreamRequest(view, context.Self, mark, _attempt);
+        MasterReply? reply = await AskAsync(p => p.StartStreamAsync(request));
+        if (reply is not { Granted: true })
+        {
+            Heed(reply?.View);
+            return;
+        }
+
+        context.Log.Synced(view.Primary, mark);
+        while (IsWanted)
+        {
+            await context.Delay(context.Settings.ReplyTimeout);
+            MasterReply? check = IsWanted ? await AskAsync(p => p.CheckStreamAsync(request)) : null;
+            if (check is { Granted: false })
+            {
+                Heed(check.View);
+                return;
+            }
+        }
+    }
+
+    private Task<T?> AskAsync<T>(Func<IPeer, Task<T>> call)
+        where T : class =>
+        context.AskAsync<T>(view.Primary.Name, call!, context.Settings.ReplyTimeout);
+
+    private void Heed(MasterView? newer)
+    {
+        if (newer is not null)
+        {
+            partition.Learn(newer);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+namespace Diststore.Core;
+
+/// <summary>One who-has question on its way, and what was answered so far. For the node's scheduler.</summary>
+internal sealed class Question(ulong id, string key, long askedAt)
+{
+    /// <summary>Holders beyond these are not needed to find a good one.</summary>
+    private const int MaxHolders = 8;
+
+    private readonly Queue<string> _holders = new();
+    private readonly List<string> _localHolders = [];
+    private TaskCompletionSource? _changed;
+
+    public ulong Id => id;
+
+    public string Key => key;
+
+    /// <summary>When it was sent, by the node's own monotonic clock.</summary>
+    public long AskedAt => askedAt;
+
+    /// <summary>A master says that the masters have no such key: a hint to ask the primary at once, no more.</summary>
+    public bool MasterHasNone { get; private set; }
+
+    public void AddHolder(string node)
+    {
+        if (_holders.Count < MaxHolders)
+        {
+            _holders.Enqueue(node);
+            Change();
+        }
+    }
+
+    public void AddLocalHolder(string node)
+    {
+        if (_localHolders.Count < MaxHolders && !_localHolders.Contains(node))
+        {
+            _localHolders.Add(node);
+            Change();
+        }
+    }
+
+    public void AddNone()
+    {
+        MasterHasNone = true;
+        Change();
+    }
+
+    public bool TryTakeHolder(out string node) => _holders.TryDequeue(out node!);
+
+    /// <summary>Nodes that hold the key local-only.</summary>
+    public IReadOnlyList<string> LocalHolders => _localHolders;
+
+    /// <summary>Waits until something more is answered. False when <paramref name="timeout"/> has passed since the question was sent.</summary>
+    public async Task<bool> WaitAsync(TimeSpan timeout, TimeProvider time, CancellationToken cancellation)
+    {
+        TimeSpan left = timeout - time.GetElapsedTime(askedAt);
+        if (left <= TimeSpan.Zero)
+        {
+            return false;
+        }
+
+        _changed ??= new TaskCompletionSource();
+        try
+        {
+            await _changed.Task.WaitAsync(left, time, cancellation);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private void Change()
+    {
+        TaskCompletionSource? changed = _changed;
+        _changed = null;
+        changed?.SetResult();
+    }
+}

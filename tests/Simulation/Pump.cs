@@ -1,0 +1,144 @@
+namespace Diststore.Simulation;
+
+/// <summary>
+/// The one thread of a simulation. Runs the tasks of all schedulers, one at a time, the next scheduler picked by the
+/// seed; when nothing is left to run now, the virtual clock jumps to the next event. The same seed replays exactly.
+/// </summary>
+internal sealed class Pump(int seed)
+{
+    private readonly PriorityQueue<Action, (long Time, long Order)> _events = new();
+    private readonly List<SimScheduler> _ready = [];
+    private readonly int _thread = Environment.CurrentManagedThreadId;
+    private long _order;
+
+    public int Seed => seed;
+
+    public Random Random { get; } = new(seed);
+
+    /// <summary>Virtual time, in ticks of 100 ns since the start.</summary>
+    public long Now { get; private set; }
+
+    /// <summary>Folds in every step that was taken: equal for equal runs.</summary>
+    public ulong Trace { get; private set; } = 14695981039346656037;
+
+    public TimeSpan Elapsed => TimeSpan.FromTicks(Now);
+
+    public void Schedule(TimeSpan delay, Action action) =>
+        _events.Enqueue(action, (Now + Math.Max(0, delay.Ticks), _order++));
+
+    /// <summary>A scheduler has something to run. Asserts that nobody has left the pump's thread.</summary>
+    public void SetReady(SimScheduler scheduler)
+    {
+        if (Environment.CurrentManagedThreadId != _thread)
+        {
+            throw new InvalidOperationException($"a task for {scheduler.Name} was queued from another thread: something hopped to the pool");
+        }
+
+        if (!_ready.Contains(scheduler))
+        {
+            _ready.Add(scheduler);
+        }
+    }
+
+    /// <summary>Runs until the virtual time has come, or until there is nothing left to do.</summary>
+    public void RunUntil(TimeSpan time)
+    {
+        while (true)
+        {
+            if (_ready.Count > 0)
+            {
+                RunOne();
+            }
+            else if (_events.TryPeek(out _, out (long Time, long Order) next) && next.Time <= time.Ticks)
+            {
+                Now = next.Time;
+                Fold((ulong)Now);
+                _events.Dequeue()();
+            }
+            else
+            {
+                Now = Math.Max(Now, time.Ticks);
+                return;
+            }
+        }
+    }
+
+    private void RunOne()
+    {
+        int pick = Random.Next(_ready.Count);
+        SimScheduler scheduler = _ready[pick];
+        if (!scheduler.RunNext())
+        {
+            _ready.RemoveAt(pick);
+        }
+
+        Fold((ulong)scheduler.Number);
+    }
+
+    private void Fold(ulong value) => Trace = (Trace ^ value) * 1099511628211;
+}
+
+/// <summary>One node's scheduler, drained by the pump. Killed, it drops what it has and what is yet to come.</summary>
+internal sealed class SimScheduler(Pump pump, string name, int number) : TaskScheduler
+{
+    private readonly Queue<Task> _queue = new();
+
+    public string Name => name;
+
+    public int Number => number;
+
+    public bool IsDead { get; private set; }
+
+    public bool IsPaused { get; private set; }
+
+    public override int MaximumConcurrencyLevel => 1;
+
+    public void Kill()
+    {
+        IsDead = true;
+        _queue.Clear();
+    }
+
+    public void Pause() => IsPaused = true;
+
+    public void Resume()
+    {
+        IsPaused = false;
+        if (_queue.Count > 0)
+        {
+            pump.SetReady(this);
+        }
+    }
+
+    public void Post(Action action) => _ = Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.None, this);
+
+    public void Post(Func<Task> action) => _ = Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.None, this);
+
+    /// <summary>Runs one task. False when there is none left to run.</summary>
+    public bool RunNext()
+    {
+        if (IsPaused || !_queue.TryDequeue(out Task? task))
+        {
+            return false;
+        }
+
+        TryExecuteTask(task);
+        return !IsPaused && _queue.Count > 0;
+    }
+
+    protected override void QueueTask(Task task)
+    {
+        if (!IsDead)
+        {
+            _queue.Enqueue(task);
+            if (!IsPaused)
+            {
+                pump.SetReady(this);
+            }
+        }
+    }
+
+    protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
+
+    protected override IEnumerable<Task> GetScheduledTasks() => _queue;
+}
