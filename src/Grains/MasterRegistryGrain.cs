@@ -1,0 +1,59 @@
+using Diststore.Contracts;
+using Diststore.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Placement;
+using Orleans.Storage;
+
+namespace Diststore.Grains;
+
+/// <summary>The registry of the masters, somewhere in the cluster: the decisions are Core's, the view is in grain storage.</summary>
+[Reentrant, KeepAlive, RandomPlacement]
+internal sealed partial class MasterRegistryGrain(
+    [FromKeyedServices(GrainViewStorage.StorageName)] IGrainStorage storage,
+    ITransport transport,
+    ClusterMembers members,
+    TimeProvider time,
+    ILogger<MasterRegistry> logger) : Grain, IMasterRegistryGrain
+{
+    private MasterRegistry _registry = null!; // made on activation, and called, on this activation's scheduler
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        var views = new GrainViewStorage(storage, this.GetGrainId());
+        _registry = new MasterRegistry(views, transport, time, new Random(), logger);
+
+        // The next tick is due one period after the last one ended, so they never overlap. Calls may come in between.
+        this.RegisterGrainTimer(
+            static (self, _) => self.TickAsync(),
+            this,
+            new GrainTimerCreationOptions(MasterRegistry.TickPeriod, MasterRegistry.TickPeriod) { Interleave = true, KeepAlive = true });
+        return Task.CompletedTask;
+    }
+
+    public Task<MasterView?> ReadAsync() => _registry.ReadAsync();
+
+    public Task<MasterView?> ElectAsync(string? poster) => _registry.ElectAsync(poster);
+
+    public Task<MasterView?> DropPeerAsync(long epoch, MasterId primary) => _registry.DropPeerAsync(epoch, primary);
+
+    public Task<MasterView?> AdmitAsync(long epoch, MasterId primary, MasterId learner) => _registry.AdmitAsync(epoch, primary, learner);
+
+    public Task<MasterView?> ReportAsync(long epoch) => _registry.ReportAsync(epoch);
+
+    public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
+
+    private async Task TickAsync()
+    {
+        try
+        {
+            await _registry.TickAsync();
+        }
+        catch (Exception exception)
+        {
+            // Storage or a node did not answer; the next tick decides afresh.
+            LogTickFailed(logger, exception.Message);
+        }
+    }
+}

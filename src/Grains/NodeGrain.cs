@@ -1,0 +1,80 @@
+using Diststore.Contracts;
+using Diststore.Core;
+using Orleans.Concurrency;
+using Orleans.GrainDirectory;
+using Orleans.Placement;
+
+namespace Diststore.Grains;
+
+/// <summary>The silo's node, reachable from the whole cluster. It holds nothing itself.</summary>
+[Reentrant, Immovable, KeepAlive, NodePlacement, GrainDirectory(NoDirectory.Name)]
+internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INodeGrain
+{
+    public async Task<ReadResult?[]> TryGetManyAsync(string[] keys)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(keys.Length, INodeGrain.MaxKeys);
+        var results = new ReadResult?[keys.Length];
+        int bytes = 0;
+        for (int i = 0; i < keys.Length; i++)
+        {
+            if (await node.FindHereAsync(keys[i]) is not { } entry)
+            {
+                continue;
+            }
+
+            bytes += entry.SizeBytes;
+            if (i == 0 || bytes <= INodeGrain.MaxAnswerBytes)
+            {
+                results[i] = new ReadResult(ReadOutcome.Found, entry, node.Name);
+            }
+        }
+
+        return results;
+    }
+
+    public Task<ReadResult> GetAsync(string key, ReadScope scope) => node.GetAsync(key, scope).AsTask();
+
+    public Task<WriteResult> PutAsync(string key, byte[] value, string? contentType) => node.PutAsync(key, value, contentType).AsTask();
+
+    public Task<WriteResult> DeleteAsync(string key) => node.DeleteAsync(key).AsTask();
+
+    public Task<ListResult> ListAsync(ListQuery query) => node.ListAsync(query).AsTask();
+
+    public Task<ClusterStatus> GetStatusAsync() => node.GetStatusAsync().AsTask();
+
+    public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
+
+    public Task<WriteReply> WriteAsync(WriteRequest request) => node.WriteAsync(request);
+
+    public Task<ReplicateReply> ReplicateAsync(ReplicateRequest request) => node.ReplicateAsync(request);
+
+    public Task<MasterReply> CommitAsync(CommitRequest request) => node.CommitAsync(request);
+
+    public Task<ReplicateReply> AlignAsync(AlignRequest request) => node.AlignAsync(request);
+
+    public Task<MasterReply> ConfirmAsync(ConfirmRequest request) => node.ConfirmAsync(request);
+
+    public Task<PingReply> PingAsync(bool write) => node.PingAsync(write);
+
+    public Task AnnounceAsync(MasterView view) => node.AnnounceAsync(view);
+
+    public Task<SyncStartReply> StartSyncAsync(SyncStartRequest request) => node.StartSyncAsync(request);
+
+    public Task<SyncPageReply> ReadPageAsync(SyncPageRequest request) => node.ReadPageAsync(request);
+
+    public Task<SyncChangesReply> ReadChangesAsync(SyncChangesRequest request) => node.ReadChangesAsync(request);
+
+    public Task<MasterReply> StartStreamAsync(StreamRequest request) => node.StartStreamAsync(request);
+
+    public Task<MasterReply> CheckStreamAsync(StreamRequest request) => node.CheckStreamAsync(request);
+
+    public Task<FetchReply> FetchAsync(FetchRequest request) => node.FetchAsync(request);
+
+    public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => node.ListFromPrimaryAsync(query);
+
+    public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => node.PutLocalAsync(key, value, contentType);
+
+    public Task<ReadResult> GetLocalAsync(string key) => node.GetLocalAsync(key);
+
+    public Task<KeysResult> GetKeysAsync() => node.GetKeysAsync();
+}

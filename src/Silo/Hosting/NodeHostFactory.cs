@@ -1,0 +1,84 @@
+using Diststore.Core;
+using Diststore.Grains;
+using Diststore.Http;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Configuration;
+
+namespace Diststore.Silo;
+
+/// <summary>Builds the host of one node: its silo, its sockets, its HTTP API.</summary>
+internal static class NodeHostFactory
+{
+    private static readonly TimeSpan s_shutdownTimeout = TimeSpan.FromSeconds(10);
+
+    public static WebApplication Build(SiloSettings settings, IStore store, Clustering clustering, IConfiguration configuration, SiloFault fault)
+    {
+        // Hosted services start in this order and stop in the opposite one; Kestrel is the last to start and the first to stop.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Diststore.Silo" });
+        builder.Configuration.AddConfiguration(configuration);
+        AddLogging(builder);
+        AddLifetime(builder.Services);
+        builder.UseOrleans(silo => AddSilo(silo, settings, store, clustering, fault));
+        AddNode(builder.Services, settings);
+        AddHttp(builder, settings);
+
+        WebApplication app = builder.Build();
+        var node = app.Services.GetRequiredService<Node>();
+        app.MapDiststore(node, new StoppingNodeAccess(node, app.Lifetime));
+        return app;
+    }
+
+    private static void AddLogging(WebApplicationBuilder builder)
+    {
+        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
+
+        // Why a host did not start or stop is said once, by the supervisor, and not with a stack trace.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+        builder.Logging.AddSimpleConsole(static console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "HH:mm:ss.fff ";
+        });
+    }
+
+    private static void AddLifetime(IServiceCollection services)
+    {
+        // The process listens for Ctrl-C, not each host for itself.
+        services.AddSingleton<IHostLifetime, NoLifetime>();
+        services.Configure<HostOptions>(static options => options.ShutdownTimeout = s_shutdownTimeout);
+    }
+
+    private static void AddSilo(ISiloBuilder silo, SiloSettings settings, IStore store, Clustering clustering, SiloFault fault)
+    {
+        silo.Configure<SiloOptions>(options => options.SiloName = settings.NodeName);
+        silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, settings.ClusterId));
+        silo.ConfigureEndpoints(settings.Address, settings.SiloPort, settings.GatewayPort);
+        clustering.Configure(silo);
+        silo.AddDiststoreGrains(settings.ToNodeSettings(), settings.MaxValueBytes);
+        silo.Services.AddSingleton(store);
+        silo.Services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler>(fault));
+    }
+
+    private static void AddNode(IServiceCollection services, SiloSettings settings)
+    {
+        services.AddSingleton(settings);
+        services.AddSingleton<DatagramSockets>();
+        services.AddSingleton<IDatagrams>(static provider => provider.GetRequiredService<DatagramSockets>());
+        services.AddHostedService<NodeService>();
+        services.AddHostedService<MulticastResponder>();
+    }
+
+    private static void AddHttp(WebApplicationBuilder builder, SiloSettings settings)
+    {
+        builder.WebHost.UseKestrelCore();
+        builder.ListenOn(settings.Address, settings.HttpPort);
+        builder.Services.AddDiststoreHttp(http => (http.MaxValueBytes, http.Tokens) = (settings.MaxValueBytes, settings.Tokens));
+    }
+
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,34 @@
+using Diststore.Core;
+
+namespace Diststore.Silo;
+
+/// <summary>
+/// The node's life within its silo's: it starts once the silo is a member and its sockets are bound, and ends before
+/// the silo leaves, so that it can still hand over its role.
+/// </summary>
+internal sealed class NodeService(Node node, DatagramSockets sockets) : IHostedService
+{
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        sockets.Open();
+        node.Start();
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => node.StopAsync().WaitAsync(cancellationToken);
+}
+
+/// <summary>The node, as HTTP asks it; not ready from the moment its host begins to stop.</summary>
+internal sealed class StoppingNodeAccess(Node node, IHostApplicationLifetime lifetime) : INodeAccess
+{
+    public string? NotReadyBecause => lifetime.ApplicationStopping.IsCancellationRequested ? "The node is stopping." : node.NotReadyBecause;
+
+    public ValueTask<ReadResult> GetLocalAsync(string? name, string key, CancellationToken cancellation = default) => node.GetLocalAsync(name, key, cancellation);
+
+    public ValueTask<WriteResult> PutLocalAsync(string? name, string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
+        node.PutLocalAsync(name, key, value, contentType, cancellation);
+
+    public ValueTask<KeysResult> GetKeysAsync(string? name, CancellationToken cancellation = default) => node.GetKeysAsync(name, cancellation);
+
+    public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) => node.GetStatusAsync(cancellation);
+}

@@ -1,0 +1,33 @@
+using Diststore.Silo;
+
+if (args.Contains("--help"))
+{
+    Console.WriteLine(Welcome.Help());
+    return 0;
+}
+
+using var signals = new StopSignals();
+try
+{
+    StartOrder order = SettingsReader.Read(args);
+    foreach (SiloSettings node in order.Nodes)
+    {
+        PortCheck.Run(node);
+    }
+
+    await using Clustering clustering = await Clustering.OpenAsync(order.Nodes[0]);
+    await using var nodes = new NodeGroup(order, clustering);
+    await nodes.StartAsync(signals.Stop);
+    Console.WriteLine(Welcome.Text(order.Nodes));
+    await nodes.RunAsync(signals.Stop);
+    return 0;
+}
+catch (StartException exception)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 1;
+}
+catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
+{
+    return 0;
+}

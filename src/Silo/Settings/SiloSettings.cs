@@ -1,0 +1,100 @@
+using System.Net;
+using System.Text;
+using Diststore.Core;
+
+namespace Diststore.Silo;
+
+/// <summary>How nodes find each other and where the registry keeps its view.</summary>
+internal enum ClusterProvider
+{
+    /// <summary>All nodes are in this process.</summary>
+    Single,
+
+    /// <summary>One node keeps the membership in memory; the cluster ends with it. For trials.</summary>
+    Development,
+
+    /// <summary>Membership and view are in Redis.</summary>
+    Redis,
+}
+
+/// <summary>One node's settings, as <see cref="SettingsTable"/> names them; already checked.</summary>
+internal sealed record SiloSettings
+{
+    public string NodeName { get; set; } = Environment.MachineName;
+
+    public IPAddress Address { get; set; } = IPAddress.Loopback;
+
+    public int HttpPort { get; set; } = 8181;
+
+    public int SiloPort { get; set; } = 11111;
+
+    public int GatewayPort { get; set; } = 30000;
+
+    public ClusterProvider Provider { get; set; }
+
+    public string ClusterId { get; set; } = "diststore";
+
+    /// <summary>Host and port of the silo that keeps the membership with <see cref="ClusterProvider.Development"/>.</summary>
+    public string? Primary { get; set; }
+
+    public string? ConnectionString { get; set; }
+
+    /// <summary>For the durable store, which is still to come.</summary>
+    public string? DataPath { get; set; }
+
+    public bool MulticastEnabled { get; set; } = true;
+
+    public IPAddress MulticastGroup { get; set; } = new([239, 192, 74, 1]);
+
+    public int MulticastPort { get; set; } = 4983;
+
+    public TimeSpan WhoHasTimeout { get; set; } = TimeSpan.FromMilliseconds(100);
+
+    public int MinInSync { get; set; } = 1;
+
+    public TimeSpan TombstoneRetention { get; set; } = TimeSpan.FromHours(1);
+
+    public TimeSpan ReplyTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    public long CopiesMaxBytes { get; set; } = 256L << 20;
+
+    public TimeSpan CopiesTimeToLive { get; set; } = TimeSpan.FromMinutes(5);
+
+    public TimeSpan MaxStaleness { get; set; } = TimeSpan.FromSeconds(1);
+
+    public int MaxValueBytes { get; set; } = 4 << 20;
+
+    public string? ClusterKey { get; set; }
+
+    public bool AllowInsecure { get; set; }
+
+    public IReadOnlyList<string> Tokens { get; set; } = [];
+
+    /// <summary>The part that Core decides by.</summary>
+    public NodeSettings ToNodeSettings() => new()
+    {
+        Name = NodeName,
+        WhoHasTimeout = WhoHasTimeout,
+        MinInSync = MinInSync,
+        TombstoneRetention = TombstoneRetention,
+        ReplyTimeout = ReplyTimeout,
+        CopiesMaxBytes = CopiesMaxBytes,
+        CopiesTimeToLive = CopiesTimeToLive,
+        MaxStaleness = MaxStaleness,
+        ClusterKey = Encoding.UTF8.GetBytes(ClusterKey ?? ""),
+    };
+
+    /// <summary>The settings of the nodes of one process: these alone, or <paramref name="count"/> of them with names and ports counted up.</summary>
+    public IReadOnlyList<SiloSettings> Nodes(int? count) => count is null
+        ? [this]
+        : [.. Enumerable.Range(0, count.Value).Select(i => this with
+        {
+            NodeName = $"node-{i + 1}",
+            HttpPort = HttpPort + i,
+            SiloPort = SiloPort + i,
+            GatewayPort = GatewayPort + i,
+        })];
+}
+
+/// <summary>The process cannot run as it was told to. The message is one sentence for whoever started it.</summary>
+internal sealed class StartException(string message) : Exception(message);

@@ -1,0 +1,41 @@
+using System.Text;
+
+namespace Diststore.Silo;
+
+/// <summary>What the process says when it runs, and when it is asked what it can do.</summary>
+internal static class Welcome
+{
+    public static string Text(IReadOnlyList<SiloSettings> nodes)
+    {
+        SiloSettings first = nodes[0];
+        int width = nodes.Max(static node => node.NodeName.Length);
+        var text = new StringBuilder();
+        text.AppendLine($"Diststore: {nodes.Count} node{(nodes.Count == 1 ? "" : "s")} of cluster '{first.ClusterId}' ({first.Provider}), data in memory");
+        foreach (SiloSettings node in nodes)
+        {
+            text.AppendLine($"  {node.NodeName.PadRight(width)}  {Url(node)}  silo {node.Address}:{node.SiloPort}  gateway {node.Address}:{node.GatewayPort}");
+        }
+
+        text.AppendLine("Try:");
+        text.AppendLine($"  curl -d key=hello -d value=world {Url(first)}/");
+        text.AppendLine($"  curl {Url(nodes[nodes.Count > 1 ? 1 : 0])}/get/hello");
+        text.AppendLine($"  curl {Url(nodes[^1])}/v1/cluster");
+        text.Append("Ctrl-C stops.");
+        return text.ToString();
+    }
+
+    public static string Help()
+    {
+        var text = new StringBuilder();
+        text.AppendLine("Diststore.Silo runs one node, or with --nodes N (1 to 32) so many in one process, names and ports counted up.");
+        text.AppendLine("Settings come from appsettings.json, the environment (Diststore__Node__Name=a) and the command line (--Diststore:Node:Name=a):");
+        foreach (Setting setting in SettingsTable.All)
+        {
+            text.AppendLine($"  {setting.Name,-32} {setting.Default,-14} {setting.Takes}");
+        }
+
+        return text.ToString().TrimEnd();
+    }
+
+    private static string Url(SiloSettings node) => $"http://{node.Address}:{node.HttpPort}";
+}
