@@ -1,0 +1,130 @@
+using System.IO.Pipelines;
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using ReadResult = Diststore.Core.ReadResult;
+
+namespace Diststore.Http;
+
+/// <summary>Turns results into answers.</summary>
+internal static class Answers
+{
+    // A longer value goes out piece by piece, so that a slow client holds one piece and not all of it in Kestrel's buffers.
+    private const int PieceBytes = 64 * 1024;
+
+    /// <summary>
+    /// Answers a read. On a local hit the result is there already: then this is one straight line without an awaiting state machine.
+    /// </summary>
+    public static Task ReadAsync(HttpContext context, ValueTask<ReadResult> read)
+    {
+        return read.IsCompletedSuccessfully ? Write(context, read.Result) : Await(context, read);
+
+        static async Task Await(HttpContext context, ValueTask<ReadResult> read) => await Write(context, await read);
+    }
+
+    /// <summary>Answers a write through the masters or to one node; <paramref name="done"/> answers where it was acknowledged.</summary>
+    public static Task WriteAsync(HttpContext context, in WriteResult result, string? nodeAsked, Func<HttpContext, WriteResult, Task> done)
+    {
+        switch (result.Outcome)
+        {
+            case WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted:
+                SetNode(context.Response.Headers, result.Node);
+                if (result.Version != LogPoint.Zero && result.Outcome != WriteOutcome.Deleted)
+                {
+                    context.Response.Headers.ETag = $"\"{result.Version}\"";
+                }
+
+                return done(context, result);
+            case WriteOutcome.NotFound:
+                return Problems.WriteAsync(context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no such key", Node: result.Node));
+            case WriteOutcome.UnknownNode:
+                return Problems.WriteAsync(context, Fault.UnknownNode(nodeAsked));
+            case WriteOutcome.Unavailable:
+                return Unavailable(context, result.Detail ?? "nothing was stored: no master can take writes now", result.Node);
+            default:
+                string detail = result.Detail is null ? "" : $": {result.Detail}";
+                return Unavailable(context, $"the outcome is unknown, the write may or may not have been done{detail}", result.Node);
+        }
+    }
+
+    /// <summary>Answers 503.</summary>
+    public static Task Unavailable(HttpContext context, string detail, string? node = null) =>
+        Problems.WriteAsync(context, new Fault(StatusCodes.Status503ServiceUnavailable, detail, Node: node));
+
+    /// <summary>Answers with a whole body; on HEAD with its headers.</summary>
+    public static Task BodyAsync(HttpContext context, StringValues contentType, byte[] body, string? node = null)
+    {
+        HttpResponse response = context.Response;
+        response.Headers.ContentType = contentType;
+        SetNode(response.Headers, node);
+        return Send(context, body);
+    }
+
+    private static Task Write(HttpContext context, in ReadResult result)
+    {
+        if (result.Outcome != ReadOutcome.Found)
+        {
+            return Missed(context, result);
+        }
+
+        Entry entry = result.Entry!;
+        IHeaderDictionary headers = context.Response.Headers;
+        headers.ContentType = entry.ContentType ?? HeaderTexts.OctetStream;
+        if (entry.Version != LogPoint.Zero)
+        {
+            // A local-only entry has no version, and one tag for different values would be a lie.
+            headers.ETag = entry.ETag;
+        }
+
+        SetNode(headers, result.Node);
+        return Send(context, entry.Value!);
+    }
+
+    private static Task Missed(HttpContext context, in ReadResult result) => result.Outcome switch
+    {
+        ReadOutcome.NotFound => Problems.WriteAsync(
+            context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no such key", Node: result.Node)),
+        ReadOutcome.UnknownNode => Problems.WriteAsync(
+            context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no live node of that name")),
+        _ => Unavailable(context, result.Detail ?? "nobody who would know has answered", result.Node),
+    };
+
+    private static Task Send(HttpContext context, byte[] body)
+    {
+        HttpResponse response = context.Response;
+        response.Headers.XContentTypeOptions = HeaderTexts.NoSniff;
+        response.ContentLength = body.Length;
+        if (body.Length == 0 || HttpMethods.IsHead(context.Request.Method))
+        {
+            return Task.CompletedTask;
+        }
+
+        if (body.Length > PieceBytes)
+        {
+            return SendPieces(response.BodyWriter, body);
+        }
+
+        ValueTask<FlushResult> sent = response.BodyWriter.WriteAsync(body);
+        return sent.IsCompletedSuccessfully ? Task.CompletedTask : sent.AsTask();
+    }
+
+    private static async Task SendPieces(PipeWriter writer, byte[] body)
+    {
+        for (int at = 0; at < body.Length; at += PieceBytes)
+        {
+            FlushResult flushed = await writer.WriteAsync(body.AsMemory(at, Math.Min(PieceBytes, body.Length - at)));
+            if (flushed.IsCompleted)
+            {
+                return;
+            }
+        }
+    }
+
+    private static void SetNode(IHeaderDictionary headers, string? node)
+    {
+        if (!string.IsNullOrEmpty(node))
+        {
+            headers[HeaderTexts.NodeName] = HeaderTexts.OfNode(node);
+        }
+    }
+}

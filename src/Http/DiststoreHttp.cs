@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Net;
+using Diststore.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Diststore.Http;
+
+/// <summary>The HTTP API as a library: a node hosts it beside its store, a gateway in front of the cluster.</summary>
+public static class DiststoreHttp
+{
+    /// <summary>Adds the API's settings, and Kestrel's limits that follow from them.</summary>
+    public static IServiceCollection AddDiststoreHttp(this IServiceCollection services, Action<DiststoreHttpOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddOptions<DiststoreHttpOptions>().Configure(options => configure?.Invoke(options));
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<DiststoreHttpOptions>>(Limit);
+        services.AddLogging(logging => logging
+            // At any other level this category makes an activity and a log scope for each request, which nobody reads.
+            .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
+        return services;
+    }
+
+    /// <summary>Listens on one address and port, for HTTP/1.1 without TLS. Port 0 takes a free one.</summary>
+    public static WebApplicationBuilder ListenOn(this WebApplicationBuilder builder, IPAddress address, int port)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port, listen => listen.Protocols = HttpProtocols.Http1));
+        return builder;
+    }
+
+    /// <summary>
+    /// Serves the API of section "HTTP API" on <paramref name="app"/>. It is one terminal middleware that reads the raw request target
+    /// itself, because routing would make <c>a%2Fb</c> and <c>a%252Fb</c> the same key and fold <c>..</c>; nothing added after it is reached.
+    /// </summary>
+    public static void MapDiststore(this IApplicationBuilder app, IDiststore store, INodeAccess nodes)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(nodes);
+        DiststoreHttpOptions options = app.ApplicationServices.GetRequiredService<IOptions<DiststoreHttpOptions>>().Value;
+        var logger = app.ApplicationServices.GetRequiredService<ILogger<HttpApi>>();
+        RefusedRequests.Explain(app.ApplicationServices.GetRequiredService<DiagnosticListener>());
+        app.Run(new HttpApi(store, nodes, options, logger).InvokeAsync);
+    }
+
+    private static void Limit(KestrelServerOptions kestrel, IOptions<DiststoreHttpOptions> http)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = http.Value.MaxFormBytes;
+        // A key of 1,024 bytes is 3,072 characters when every byte is percent-encoded; a listing may name two of them.
+        kestrel.Limits.MaxRequestLineSize = 8 * 1024;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+    }
+}

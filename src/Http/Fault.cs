@@ -1,0 +1,23 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Diststore.Http;
+
+/// <summary>Why a request was not done.</summary>
+/// <param name="Status">The status code.</param>
+/// <param name="Detail">What was wrong, in a sentence for the client.</param>
+/// <param name="Allow">The methods that the route takes, with 405.</param>
+/// <param name="Node">The node that answered, if any.</param>
+internal sealed record Fault(int Status, string Detail, string? Allow = null, string? Node = null)
+{
+    public static Fault Bad(string detail) => new(StatusCodes.Status400BadRequest, detail);
+
+    public static Fault NoRoute { get; } = new(StatusCodes.Status404NotFound, "there is no such route; /openapi/v1.json lists them");
+
+    public static Fault Method(string allow) => new(StatusCodes.Status405MethodNotAllowed, $"this route takes {allow}", allow);
+
+    public static Fault TooLarge(int maxValueBytes) =>
+        new(StatusCodes.Status413PayloadTooLarge, $"the value is longer than the limit of {maxValueBytes} bytes");
+
+    public static Fault UnknownNode(string? name) =>
+        new(StatusCodes.Status404NotFound, name is null ? "no live node is known" : $"there is no live node named {name}");
+}

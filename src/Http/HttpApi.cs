@@ -1,0 +1,100 @@
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+
+namespace Diststore.Http;
+
+/// <summary>The routes: which method and path goes where.</summary>
+internal sealed partial class HttpApi(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options, ILogger<HttpApi> logger)
+{
+    private readonly KeyRoutes _keys = new(store, options);
+    private readonly SeedRoutes _seed = new(store, nodes, options);
+    private readonly ListRoutes _lists = new(store, nodes);
+    private readonly ServiceRoutes _service = new(nodes);
+    private readonly BearerTokens? _tokens = options.Tokens.Count > 0 ? new BearerTokens(options.Tokens) : null;
+
+    /// <summary>Serves one request.</summary>
+    public Task InvokeAsync(HttpContext context)
+    {
+        Task serving;
+        try
+        {
+            serving = Dispatch(context);
+        }
+        catch (Exception exception)
+        {
+            return Failed(context, exception);
+        }
+
+        return serving.IsCompletedSuccessfully ? serving : Guard(context, serving);
+    }
+
+    private Task Dispatch(HttpContext context)
+    {
+        if (!RequestTarget.TryParse(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, out RequestTarget target, out string? problem))
+        {
+            return Problems.WriteAsync(context, Fault.Bad(problem));
+        }
+
+        ReadOnlySpan<char> path = target.Path;
+        if (_tokens is not null && !ServiceRoutes.IsOpen(path) && !_tokens.Admit(context.Request.Headers.Authorization))
+        {
+            return Problems.WriteAsync(context, new Fault(StatusCodes.Status401Unauthorized, "this needs Authorization: Bearer with a known token"));
+        }
+
+        if (path.StartsWith(KeyRoutes.Prefix))
+        {
+            return _keys.InvokeAsync(context, target);
+        }
+
+        if (path.StartsWith(SeedRoutes.GetPrefix))
+        {
+            return _seed.GetAsync(context, target);
+        }
+
+        return path switch
+        {
+            "/" => _seed.PostFormAsync(context, target, onNode: false),
+            "/local" => _seed.PostFormAsync(context, target, onNode: true),
+            "/list" => _lists.NodeKeysAsync(context, target),
+            "/v1/kv" => _lists.PageAsync(context, target),
+            "/v1/cluster" => _service.ClusterAsync(context, target),
+            "/health/live" or "/health/ready" or "/openapi/v1.json" => _service.InvokeAsync(context, target),
+            "/get" or "/getlocal" => Problems.WriteAsync(context, Fault.Bad("the key is empty")),
+            _ when path.StartsWith(SeedRoutes.GetLocalPrefix) => _seed.GetLocalAsync(context, target),
+            _ when path.StartsWith(SeedRoutes.LocalPrefix) => _seed.PostRawAsync(context, target, onNode: true),
+            _ => _seed.PostRawAsync(context, target, onNode: false),
+        };
+    }
+
+    private async Task Guard(HttpContext context, Task serving)
+    {
+        try
+        {
+            await serving;
+        }
+        catch (Exception exception)
+        {
+            await Failed(context, exception);
+        }
+    }
+
+    private Task Failed(HttpContext context, Exception exception)
+    {
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (exception is BadHttpRequestException refused)
+        {
+            return Problems.WriteAsync(context, refused.StatusCode == StatusCodes.Status413PayloadTooLarge
+                ? Fault.TooLarge(options.MaxValueBytes)
+                : new Fault(refused.StatusCode, refused.Message));
+        }
+
+        LogFailed(exception, context.Request.Method);
+        return Problems.WriteAsync(context, new Fault(StatusCodes.Status500InternalServerError, "an error of the server; its log says more"));
+    }
+}

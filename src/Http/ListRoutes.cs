@@ -1,0 +1,108 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace Diststore.Http;
+
+/// <summary><c>GET /v1/kv</c>, the cluster's keys page by page; <c>GET /list</c>, one node's keys.</summary>
+internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
+{
+    private const int DefaultLimit = 100;
+
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public Task PageAsync(HttpContext context, RequestTarget target)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
+        }
+
+        Span<string?> values = [null, null, null];
+        if (!target.TryGetParameters(["prefix", "after", "limit"], values, out string? problem))
+        {
+            return Problems.WriteAsync(context, Fault.Bad(problem));
+        }
+
+        int limit = DefaultLimit;
+        if (values[2] is { } text
+            && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > ListQuery.MaxLimit))
+        {
+            return Problems.WriteAsync(context, Fault.Bad($"the parameter limit takes a number from 1 to {ListQuery.MaxLimit}"));
+        }
+
+        // Nothing comes before "after=", so an empty one asks for the first page.
+        string? after = string.IsNullOrEmpty(values[1]) ? null : values[1];
+        return PageAsync(context, new ListQuery(values[0] ?? "", after, limit));
+    }
+
+    public Task NodeKeysAsync(HttpContext context, RequestTarget target)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
+        }
+
+        Span<string?> node = [null];
+        return target.TryGetParameters(["node"], node, out string? problem)
+            ? NodeKeysAsync(context, node[0])
+            : Problems.WriteAsync(context, Fault.Bad(problem));
+    }
+
+    private async Task PageAsync(HttpContext context, ListQuery query)
+    {
+        ListResult page = await store.ListAsync(query);
+        await (page.Found
+            ? Answers.BodyAsync(context, HeaderTexts.Json, Json(page), page.Node)
+            : Answers.Unavailable(context, page.Detail ?? "no master can list keys now", page.Node));
+    }
+
+    private async Task NodeKeysAsync(HttpContext context, string? node)
+    {
+        KeysResult result = await nodes.GetKeysAsync(node);
+        if (result.Keys is null)
+        {
+            await Problems.WriteAsync(context, Fault.UnknownNode(node));
+            return;
+        }
+
+        var lines = new StringBuilder();
+        foreach (string key in result.Keys)
+        {
+            // A line is a key, so a key's own line ends have to go.
+            lines.Append(key.Replace("\r", "%0D", StringComparison.Ordinal).Replace("\n", "%0A", StringComparison.Ordinal)).Append('\n');
+        }
+
+        await Answers.BodyAsync(context, HeaderTexts.PlainText, Encoding.UTF8.GetBytes(lines.ToString()), result.Node);
+    }
+
+    private static byte[] Json(ListResult page)
+    {
+        var buffer = new ArrayBufferWriter<byte>(64 * (page.Keys.Length + 2));
+        using (var json = new Utf8JsonWriter(buffer, Readable))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("keys");
+            foreach (ListedKey key in page.Keys)
+            {
+                json.WriteStartObject();
+                json.WriteString("key", key.Key);
+                json.WriteString("version", key.Version.ToString());
+                json.WriteNumber("size", key.SizeBytes);
+                json.WriteString("contentType", key.ContentType);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteString("next", page.More && page.Keys.Length > 0 ? page.Keys[^1].Key : null);
+            json.WriteString("id", page.Point.ToString());
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+}

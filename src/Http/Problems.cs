@@ -1,0 +1,86 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace Diststore.Http;
+
+/// <summary>Error answers: <c>application/problem+json</c> (RFC 9457) on <c>/v1</c>, one line of text elsewhere.</summary>
+internal static class Problems
+{
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Answers with <paramref name="fault"/>, in the form that the request's route has.</summary>
+    public static Task WriteAsync(HttpContext context, Fault fault)
+    {
+        HttpResponse response = context.Response;
+        if (response.HasStarted)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        response.Clear();
+        response.StatusCode = fault.Status;
+        byte[] body = Describe(fault, response.Headers, IsV1(context));
+        response.ContentLength = body.Length;
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.BodyWriter.WriteAsync(body).AsTask();
+    }
+
+    /// <summary>Sets the headers that belong to <paramref name="fault"/> and makes its body.</summary>
+    public static byte[] Describe(Fault fault, IHeaderDictionary headers, bool json)
+    {
+        headers.XContentTypeOptions = HeaderTexts.NoSniff;
+        headers.ContentType = json ? "application/problem+json" : HeaderTexts.PlainText;
+        switch (fault.Status)
+        {
+            case StatusCodes.Status401Unauthorized:
+                headers.WWWAuthenticate = "Bearer";
+                break;
+            case StatusCodes.Status405MethodNotAllowed:
+                headers.Allow = fault.Allow;
+                break;
+            case StatusCodes.Status413PayloadTooLarge:
+                // What is left of the body would have to be read before another request.
+                headers.Connection = "close";
+                break;
+            case StatusCodes.Status503ServiceUnavailable:
+                headers.RetryAfter = "1";
+                break;
+        }
+
+        if (!string.IsNullOrEmpty(fault.Node))
+        {
+            headers[HeaderTexts.NodeName] = HeaderTexts.OfNode(fault.Node);
+        }
+
+        return json ? Json(fault) : Encoding.UTF8.GetBytes(fault.Detail.ReplaceLineEndings(" ") + "\n");
+    }
+
+    private static bool IsV1(HttpContext context)
+    {
+        string raw = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        // A target that is refused for a # has a path all the same.
+        _ = RequestTarget.TryParse(raw, out RequestTarget target, out _);
+        return target.Path is "/v1" || target.Path.StartsWith("/v1/");
+    }
+
+    private static byte[] Json(Fault fault)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, Readable))
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "about:blank");
+            json.WriteString("title", ReasonPhrases.GetReasonPhrase(fault.Status));
+            json.WriteNumber("status", fault.Status);
+            json.WriteString("detail", fault.Detail);
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+}

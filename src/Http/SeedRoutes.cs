@@ -1,0 +1,113 @@
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace Diststore.Http;
+
+/// <summary>The plain routes: <c>POST /</c>, <c>/{key}</c>, <c>/local</c>, <c>/local/{key}</c>; <c>GET /get/{key}</c>, <c>/getlocal/{key}</c>.</summary>
+internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options)
+{
+    public const string GetPrefix = "/get/";
+    public const string GetLocalPrefix = "/getlocal/";
+    public const string LocalPrefix = "/local/";
+
+    private static readonly byte[] Stored = "stored\n"u8.ToArray();
+
+    public Task GetAsync(HttpContext context, RequestTarget target)
+    {
+        return !IsRead(context) ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
+            : !target.TryGetKey(GetPrefix.Length, out string key, out string? problem) || !target.TryGetNoParameters(out problem)
+                ? Problems.WriteAsync(context, Fault.Bad(problem))
+            : Answers.ReadAsync(context, store.GetAsync(key, ReadScope.IncludingLocalOnly));
+    }
+
+    public Task GetLocalAsync(HttpContext context, RequestTarget target)
+    {
+        Span<string?> node = [null];
+        return !IsRead(context) ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
+            : !target.TryGetKey(GetLocalPrefix.Length, out string key, out string? problem) || !target.TryGetParameters(["node"], node, out problem)
+                ? Problems.WriteAsync(context, Fault.Bad(problem))
+            : Answers.ReadAsync(context, nodes.GetLocalAsync(node[0], key));
+    }
+
+    /// <summary><c>POST /{key}</c> and <c>POST /local/{key}</c> with the value as the body.</summary>
+    public Task PostRawAsync(HttpContext context, RequestTarget target, bool onNode)
+    {
+        int start = onNode ? LocalPrefix.Length : 1;
+        bool reserved = !onNode && ReservedSegments.Holds(target.Path);
+        // Who gets an unknown path is told that it is unknown, not that it could have been posted.
+        if (reserved || (IsRead(context) && !onNode))
+        {
+            return Problems.WriteAsync(context, Fault.NoRoute);
+        }
+
+        if (!HttpMethods.IsPost(context.Request.Method))
+        {
+            return Problems.WriteAsync(context, Fault.Method("POST"));
+        }
+
+        Span<string?> node = [null];
+        if (!target.TryGetKey(start, out string key, out string? problem)
+            || (onNode ? !target.TryGetParameters(["node"], node, out problem) : !target.TryGetNoParameters(out problem)))
+        {
+            return Problems.WriteAsync(context, Fault.Bad(problem));
+        }
+
+        return PostRawAsync(context, key, onNode, node[0]);
+    }
+
+    /// <summary><c>POST /</c> and <c>POST /local</c> with a form.</summary>
+    public Task PostFormAsync(HttpContext context, RequestTarget target, bool onNode)
+    {
+        if (IsRead(context) && !onNode)
+        {
+            return Problems.WriteAsync(context, Fault.NoRoute);
+        }
+
+        if (!HttpMethods.IsPost(context.Request.Method))
+        {
+            return Problems.WriteAsync(context, Fault.Method("POST"));
+        }
+
+        Span<string?> node = [null];
+        return (onNode ? target.TryGetParameters(["node"], node, out string? problem) : target.TryGetNoParameters(out problem))
+            ? PostFormAsync(context, onNode, node[0])
+            : Problems.WriteAsync(context, Fault.Bad(problem));
+    }
+
+    private async Task PostRawAsync(HttpContext context, string key, bool onNode, string? node)
+    {
+        HttpRequest request = context.Request;
+        Fault? fault = RequestBody.Condition(request.Headers) ?? RequestBody.Problem(request);
+        byte[]? value = fault is null ? await RequestBody.ReadAsync(request, options.MaxValueBytes) : null;
+        if (value is null)
+        {
+            await Problems.WriteAsync(context, fault ?? Fault.TooLarge(options.MaxValueBytes));
+            return;
+        }
+
+        await StoreAsync(context, key, value, request.ContentType, onNode, node);
+    }
+
+    private async Task PostFormAsync(HttpContext context, bool onNode, string? node)
+    {
+        Fault? fault = RequestBody.Condition(context.Request.Headers);
+        (PostedForm? form, fault) = fault is null ? await PostedForm.ReadAsync(context.Request, options) : (null, fault);
+        if (form is null)
+        {
+            await Problems.WriteAsync(context, fault!);
+            return;
+        }
+
+        await StoreAsync(context, form.Key, form.Value, form.ContentType, onNode, node);
+    }
+
+    private async Task StoreAsync(HttpContext context, string key, byte[] value, string? contentType, bool onNode, string? node)
+    {
+        WriteResult result = onNode
+            ? await nodes.PutLocalAsync(node, key, value, contentType)
+            : await store.PutAsync(key, value, contentType);
+        await Answers.WriteAsync(context, result, node, static (context, _) => Answers.BodyAsync(context, HeaderTexts.PlainText, Stored));
+    }
+
+    private static bool IsRead(HttpContext context) => HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
+}

@@ -1,0 +1,114 @@
+using System.Buffers;
+using System.Text.Json;
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace Diststore.Http;
+
+/// <summary>What operators ask: <c>GET /v1/cluster</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/openapi/v1.json</c>.</summary>
+internal sealed class ServiceRoutes(INodeAccess nodes)
+{
+    private static readonly byte[] Ok = "ok\n"u8.ToArray();
+    private static readonly byte[] OpenApi = ReadOpenApi();
+
+    /// <summary>Whether a path needs no token: health checks and the API's own description.</summary>
+    public static bool IsOpen(ReadOnlySpan<char> path) => path.StartsWith("/health/") || path.StartsWith("/openapi/");
+
+    public Task InvokeAsync(HttpContext context, RequestTarget target)
+    {
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        {
+            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
+        }
+
+        return target.Path switch
+        {
+            "/openapi/v1.json" => Answers.BodyAsync(context, HeaderTexts.Json, OpenApi),
+            "/health/ready" when nodes.NotReadyBecause is { } reason => Answers.Unavailable(context, reason),
+            _ => Answers.BodyAsync(context, HeaderTexts.PlainText, Ok),
+        };
+    }
+
+    public Task ClusterAsync(HttpContext context, RequestTarget target)
+    {
+        return !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method)
+                ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
+            : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
+            : ClusterAsync(context);
+    }
+
+    private async Task ClusterAsync(HttpContext context)
+    {
+        ClusterStatus status = await nodes.GetStatusAsync();
+        await (status.Nodes.Length == 0
+            ? Answers.Unavailable(context, nodes.NotReadyBecause ?? "no node answers")
+            : Answers.BodyAsync(context, HeaderTexts.Json, Json(status), status.Node));
+    }
+
+    private static byte[] Json(ClusterStatus status)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            if (status.View is { } view)
+            {
+                json.WriteStartObject("view");
+                json.WriteNumber("epoch", view.Epoch);
+                json.WriteString("primary", view.Primary.Name);
+                json.WriteString("secondary", view.OtherInSync ? view.Other?.Name : null);
+                json.WriteString("learner", view.OtherInSync ? null : view.Other?.Name);
+                json.WriteStartArray("inSync");
+                foreach (MasterId master in view.InSyncSet)
+                {
+                    json.WriteStringValue(master.Name);
+                }
+
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+            else
+            {
+                json.WriteNull("view");
+            }
+
+            json.WriteStartArray("nodes");
+            foreach (NodeStatus node in status.Nodes)
+            {
+                Write(json, node);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, NodeStatus node)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", node.Name);
+        json.WriteString("role", node.Role switch
+        {
+            NodeRole.Primary => "primary",
+            NodeRole.Secondary => "secondary",
+            NodeRole.Learner => "learner",
+            _ => "copies",
+        });
+        json.WriteBoolean("reachable", node.Reachable);
+        json.WriteNumber("keys", node.Keys);
+        json.WriteString("applied", node.Applied.ToString());
+        json.WriteString("last", node.Last.ToString());
+        json.WriteNumber("epoch", node.Epoch);
+        json.WriteEndObject();
+    }
+
+    private static byte[] ReadOpenApi()
+    {
+        using Stream stream = typeof(ServiceRoutes).Assembly.GetManifestResourceStream("openapi.json")!;
+        var text = new MemoryStream();
+        stream.CopyTo(text);
+        return text.ToArray();
+    }
+}

@@ -1,0 +1,253 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Diststore.Core;
+
+namespace Diststore.Http.Tests;
+
+/// <summary>Whatever is wrong with a request is named by a 4xx, and nothing is stored.</summary>
+public sealed class BadInputTests : IAsyncLifetime
+{
+    private const int Limit = 64 * 1024;
+
+    private TestServer _server = null!;
+
+    public async Task InitializeAsync() => _server = await TestServer.StartAsync(options => options.MaxValueBytes = Limit);
+
+    public async Task DisposeAsync()
+    {
+        Assert.Empty(_server.Store.Replicated);
+        Assert.Empty(_server.Store.LocalOnly);
+        await _server.DisposeAsync();
+    }
+
+    public static TheoryData<string, string, int, string> BadTargets()
+    {
+        var data = new TheoryData<string, string, int, string>();
+        foreach ((string suffix, string word) in new[]
+        {
+            ("", "empty"), ("%00", "NUL"), ("a%00b", "NUL"), ("%zz", "percent-encoding"), ("%4", "percent-encoding"), ("%ff", "UTF-8"),
+            (new string('x', 1025), "1024 bytes"), (string.Concat(Enumerable.Repeat("%61", 1025)), "1024 bytes"), ("a#b", "%23"),
+            ("k?nonsense=1", "nonsense"),
+        })
+        {
+            foreach ((string method, string route) in new[]
+            {
+                ("GET", "/get/"), ("GET", "/getlocal/"), ("POST", "/local/"), ("GET", "/v1/kv/"), ("PUT", "/v1/kv/"), ("DELETE", "/v1/kv/"),
+            })
+            {
+                data.Add(method, route + suffix, 400, word);
+            }
+
+            if (suffix.Length > 0)
+            {
+                data.Add("POST", "/" + suffix, 400, word);
+            }
+        }
+
+        data.Add("GET", "/get/\u00e4", 400, "ASCII");
+        data.Add("GET", "/v1/kv/k?ttl=5", 400, "ttl");
+        data.Add("PUT", "/v1/kv/k?ttl=5", 400, "ttl");
+        data.Add("GET", "/v1/kv?limit=0", 400, "limit");
+        data.Add("GET", "/v1/kv?limit=1001", 400, "limit");
+        data.Add("GET", "/v1/kv?limit=x", 400, "limit");
+        data.Add("GET", "/v1/kv?limit=-1", 400, "limit");
+        data.Add("GET", "/v1/kv?prefix=%ff", 400, "UTF-8");
+        data.Add("GET", "/v1/kv?after=%", 400, "percent-encoding");
+        data.Add("GET", "/get/" + new string('x', 9000), 414, "too long");
+        data.Add("GET", "/v1/nothing", 404, "no such route");
+        data.Add("GET", "/nothing", 404, "no such route");
+        data.Add("GET", "/metrics", 404, "no such route");
+        data.Add("POST", "/metrics", 404, "no such route");
+        data.Add("POST", "/orleans/x", 404, "no such route");
+        data.Add("POST", "/%76%31/x", 404, "no such route");
+        data.Add("GET", "/", 404, "no such route");
+        data.Add("GET", "/list?node=nobody", 404, "nobody");
+        data.Add("GET", "/getlocal/k?node=nobody", 404, "nobody");
+        data.Add("POST", "/local/k?node=nobody", 404, "nobody");
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(BadTargets))]
+    public async Task A_bad_target_is_refused_with_what_is_wrong(string method, string target, int status, string word)
+    {
+        Answer answer = await _server.SendAsync(method, target);
+        Assert.Equal(status, answer.Status);
+        Assert.Contains(word, answer.Body, StringComparison.Ordinal);
+        if (target.StartsWith("/v1/", StringComparison.Ordinal) && status != 414)
+        {
+            Assert.Contains("application/problem+json", answer.Headers, StringComparison.Ordinal);
+            JsonElement problem = JsonDocument.Parse(answer.Body).RootElement;
+            Assert.Equal(status, problem.GetProperty("status").GetInt32());
+            Assert.Equal("about:blank", problem.GetProperty("type").GetString());
+            Assert.False(string.IsNullOrEmpty(problem.GetProperty("title").GetString()));
+            Assert.Contains(word, problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        }
+        else
+        {
+            Assert.Contains("text/plain", answer.Headers, StringComparison.Ordinal);
+            Assert.Equal(1, answer.Body.Count(character => character == '\n'));
+        }
+    }
+
+    [Theory]
+    [InlineData("DELETE", "/get/k", "GET, HEAD")]
+    [InlineData("POST", "/get/k", "GET, HEAD")]
+    [InlineData("PUT", "/getlocal/k", "GET, HEAD")]
+    [InlineData("POST", "/list", "GET, HEAD")]
+    [InlineData("POST", "/v1/kv/k", "GET, HEAD, PUT, DELETE")]
+    [InlineData("PUT", "/v1/kv", "GET, HEAD")]
+    [InlineData("DELETE", "/v1/cluster", "GET, HEAD")]
+    [InlineData("POST", "/health/live", "GET, HEAD")]
+    [InlineData("GET", "/local", "POST")]
+    [InlineData("GET", "/local/k", "POST")]
+    [InlineData("PUT", "/k", "POST")]
+    [InlineData("DELETE", "/", "POST")]
+    public async Task A_wrong_method_is_told_the_right_ones(string method, string target, string allow)
+    {
+        Answer answer = await _server.SendAsync(method, target);
+        Assert.Equal(405, answer.Status);
+        Assert.Contains($"\r\nAllow: {allow}\r\n", answer.Headers + "\r\n", StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("value=1", "key")]
+    [InlineData("key=k", "value")]
+    [InlineData("", "key")]
+    [InlineData("key=&value=1", "empty")]
+    [InlineData("key=a%00&value=1", "NUL")]
+    [InlineData("key=%ff&value=1", "UTF-8")]
+    [InlineData("key=k&value=%ff", "UTF-8")]
+    [InlineData("key=%4&value=1", "percent-encoding")]
+    [InlineData("key=k&value=1&key=l", "twice")]
+    [InlineData("key=k&value=1&ttl=5", "ttl")]
+    public async Task A_bad_form_is_refused(string form, string word)
+    {
+        foreach (string target in new[] { "/", "/local" })
+        {
+            Answer answer = await _server.SendAsync("POST", target, "Content-Type: application/x-www-form-urlencoded\r\n", form);
+            Assert.Equal(400, answer.Status);
+            Assert.Contains(word, answer.Body, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_bad_multipart_form_is_refused()
+    {
+        using var noValue = new MultipartFormDataContent { { new StringContent("k"), "key" } };
+        using HttpResponseMessage answer = await _server.Client.PostAsync(new Uri("/", UriKind.Relative), noValue);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("value", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Answer cut = await _server.SendAsync("POST", "/", "Content-Type: multipart/form-data; boundary=b\r\n", "--b\r\nContent-Disp");
+        Assert.Equal(400, cut.Status);
+        Answer none = await _server.SendAsync("POST", "/", "Content-Type: multipart/form-data\r\n", "x");
+        Assert.Equal(400, none.Status);
+        Assert.Contains("boundary", none.Body, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("POST", "/", "", 415, "form")]
+    [InlineData("POST", "/", "Content-Type: application/json\r\n", 415, "form")]
+    [InlineData("PUT", "/v1/kv/k", "Content-Encoding: gzip\r\n", 415, "Content-Encoding")]
+    [InlineData("PUT", "/v1/kv/k", "Content-Range: bytes 0-1/2\r\n", 400, "Content-Range")]
+    [InlineData("PUT", "/v1/kv/k", "Content-Type: te\u00c3\u00a4xt/plain\r\n", 400, "Content-Type")]
+    [InlineData("PUT", "/v1/kv/k", "If-Match: \"1-1\"\r\n", 400, "If-Match")]
+    [InlineData("GET", "/v1/kv/k", "If-None-Match: *\r\n", 400, "If-None-Match")]
+    [InlineData("POST", "/k", "If-None-Match: *\r\n", 400, "If-None-Match")]
+    public async Task Bad_headers_are_refused(string method, string target, string header, int status, string word)
+    {
+        Answer answer = await _server.SendAsync(method, target, header, "value");
+        Assert.Equal(status, answer.Status);
+        Assert.Contains(word, answer.Body, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("PUT", "/v1/kv/k", "application/octet-stream", 100_000_000)]
+    [InlineData("PUT", "/v1/kv/k", "application/octet-stream", Limit + 1)]
+    [InlineData("POST", "/k", "application/octet-stream", Limit + 1)]
+    [InlineData("POST", "/local/k", "application/octet-stream", Limit + 1)]
+    [InlineData("POST", "/", "application/x-www-form-urlencoded", 100_000_000)]
+    public async Task A_body_announced_as_too_long_is_refused_before_any_of_it_is_sent(string method, string target, string type, int length)
+    {
+        Answer answer = await _server.SendAsync(
+            $"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Type: {type}\r\nContent-Length: {length}\r\n\r\n");
+        Assert.Equal(413, answer.Status);
+        Assert.Contains($"{Limit} bytes", answer.Body, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("PUT", "/v1/kv/k")]
+    [InlineData("POST", "/k")]
+    [InlineData("POST", "/local/k")]
+    public async Task A_chunked_body_is_refused_once_it_is_over_the_limit(string method, string target)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, _server.Port);
+        NetworkStream stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{method} {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        byte[] chunk = [.. "1000\r\n"u8, .. new byte[0x1000], .. "\r\n"u8];
+        for (int sent = 0; sent <= Limit; sent += 0x1000)
+        {
+            await stream.WriteAsync(chunk);
+        }
+
+        // The body has not ended, and never will.
+        Answer answer = await Answer.ReadAsync(stream);
+        Assert.Equal(413, answer.Status);
+        Assert.Contains($"{Limit} bytes", answer.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_body_without_end_is_not_swallowed()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, _server.Port);
+        NetworkStream stream = client.GetStream();
+        await stream.WriteAsync("PUT /v1/kv/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray());
+        byte[] chunk = [.. "10000\r\n"u8, .. new byte[0x10000], .. "\r\n"u8];
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        long sent = 0;
+        await Assert.ThrowsAsync<IOException>(async () =>
+        {
+            while (sent < 1L << 30)
+            {
+                await stream.WriteAsync(chunk, deadline.Token);
+                sent += chunk.Length;
+            }
+        });
+        Assert.InRange(sent, 0, 64L << 20);
+    }
+
+    [Fact]
+    public async Task A_body_cut_short_stores_nothing()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, _server.Port);
+        NetworkStream stream = client.GetStream();
+        await stream.WriteAsync("PUT /v1/kv/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"u8.ToArray());
+        client.Client.Shutdown(SocketShutdown.Send);
+        // Whether there is an answer, or the connection is reset, there must not be an entry; DisposeAsync looks.
+        byte[] buffer = new byte[1024];
+        int read = await stream.ReadAsync(buffer).AsTask().ContinueWith(task => task.IsCompletedSuccessfully ? task.Result : 0, TaskScheduler.Default);
+        Assert.DoesNotContain("HTTP/1.1 2", Encoding.ASCII.GetString(buffer, 0, read), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_request_without_host_is_told_so()
+    {
+        Answer answer = await _server.SendAsync("GET /get/k HTTP/1.1\r\n\r\n");
+        Assert.Equal(400, answer.Status);
+        Assert.Contains("Host", answer.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Odd_targets_are_refused()
+    {
+        Assert.Equal(400, (await _server.SendAsync("OPTIONS", "*")).Status);
+        Assert.Equal(405, (await _server.SendAsync("OPTIONS", "/get/k")).Status);
+        Assert.InRange((await _server.SendAsync("CONNECT", "x:80")).Status, 400, 499);
+    }
+}

@@ -1,0 +1,100 @@
+using System.Collections.Concurrent;
+using Diststore.Core;
+
+namespace Diststore.Http.Tests;
+
+/// <summary>A cluster of one node, <c>n1</c>, in a dictionary.</summary>
+internal sealed class FakeStore : IDiststore, INodeAccess
+{
+    public const string Name = "n1";
+
+    private long _sequence;
+
+    public ConcurrentDictionary<string, Entry> Replicated { get; } = new();
+
+    public ConcurrentDictionary<string, Entry> LocalOnly { get; } = new();
+
+    /// <summary>What reads and writes answer instead, if set.</summary>
+    public ReadResult? Read { get; set; }
+
+    public WriteResult? Write { get; set; }
+
+    public Exception? Throws { get; set; }
+
+    public string? NotReadyBecause { get; set; }
+
+    public ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
+    {
+        if (Throws is not null)
+        {
+            throw Throws;
+        }
+
+        return ValueTask.FromResult(Read ?? (Replicated.TryGetValue(key, out Entry? entry)
+            || (scope == ReadScope.IncludingLocalOnly && LocalOnly.TryGetValue(key, out entry))
+                ? new ReadResult(ReadOutcome.Found, entry, Name)
+                : new ReadResult(ReadOutcome.NotFound, null, Name)));
+    }
+
+    public async ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default)
+    {
+        await Task.Yield();
+        Assert.Null(KeyRules.Problem(key));
+        if (Write is { } write)
+        {
+            return write;
+        }
+
+        var entry = new Entry(key, value, contentType, new LogPoint(1, Interlocked.Increment(ref _sequence)));
+        bool existed = Replicated.ContainsKey(key);
+        Replicated[key] = entry;
+        return new WriteResult(existed ? WriteOutcome.Replaced : WriteOutcome.Created, entry.Version, Name);
+    }
+
+    public ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default) =>
+        ValueTask.FromResult(Write ?? (Replicated.TryRemove(key, out _)
+            ? new WriteResult(WriteOutcome.Deleted, new LogPoint(1, Interlocked.Increment(ref _sequence)), Name)
+            : new WriteResult(WriteOutcome.NotFound, default, Name)));
+
+    public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
+    {
+        ListedKey[] keys = [.. Replicated.Values
+            .Where(entry => entry.Key.StartsWith(query.Prefix, StringComparison.Ordinal)
+                && (query.After is null || KeyOrder.Instance.Compare(entry.Key, query.After) > 0))
+            .OrderBy(entry => entry.Key, KeyOrder.Instance)
+            .Take(query.Limit + 1)
+            .Select(entry => new ListedKey(entry.Key, entry.Version, entry.Value!.Length, entry.ContentType))];
+        bool more = keys.Length > query.Limit;
+        return ValueTask.FromResult(new ListResult(Read is null, more ? keys[..^1] : keys, more, new LogPoint(1, _sequence), Name));
+    }
+
+    public ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default) =>
+        node is not (null or Name) ? ValueTask.FromResult(new ReadResult(ReadOutcome.UnknownNode, null, "", $"there is no live node named {node}"))
+        : GetAsync(key, ReadScope.IncludingLocalOnly, cancellation);
+
+    public ValueTask<WriteResult> PutLocalAsync(
+        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
+    {
+        if (node is not (null or Name))
+        {
+            return ValueTask.FromResult(new WriteResult(WriteOutcome.UnknownNode, default, ""));
+        }
+
+        LocalOnly[key] = new Entry(key, value, contentType, default);
+        return ValueTask.FromResult(new WriteResult(WriteOutcome.Created, default, Name));
+    }
+
+    public ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default) =>
+        ValueTask.FromResult(node is null or Name
+            ? new KeysResult([.. Replicated.Keys.Concat(LocalOnly.Keys).Distinct().Order(KeyOrder.Instance)], Name)
+            : new KeysResult(null, ""));
+
+    public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default)
+    {
+        var master = new MasterId(Name, Guid.Empty, Guid.Empty, Durable: false);
+        return ValueTask.FromResult(new ClusterStatus(
+            new MasterView(3, Guid.Empty, master, null, false),
+            [new NodeStatus(Name, NodeRole.Primary, true, Replicated.Count, new LogPoint(1, _sequence), new LogPoint(1, _sequence), 3)],
+            Name));
+    }
+}
