@@ -119,6 +119,22 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task A_full_sync_that_the_floor_has_overtaken_starts_over()
+    {
+        await Store.StartSyncAsync(1, SyncKind.Full, History);
+        await Store.WritePageAsync(1, null, Page(9, more: true, Applied("a", 1)));
+
+        // What was deleted after the ninth write can no longer be told by changes since the ninth.
+        Assert.True(await Store.WritePageAsync(1, "a", Page(20, more: true, Applied("b", 2)) with { Floor = 9 }));
+        Assert.False(await Store.WritePageAsync(1, "b", Page(20, more: false) with { Floor = 10 }));
+        await Store.StartSyncAsync(1, SyncKind.Full, History);
+
+        Assert.Null(Store.State.Cursor);
+        Assert.True(await Store.WritePageAsync(1, null, Page(20, more: false, Applied("a", 1)) with { Floor = 10 }));
+        Assert.Equal(new SyncCursor("a", 20), Store.State.Cursor);
+    }
+
+    [Fact]
     public async Task A_full_sync_of_the_same_history_goes_on_where_it_stood()
     {
         await Store.StartSyncAsync(1, SyncKind.Full, History);

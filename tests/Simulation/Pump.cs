@@ -43,6 +43,21 @@ internal sealed class Pump(int seed)
     /// <summary>Runs until the virtual time has come, or until there is nothing left to do.</summary>
     public void RunUntil(TimeSpan time)
     {
+        // A test runner's context would draw every continuation away from the schedulers.
+        SynchronizationContext? runner = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            Run(time);
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(runner);
+        }
+    }
+
+    private void Run(TimeSpan time)
+    {
         while (true)
         {
             if (_ready.Count > 0)

@@ -17,6 +17,9 @@ internal sealed class SimNetwork(Pump pump)
     /// <summary>Part of all datagrams that is lost.</summary>
     public double DatagramLoss { get; set; }
 
+    /// <summary>Part of all messages that take long, some longer than a reply is waited for.</summary>
+    public double Slow { get; set; }
+
     /// <summary>Names of the nodes that membership lists.</summary>
     public IReadOnlyList<string> Members { get; set; } = [];
 
@@ -89,7 +92,7 @@ internal sealed class SimNetwork(Pump pump)
     {
         double x = pump.Random.NextDouble();
         double milliseconds = x < 0.92 ? 0.1 + pump.Random.NextDouble()
-            : x < 0.995 ? 1 + (pump.Random.NextDouble() * 30)
+            : x < 1 - Slow ? 1 + (pump.Random.NextDouble() * 30)
             : 30 + (pump.Random.NextDouble() * 1500);
         return TimeSpan.FromMilliseconds(milliseconds);
     }

@@ -75,7 +75,9 @@ public sealed partial class MasterRegistry
     // A store that died with its process: the node is gone, or back with another one.
     private bool IsGone(MasterId master, Dictionary<string, PingReply> answers) =>
         !master.Durable
-        && (answers.TryGetValue(master.Name, out PingReply? answer) ? answer.Id != master : !_transport.Members.Contains(master.Name));
+        && (answers.TryGetValue(master.Name, out PingReply? answer)
+            ? answer.Id.StoreId != master.StoreId
+            : !_transport.Members.Contains(master.Name));
 
     private Decision? Judge(MasterView view, Dictionary<string, PingReply> answers)
     {

@@ -6,7 +6,7 @@ public sealed partial class Node
     /// <summary>Takes a datagram that came from the endpoint of the live node <paramref name="sender"/>. Any thread.</summary>
     public void ReceiveDatagram(string sender, ReadOnlySpan<byte> datagram)
     {
-        if (!_codec.TryRead(sender, datagram, out Datagram message))
+        if (!_channel.TryRead(sender, datagram, out Datagram message))
         {
             return;
         }
@@ -14,7 +14,7 @@ public sealed partial class Node
         switch (message.Type)
         {
             case DatagramType.WhoHas:
-                _context.Watch(_responder.AnswerAsync(sender, message.RequestId, message.Key, message.IncludingLocalOnly).AsTask());
+                _context.Watch(_responder.AnswerAsync(sender, message.RequestId, message.Key!, message.IncludingLocalOnly).AsTask());
                 break;
             case DatagramType.Hint:
                 _ = OnSchedulerAsync(() => TakeHint(message));
@@ -145,9 +145,9 @@ public sealed partial class Node
 
     private Task<bool> TakeHint(Datagram hint)
     {
-        foreach ((string key, LogPoint version) in hint.Changes)
+        foreach (ChangedKey change in hint.Changes)
         {
-            _keeper.OnChanged(key, version);
+            _keeper.OnChanged(change.Key, change.Version);
         }
 
         return Task.FromResult(true);

@@ -9,11 +9,11 @@ namespace Diststore.Core;
 /// </summary>
 public sealed partial class Node : IDiststore, INodeAccess, IPeer
 {
-    private static readonly TimeSpan TombstoneSweepPeriod = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan SweepPeriod = TimeSpan.FromMinutes(1);
 
     private readonly NodeContext _context;
     private readonly TaskScheduler _scheduler;
-    private readonly DatagramCodec _codec;
+    private readonly DatagramChannel _channel;
     private readonly CopyTable _copies; // read from any thread
     private readonly CopyKeeper _keeper;
     private readonly Partition _partition;
@@ -48,13 +48,13 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             Self = new MasterId(settings.Name, store.Id, Ids.Next(random), store.IsDurable),
             Fail = OnFailure,
         };
-        _codec = new DatagramCodec(settings.Name, settings.ClusterKey);
+        _channel = new DatagramChannel(settings.Name, settings.ClusterKey, transport);
         _copies = new CopyTable(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);
-        _partition = new Partition(_context, _copies, SendHint);
+        _partition = new Partition(_context, _copies, _channel.Hint);
         _keeper = new CopyKeeper(_copies, () => _partition.Role is NodeRole.Primary or NodeRole.Secondary);
         _views = new ViewFinder(_context, _partition);
-        _questions = new QuestionTable(_context, _codec);
-        _responder = new Responder(_codec, transport, _partition, FindHereAsync, store.ReadLocalAsync);
+        _questions = new QuestionTable(_context, _channel);
+        _responder = new Responder(_channel, _partition, FindHereAsync, store.ReadLocalAsync);
         _reads = new ReadPath(_context, _partition, _views, _questions, _keeper);
         _writes = new WritePath(_context, _partition, _views, _keeper);
     }
@@ -79,7 +79,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             }
 
             _context.Watch(_views.RefreshAsync());
-            _context.Watch(CollectTombstonesAsync());
+            _context.Watch(SweepAsync());
             return Task.FromResult(true);
         });
 
@@ -118,9 +118,15 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     public ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
     {
         ValueTask<Entry?> here = FindHereAsync(key);
-        return here.IsCompletedSuccessfully && here.Result is { } entry
+        if (!here.IsCompletedSuccessfully)
+        {
+            return new ValueTask<ReadResult>(GetSlowlyAsync(here, key, scope, cancellation));
+        }
+
+        Entry? entry = here.Result;
+        return entry is not null
             ? new ValueTask<ReadResult>(new ReadResult(ReadOutcome.Found, entry, Name))
-            : new ValueTask<ReadResult>(GetSlowlyAsync(here, key, scope, cancellation));
+            : new ValueTask<ReadResult>(AskAsync(key, scope, cancellation));
     }
 
     /// <inheritdoc/>
@@ -164,7 +170,10 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private async Task<ReadResult> GetSlowlyAsync(ValueTask<Entry?> here, string key, ReadScope scope, CancellationToken cancellation) =>
         await here is { } entry
             ? new ReadResult(ReadOutcome.Found, entry, Name)
-            : await OnSchedulerAsync(() => _reads.GetAsync(key, scope)).WaitAsync(cancellation);
+            : await AskAsync(key, scope, cancellation);
+
+    private Task<ReadResult> AskAsync(string key, ReadScope scope, CancellationToken cancellation) =>
+        OnSchedulerAsync(() => _reads.GetAsync(key, scope)).WaitAsync(cancellation);
 
     // Runs a node-local request here or at the named node; not known where no live node has the name.
     private async Task<(bool Known, T? Result)> AtAsync<T>(string? node, Func<IPeer, Task<T>> request, CancellationToken cancellation)
@@ -218,34 +227,18 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         return new ClusterStatus(_partition.Newest, nodes, Name);
     }
 
-    private async Task CollectTombstonesAsync()
+    private async Task SweepAsync()
     {
         while (true)
         {
-            await _context.Delay(TombstoneSweepPeriod);
+            await _context.Delay(SweepPeriod);
+            _copies.DropExpired();
             if (_partition.ServesFromStore)
             {
                 await _context.Store.CollectTombstonesAsync(
                     _context.Time.GetUtcNow() - _context.Settings.TombstoneRetention,
                     _partition.Primary?.SyncsFrom ?? long.MaxValue);
             }
-        }
-    }
-
-    // After each commit: who has an older copy drops it. A lost hint is made good by the copy's time to live.
-    private void SendHint(Batch batch)
-    {
-        if (_context.Transport.Members.Count < 2)
-        {
-            return;
-        }
-
-        Span<byte> datagram = stackalloc byte[DatagramCodec.MaxBytes];
-        for (ReadOnlySpan<Entry> rest = batch.Entries.AsSpan(); !rest.IsEmpty;)
-        {
-            int length = _codec.WriteHint(datagram, rest, out int taken);
-            _context.Transport.Multicast(datagram[..length]);
-            rest = rest[taken..];
         }
     }
 

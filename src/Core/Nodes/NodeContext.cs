@@ -1,8 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 
 namespace Diststore.Core;
 
 /// <summary>What every part of a node works with. One per node; used on the node's scheduler only.</summary>
+[SuppressMessage("Reliability", "CA1001", Justification = "A source without a timer and without a wait handle has nothing to dispose of.")]
 internal sealed class NodeContext
 {
     // Cancelled without CancelAsync: its callbacks are to run here, on the scheduler.

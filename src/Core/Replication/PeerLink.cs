@@ -100,6 +100,7 @@ internal sealed class PeerLink(NodeContext context, MasterView view, MasterId pe
                 await ResendAsync();
                 break;
             case ReplicateStatus.Gap:
+                Pump();
                 break;
             case ReplicateStatus.Refused:
                 Refused(reply.View);

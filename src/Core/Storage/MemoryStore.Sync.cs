@@ -41,7 +41,11 @@ public sealed partial class MemoryStore
     }
 
     /// <inheritdoc/>
-    /// <remarks>Refused as well: a page outside of a full sync, and one that does not go on where the cursor stands.</remarks>
+    /// <remarks>
+    /// Refused as well: a page outside of a full sync, one that does not go on where the cursor stands, and one whose
+    /// floor has passed the first sequence. Of what changed since then tombstones are forgotten, so this sync cannot end:
+    /// its cursor goes, and the next start begins with the first page.
+    /// </remarks>
     public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page)
     {
         ArgumentNullException.ThrowIfNull(page);
@@ -50,6 +54,12 @@ public sealed partial class MemoryStore
             StoreState state = _state;
             if (epoch < state.HighestEpoch || state.IsWhole || (after is not null && after != state.Cursor?.After))
             {
+                return new ValueTask<bool>(false);
+            }
+
+            if (after is not null && page.Floor > state.Cursor!.FirstSequence)
+            {
+                _state = state with { Cursor = null };
                 return new ValueTask<bool>(false);
             }
 

@@ -5,7 +5,7 @@ namespace Diststore.Core;
 /// none is dropped. Datagrams are hints: they point to a holder or hurry the next step, nothing more. For the node's
 /// scheduler.
 /// </summary>
-internal sealed class QuestionTable(NodeContext context, DatagramCodec codec)
+internal sealed class QuestionTable(NodeContext context, DatagramChannel channel)
 {
     /// <summary>Beyond so many open questions none is sent: the primary is asked at once.</summary>
     public const int MaxOpen = 4096;
@@ -22,9 +22,7 @@ internal sealed class QuestionTable(NodeContext context, DatagramCodec codec)
 
         var question = new Question((ulong)context.Random.NextInt64(long.MinValue, long.MaxValue), key, context.Time.GetTimestamp());
         _open[question.Id] = question;
-        Span<byte> datagram = stackalloc byte[DatagramCodec.MaxBytes];
-        int length = codec.WriteWhoHas(datagram, question.Id, key, includingLocalOnly);
-        context.Transport.Multicast(datagram[..length]);
+        channel.AskWhoHas(question.Id, key, includingLocalOnly);
         return question;
     }
 

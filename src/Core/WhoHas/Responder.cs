@@ -5,8 +5,7 @@ namespace Diststore.Core;
 /// passes answers and hints on to the node's scheduler.
 /// </summary>
 internal sealed class Responder(
-    DatagramCodec codec,
-    ITransport transport,
+    DatagramChannel channel,
     Partition partition,
     Func<string, ValueTask<Entry?>> findHere,
     Func<string, ValueTask<Entry?>> findLocalOnly)
@@ -16,28 +15,18 @@ internal sealed class Responder(
     {
         if (await findHere(key) is { } entry)
         {
-            Send(sender, (c, datagram) => c.WriteHave(datagram, id, entry.Version));
+            channel.AnswerHave(sender, id, entry.Version);
             return;
         }
 
         if (includingLocalOnly && await findLocalOnly(key) is not null)
         {
-            Send(sender, (c, datagram) => c.WriteHaveLocal(datagram, id));
+            channel.AnswerHaveLocal(sender, id);
         }
 
         if (partition.ServesFromStore)
         {
-            long epoch = partition.Acting?.Epoch ?? 0;
-            Send(sender, (c, datagram) => c.WriteNone(datagram, id, epoch));
+            channel.AnswerNone(sender, id, partition.Acting?.Epoch ?? 0);
         }
-    }
-
-    private delegate int Writer(DatagramCodec codec, Span<byte> datagram);
-
-    private void Send(string node, Writer write)
-    {
-        Span<byte> datagram = stackalloc byte[DatagramCodec.MaxBytes];
-        int length = write(codec, datagram);
-        transport.Send(node, datagram[..length]);
     }
 }

@@ -56,6 +56,7 @@ internal static class NodeHostFactory
         clustering.Configure(silo);
         silo.AddDiststoreGrains(settings.ToNodeSettings(), settings.MaxValueBytes);
         silo.Services.AddSingleton(store);
+        silo.Services.AddSingleton(fault);
         silo.Services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler>(fault));
     }
 

@@ -6,10 +6,11 @@ namespace Diststore.Silo;
 /// The node's life within its silo's: it starts once the silo is a member and its sockets are bound, and ends before
 /// the silo leaves, so that it can still hand over its role.
 /// </summary>
-internal sealed class NodeService(Node node, DatagramSockets sockets) : IHostedService
+internal sealed class NodeService(Node node, DatagramSockets sockets, SiloFault fault) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
+        node.Failed += exception => fault.OnFatalException(node, null, exception);
         sockets.Open();
         node.Start();
         return Task.CompletedTask;

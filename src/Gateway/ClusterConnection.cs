@@ -1,0 +1,74 @@
+using Orleans.Configuration;
+
+namespace Diststore.Gateway;
+
+/// <summary>
+/// The Orleans client in a host of its own, so that HTTP is served (with 503) while no silo is up yet. It tries to connect until it is
+/// stopped; once connected the client follows silos that come and go by itself. Each second it asks who lives.
+/// </summary>
+internal sealed partial class ClusterConnection(
+    GatewaySettings settings, LiveNodes nodes, TimeProvider time, ILoggerFactory loggers, ILogger<ClusterConnection> logger) : BackgroundService
+{
+    private static readonly TimeSpan RetryPeriod = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan RefreshPeriod = TimeSpan.FromSeconds(1);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // StartAsync of a hosted service runs up to the first await, and connecting may take its time before it.
+        await Task.Yield();
+        LogConnecting(settings.Provider);
+        try
+        {
+            using IHost client = await ConnectAsync(stoppingToken);
+            LogConnected();
+            var grains = client.Services.GetRequiredService<IClusterClient>();
+            using var timer = new PeriodicTimer(RefreshPeriod, time);
+            do
+            {
+                await nodes.RefreshAsync(grains);
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopping; disposing the client's host above closed its connections.
+        }
+    }
+
+    private async Task<IHost> ConnectAsync(CancellationToken stopping)
+    {
+        while (true)
+        {
+            IHost client = Build();
+            try
+            {
+                await client.StartAsync(stopping);
+                return client;
+            }
+            catch (Exception exception) when (!stopping.IsCancellationRequested)
+            {
+                LogNotConnected(exception.Message);
+                client.Dispose();
+            }
+
+            await Task.Delay(RetryPeriod, time, stopping);
+        }
+    }
+
+    private IHost Build()
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddSingleton(loggers);
+        builder.UseOrleansClient(client =>
+        {
+            client.Configure<ClusterOptions>(cluster => cluster.ServiceId = cluster.ClusterId = settings.ClusterId);
+            client.Configure<GatewayOptions>(gateway => gateway.GatewayListRefreshPeriod = TimeSpan.FromSeconds(1));
+            client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(5));
+            _ = settings.Redis is { } redis
+                ? client.UseRedisClustering(options => options.ConfigurationOptions = redis.Clone())
+                : client.UseStaticClustering([.. settings.Gateways]);
+        });
+        return builder.Build();
+    }
+}

@@ -1,0 +1,178 @@
+using Diststore.Contracts;
+using Diststore.Core;
+
+namespace Diststore.Gateway;
+
+/// <summary>
+/// The store over calls to the cluster, spread over the live nodes. A read that fails goes to another node; a write only where surely
+/// nothing was sent, for what became of it is not known otherwise.
+/// </summary>
+internal sealed partial class ClusterDiststore(LiveNodes nodes, ILogger<ClusterDiststore> logger) : IDiststore, INodeAccess
+{
+    // Each may take LiveNodes.ReadTimeout twice.
+    private const int MaxReadAttempts = 3;
+
+    /// <inheritdoc/>
+    public string? NotReadyBecause => nodes.NotReadyBecause;
+
+    /// <inheritdoc/>
+    public async ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
+    {
+        ReadResult last = new(ReadOutcome.Unavailable, null, "");
+        for (int attempt = 0; attempt < MaxReadAttempts && nodes.Next() is { } node; attempt++)
+        {
+            try
+            {
+                // A hit is a hit in either scope. Anything else, the node may have to ask others about.
+                ReadResult? atHand = await node.Reads.ReadAsync(key);
+                last = atHand is { Outcome: ReadOutcome.Found } hit ? hit
+                    : await node.Grain.GetAsync(key, scope).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+                if (last.Outcome != ReadOutcome.Unavailable)
+                {
+                    return last;
+                }
+            }
+            catch (Exception exception)
+            {
+                SetAside(node, exception);
+            }
+        }
+
+        return last with { Detail = last.Detail ?? nodes.NotReadyBecause ?? "no node answers" };
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
+        WriteAsync(grain => grain.PutAsync(key, value, contentType));
+
+    /// <inheritdoc/>
+    public ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default) => WriteAsync(grain => grain.DeleteAsync(key));
+
+    /// <inheritdoc/>
+    public async ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
+    {
+        return await AnyAsync(grain => grain.ListAsync(query), static page => page.Found)
+            ?? new ListResult(false, [], false, default, "", nodes.NotReadyBecause ?? "no node answers");
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
+    {
+        if (GrainOf(node) is not { } grain)
+        {
+            return node is null ? new(ReadOutcome.Unavailable, null, "", nodes.NotReadyBecause) : Unknown(node);
+        }
+
+        try
+        {
+            return await grain.GetLocalAsync(key);
+        }
+        catch (NodeNotFoundException)
+        {
+            return Unknown(node);
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed(node, exception.Message);
+            return new ReadResult(ReadOutcome.Unavailable, null, "", "the node does not answer");
+        }
+
+        static ReadResult Unknown(string? node) => new(ReadOutcome.UnknownNode, null, "", $"there is no live node named {node}");
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<WriteResult> PutLocalAsync(
+        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
+    {
+        if (GrainOf(node) is not { } grain)
+        {
+            return new WriteResult(node is null ? WriteOutcome.Unavailable : WriteOutcome.UnknownNode, default, "", nodes.NotReadyBecause);
+        }
+
+        try
+        {
+            return await grain.PutLocalAsync(key, value, contentType);
+        }
+        catch (NodeNotFoundException)
+        {
+            return new WriteResult(WriteOutcome.UnknownNode, default, "");
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed(node, exception.Message);
+            return new WriteResult(WriteOutcome.Unknown, default, "", "the node did not answer");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
+    {
+        try
+        {
+            return GrainOf(node) is { } grain ? await grain.GetKeysAsync() : new KeysResult(null, "");
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed(node, exception.Message);
+            return new KeysResult(null, "");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
+        await AnyAsync(grain => grain.GetStatusAsync(), static _ => true) ?? new ClusterStatus(null, [], "");
+
+    private async ValueTask<WriteResult> WriteAsync(Func<INodeGrain, Task<WriteResult>> write)
+    {
+        // Each known node may turn out to be gone; nothing was sent then.
+        for (int attempt = 0; attempt <= nodes.All.Count && nodes.Next() is { } node; attempt++)
+        {
+            try
+            {
+                return await write(node.Grain);
+            }
+            catch (NodeNotFoundException exception)
+            {
+                SetAside(node, exception);
+            }
+            catch (Exception exception)
+            {
+                SetAside(node, exception);
+                return new WriteResult(WriteOutcome.Unknown, default, node.Name, "the node that was asked did not answer");
+            }
+        }
+
+        return new WriteResult(WriteOutcome.Unavailable, default, "", nodes.NotReadyBecause ?? "no node could be reached; nothing was stored");
+    }
+
+    private async ValueTask<TResult?> AnyAsync<TResult>(Func<INodeGrain, Task<TResult>> ask, Func<TResult, bool> isAnswer)
+        where TResult : class
+    {
+        TResult? last = null;
+        for (int attempt = 0; attempt < MaxReadAttempts && nodes.Next() is { } node; attempt++)
+        {
+            try
+            {
+                last = await ask(node.Grain).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+                if (isAnswer(last))
+                {
+                    return last;
+                }
+            }
+            catch (Exception exception)
+            {
+                SetAside(node, exception);
+            }
+        }
+
+        return last;
+    }
+
+    private INodeGrain? GrainOf(string? node) => node is null ? nodes.Next()?.Grain : nodes.Named(node);
+
+    private void SetAside(ClusterNode node, Exception exception)
+    {
+        nodes.SetAside(node);
+        LogCallFailed(node.Name, exception.Message);
+    }
+}

@@ -1,0 +1,35 @@
+using Diststore.Core;
+using Diststore.Gateway;
+using Diststore.Http;
+using Microsoft.Extensions.Configuration.Memory;
+
+// The stand-alone gateway: the HTTP API over an Orleans client.
+WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
+builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = GatewaySettings.LoggingDefaults });
+if (!GatewaySettings.TryRead(builder.Configuration.GetSection("Diststore"), out GatewaySettings? settings, out string? problem)
+    || (problem = await StartChecks.ProblemWithRedisAsync(settings)) is not null)
+{
+    return StartChecks.Refuse(problem);
+}
+
+builder.Services.AddDiststoreHttp(http => (http.MaxValueBytes, http.Tokens) = (settings.MaxValueBytes, settings.Tokens));
+builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System);
+builder.Services.AddSingleton<LiveNodes>().AddSingleton<ClusterDiststore>();
+builder.Services.AddHostedService<ClusterConnection>();
+builder.ListenOn(settings.Address, settings.HttpPort);
+
+await using WebApplication app = builder.Build();
+var store = app.Services.GetRequiredService<ClusterDiststore>();
+app.MapDiststore(store, store);
+try
+{
+    await app.StartAsync();
+}
+catch (IOException exception)
+{
+    return StartChecks.Refuse($"cannot listen on {settings.Address}:{settings.HttpPort} (Diststore:Node:Address, Diststore:Http:Port): {exception.Message}");
+}
+
+Console.WriteLine($"Diststore gateway on {string.Join(' ', app.Urls)}, cluster {settings.ClusterId} by {settings.Provider}. Ctrl-C stops it.");
+await app.WaitForShutdownAsync();
+return 0;
