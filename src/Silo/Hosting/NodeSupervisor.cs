@@ -119,6 +119,10 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
             // A host that is told to stop at once skips what the cluster would not hear anyway.
             await app.StopAsync(new CancellationToken(canceled: !orderly)).WaitAsync(s_endTimeout, _time);
         }
+        catch (OperationCanceledException) when (!orderly)
+        {
+            // That is how it says that it was told so.
+        }
         catch (Exception exception)
         {
             LogDidNotStop(_settings.NodeName, Innermost(exception));
