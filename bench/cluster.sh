@@ -12,7 +12,8 @@ stop_all() {
   local status=$?
   trap - EXIT
   if ((${#pids[@]})); then
-    kill "${pids[@]}" 2>/dev/null || true
+    # What they hold is thrown away, so there is nothing to hand over.
+    kill -KILL "${pids[@]}" 2>/dev/null || true
     wait "${pids[@]}" 2>/dev/null || true
   fi
   if ((status)); then

@@ -52,7 +52,7 @@ public sealed class StartFailureTests
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         int port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        await EndsWithASentenceAsync(Programs.Gateway, [$"--Diststore:Http:Port={port}"], $"{port}");
+        await EndsWithASentenceAsync(Programs.Gateway, [$"--Diststore:Http:Port={port}", "--Diststore:Cluster:Provider=Development"], $"{port}");
     }
 
     [Fact]
