@@ -12,7 +12,9 @@ public sealed class SettingsTests
         Assert.Equal(
             (Environment.MachineName, "127.0.0.1", 8181, 11111, 30000, "diststore", ClusterProvider.Single),
             (node.NodeName, node.Address.ToString(), node.HttpPort, node.SiloPort, node.GatewayPort, node.ClusterId, node.Provider));
-        Assert.Equal((true, "239.192.74.1", 4983, 100), (node.MulticastEnabled, node.MulticastGroup.ToString(), node.MulticastPort, node.WhoHasTimeout.TotalMilliseconds));
+        Assert.Equal(
+            (true, "239.192.74.1", 4983, 100),
+            (node.MulticastEnabled, node.MulticastGroup.ToString(), node.MulticastPort, node.WhoHasTimeout.TotalMilliseconds));
         Assert.Equal((4 << 20, 256L << 20, 1), (node.MaxValueBytes, node.CopiesMaxBytes, node.MinInSync));
     }
 
@@ -83,8 +85,11 @@ public sealed class SettingsTests
     [InlineData("33")]
     [InlineData("-1")]
     [InlineData("many")]
-    public void A_wrong_number_of_nodes_is_refused(string nodes) =>
-        Assert.Contains("--nodes takes 1 to 32", Assert.Throws<StartException>(() => SettingsReader.Read(Configuration(), nodes)).Message, StringComparison.Ordinal);
+    public void A_wrong_number_of_nodes_is_refused(string nodes)
+    {
+        string message = Assert.Throws<StartException>(() => SettingsReader.Read(Configuration(), nodes)).Message;
+        Assert.Contains("--nodes takes 1 to 32", message, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("--node", "3")]
