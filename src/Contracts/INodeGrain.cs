@@ -20,13 +20,13 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
     [Alias("Get")]
     Task<ReadResult> GetAsync(string key, ReadScope scope);
 
-    /// <summary>Stores a value through the masters.</summary>
-    [Alias("Put")]
-    Task<WriteResult> PutAsync(string key, byte[] value, string? contentType);
+    /// <summary>Stores or deletes through the masters.</summary>
+    [Alias("WriteThrough")]
+    Task<WriteResult> WriteAsync(Write write);
 
-    /// <summary>Deletes a key through the masters.</summary>
-    [Alias("Delete")]
-    Task<WriteResult> DeleteAsync(string key);
+    /// <summary>Reads changes, waiting a while for the first.</summary>
+    [Alias("ReadChanges")]
+    Task<ChangesResult> ReadChangesAsync(ChangesQuery query);
 
     /// <summary>Lists keys in order.</summary>
     [Alias("List")]

@@ -61,11 +61,12 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     /// <inheritdoc/>
-    public ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
-        WriteAsync(grain => grain.PutAsync(key, value, contentType));
+    public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) => WriteAsync(grain => grain.WriteAsync(write));
 
     /// <inheritdoc/>
-    public ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default) => WriteAsync(grain => grain.DeleteAsync(key));
+    public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
+        await AnyAsync(grain => grain.ReadChangesAsync(query), static page => page.Outcome != ChangesOutcome.Unavailable)
+        ?? new ChangesResult(ChangesOutcome.Unavailable, [], "", nodes.NotReadyBecause ?? "no node answers");
 
     /// <inheritdoc/>
     public async ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)

@@ -34,9 +34,9 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<ReadResult> GetAsync(string key, ReadScope scope) => node.GetAsync(key, scope).AsTask();
 
-    public Task<WriteResult> PutAsync(string key, byte[] value, string? contentType) => node.PutAsync(key, value, contentType).AsTask();
+    public Task<WriteResult> WriteAsync(Write write) => node.WriteAsync(write).AsTask();
 
-    public Task<WriteResult> DeleteAsync(string key) => node.DeleteAsync(key).AsTask();
+    public Task<ChangesResult> ReadChangesAsync(ChangesQuery query) => node.ReadChangesAsync(query).AsTask();
 
     public Task<ListResult> ListAsync(ListQuery query) => node.ListAsync(query).AsTask();
 
@@ -69,6 +69,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
     public Task<MasterReply> CheckStreamAsync(StreamRequest request) => node.CheckStreamAsync(request);
 
     public Task<FetchReply> FetchAsync(FetchRequest request) => node.FetchAsync(request);
+
+    public Task<WatchReply> WatchAsync(ChangesQuery query) => node.WatchAsync(query);
 
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => node.ListFromPrimaryAsync(query);
 

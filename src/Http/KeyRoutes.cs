@@ -43,7 +43,7 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
             return;
         }
 
-        WriteResult result = await store.PutAsync(key, value, request.ContentType);
+        WriteResult result = await store.WriteAsync(new Write(key, value, request.ContentType));
         await Answers.WriteAsync(context, result, nodeAsked: null, static (context, result) =>
         {
             context.Response.StatusCode = result.Outcome == WriteOutcome.Created ? StatusCodes.Status201Created : StatusCodes.Status204NoContent;
@@ -53,7 +53,7 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
 
     private async Task DeleteAsync(HttpContext context, string key)
     {
-        WriteResult result = await store.DeleteAsync(key);
+        WriteResult result = await store.WriteAsync(new Write(key, null));
         await Answers.WriteAsync(context, result, nodeAsked: null, static (context, _) =>
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;

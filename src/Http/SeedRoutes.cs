@@ -105,7 +105,7 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
     {
         WriteResult result = onNode
             ? await nodes.PutLocalAsync(node, key, value, contentType)
-            : await store.PutAsync(key, value, contentType);
+            : await store.WriteAsync(new Write(key, value, contentType));
         await Answers.WriteAsync(context, result, node, static (context, _) => Answers.BodyAsync(context, HeaderTexts.PlainText, Stored));
     }
 

@@ -58,7 +58,7 @@ public sealed class ClusterTests
         await PutAsync(nodes.Nodes[0], "key", "first");
         MasterView view = await nodes.TwoMastersAsync();
         WriteResult[] results = await Task.WhenAll(Enumerable.Range(0, 60).Select(i =>
-            nodes.Nodes[i % 3].PutAsync("key", Encoding.UTF8.GetBytes($"value-{i}"), null).AsTask()));
+            nodes.Nodes[i % 3].WriteAsync(new Write("key", Encoding.UTF8.GetBytes($"value-{i}"))).AsTask()));
         Assert.All(results, result => Assert.Equal(WriteOutcome.Replaced, result.Outcome));
         LogPoint last = results.Max(result => result.Version);
         string expected = $"value-{Array.FindIndex(results, result => result.Version == last)}";
@@ -92,7 +92,7 @@ public sealed class ClusterTests
 
     private static async Task PutAsync(Node node, string key, string value)
     {
-        WriteResult result = await node.PutAsync(key, Encoding.UTF8.GetBytes(value), "text/plain");
+        WriteResult result = await node.WriteAsync(new Write(key, Encoding.UTF8.GetBytes(value), "text/plain"));
         Assert.True(result.Outcome is WriteOutcome.Created or WriteOutcome.Replaced, $"{result.Outcome}: {result.Detail}");
     }
 

@@ -55,7 +55,7 @@ public sealed class PlacementTests
         Node node = nodes.Nodes[0];
         for (int i = 0; i < 3; i++)
         {
-            await node.PutAsync($"k{i}", new byte[700_000], null);
+            await node.WriteAsync(new Write($"k{i}", new byte[700_000]));
         }
 
         INodeGrain grain = nodes.Client.GetGrain<INodeGrain>(node.Name);
