@@ -66,13 +66,13 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <inheritdoc/>
     public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
         await AnyAsync(grain => grain.ReadChangesAsync(query), static page => page.Outcome != ChangesOutcome.Unavailable)
-        ?? new ChangesResult(ChangesOutcome.Unavailable, [], "", nodes.NotReadyBecause ?? "no node answers");
+        ?? new ChangesResult(ChangesOutcome.Unavailable, [], "", _nodes.NotReadyBecause ?? "no node answers");
 
     /// <inheritdoc/>
     public async ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
     {
         return await AnyAsync(grain => grain.ListAsync(query), static page => page.Found)
-            ?? new ListResult(false, [], false, default, "", _nodes.NotReadyBecause ?? "no node answers");
+            ?? new ListResult(false, [], false, default, "", __nodes.NotReadyBecause ?? "no node answers");
     }
 
     /// <inheritdoc/>

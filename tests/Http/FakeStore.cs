@@ -36,25 +36,38 @@ internal sealed class FakeStore : IDiststore, INodeAccess
                 : new ReadResult(ReadOutcome.NotFound, null, Name)));
     }
 
-    public async ValueTask<WriteResult> PutAsync(string key, byte[] value, string? contentType, CancellationToken cancellation = default)
+    public async ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default)
     {
         await Task.Yield();
-        Assert.Null(KeyRules.Problem(key));
-        if (Write is { } write)
+        Assert.Null(KeyRules.Problem(write.Key));
+        if (Write is { } fixedAnswer)
         {
-            return write;
+            return fixedAnswer;
         }
 
-        var entry = new Entry(key, value, contentType, new LogPoint(1, Interlocked.Increment(ref _sequence)));
-        bool existed = Replicated.ContainsKey(key);
-        Replicated[key] = entry;
-        return new WriteResult(existed ? WriteOutcome.Replaced : WriteOutcome.Created, entry.Version, Name);
+        bool existed = Replicated.TryGetValue(write.Key, out Entry? old);
+        if (write.Condition?.Holds(old?.Version) == false)
+        {
+            return new WriteResult(WriteOutcome.ConditionFailed, default, Name);
+        }
+
+        var version = new LogPoint(1, Interlocked.Increment(ref _sequence));
+        if (write.Value is null)
+        {
+            return Replicated.TryRemove(write.Key, out _)
+                ? new WriteResult(WriteOutcome.Deleted, version, Name)
+                : new WriteResult(WriteOutcome.NotFound, default, Name);
+        }
+
+        Replicated[write.Key] = new Entry(write.Key, write.Value, write.ContentType, version);
+        return new WriteResult(existed ? WriteOutcome.Replaced : WriteOutcome.Created, version, Name);
     }
 
-    public ValueTask<WriteResult> DeleteAsync(string key, CancellationToken cancellation = default) =>
-        ValueTask.FromResult(Write ?? (Replicated.TryRemove(key, out _)
-            ? new WriteResult(WriteOutcome.Deleted, new LogPoint(1, Interlocked.Increment(ref _sequence)), Name)
-            : new WriteResult(WriteOutcome.NotFound, default, Name)));
+    public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
+    {
+        Entry[] changed = [.. Replicated.Values.Where(entry => entry.Version > query.Since).OrderBy(static entry => entry.Version)];
+        return ValueTask.FromResult(new ChangesResult(ChangesOutcome.Page, changed, Name));
+    }
 
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
     {
