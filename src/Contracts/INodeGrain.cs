@@ -32,6 +32,10 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
     [Alias("List")]
     Task<ListResult> ListAsync(ListQuery query);
 
+    /// <summary>Starts a backup of a master.</summary>
+    [Alias("StartBackupOfAMaster")]
+    Task<BackupStart> StartBackupOfAMasterAsync();
+
     /// <summary>The cluster as this node sees it.</summary>
     [Alias("GetStatus")]
     Task<ClusterStatus> GetStatusAsync();

@@ -35,6 +35,12 @@ public interface INodeAccess
     /// <summary>The keys that this very node holds, in order; <see cref="KeysResult.Keys"/> is null for an unknown node.</summary>
     ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default);
 
+    /// <summary>Starts a backup of a master. Its parts are read from the node that the answer names.</summary>
+    ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default);
+
+    /// <summary>The next part of a backup that <paramref name="node"/> has started.</summary>
+    ValueTask<BackupPart> ReadBackupAsync(string node, Guid id, CancellationToken cancellation = default);
+
     /// <summary>The view, the live nodes and what each says of itself.</summary>
     ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default);
 

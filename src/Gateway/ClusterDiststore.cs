@@ -139,6 +139,25 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     /// <inheritdoc/>
+    public async ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default) =>
+        await AnyAsync(static grain => grain.StartBackupOfAMasterAsync(), static start => start.Outcome != BackupOutcome.Unavailable)
+        ?? new BackupStart(BackupOutcome.Unavailable, "", default);
+
+    /// <inheritdoc/>
+    public async ValueTask<BackupPart> ReadBackupAsync(string node, Guid id, CancellationToken cancellation = default)
+    {
+        try
+        {
+            return GrainOf(node) is { } grain ? await grain.ReadBackupAsync(id) : new BackupPart(null);
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed(node, exception.Message);
+            return new BackupPart(null);
+        }
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         await AnyAsync(grain => grain.GetStatusAsync(), static _ => true) ?? new ClusterStatus(null, [], "");
 

@@ -40,6 +40,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<ListResult> ListAsync(ListQuery query) => node.ListAsync(query).AsTask();
 
+    public Task<BackupStart> StartBackupOfAMasterAsync() => ((INodeAccess)node).StartBackupAsync().AsTask();
+
     public Task<ClusterStatus> GetStatusAsync() => node.GetStatusAsync().AsTask();
 
     public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
@@ -69,6 +71,10 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
     public Task<MasterReply> CheckStreamAsync(StreamRequest request) => node.CheckStreamAsync(request);
 
     public Task<FetchReply> FetchAsync(FetchRequest request) => node.FetchAsync(request);
+
+    public Task<BackupStart> StartBackupAsync() => node.StartBackupAsync();
+
+    public Task<BackupPart> ReadBackupAsync(Guid id) => node.ReadBackupAsync(id);
 
     public Task<WatchReply> WatchAsync(ChangesQuery query) => node.WatchAsync(query);
 

@@ -23,6 +23,9 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 
     public string? NotReadyBecause { get; set; }
 
+    /// <summary>The parts of the backup; null: data is in memory.</summary>
+    public Queue<byte[]>? BackupParts { get; set; }
+
     public ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
     {
         if (Throws is not null)
@@ -84,6 +87,12 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     public ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default) =>
         node is not (null or Name) ? ValueTask.FromResult(new ReadResult(ReadOutcome.UnknownNode, null, "", $"there is no live node named {node}"))
         : GetAsync(key, ReadScope.IncludingLocalOnly, cancellation);
+
+    public ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default) =>
+        ValueTask.FromResult(new BackupStart(BackupParts is null ? BackupOutcome.NotDurable : BackupOutcome.Started, Name, Guid.Empty));
+
+    public ValueTask<BackupPart> ReadBackupAsync(string node, Guid id, CancellationToken cancellation = default) =>
+        ValueTask.FromResult(new BackupPart(BackupParts!.TryDequeue(out byte[]? part) ? part : []));
 
     public ValueTask<WriteResult> PutLocalAsync(
         string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)

@@ -187,6 +187,10 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 
     public Task<WatchReply> WatchAsync(ChangesQuery query) => CallAsync(p => p.WatchAsync(query));
 
+    public Task<BackupStart> StartBackupAsync() => CallAsync(p => p.StartBackupAsync());
+
+    public Task<BackupPart> ReadBackupAsync(Guid id) => CallAsync(p => p.ReadBackupAsync(id));
+
     public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => CallAsync(p => p.PutLocalAsync(key, value, contentType));
 
     public Task<ReadResult> GetLocalAsync(string key) => CallAsync(p => p.GetLocalAsync(key));

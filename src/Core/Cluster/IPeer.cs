@@ -48,6 +48,12 @@ public interface IPeer
     /// <summary>Asks the primary for applied changes after a point, waiting a while for the first one.</summary>
     Task<WatchReply> WatchAsync(ChangesQuery query);
 
+    /// <summary>Starts a backup of the asked node, if it is an in-sync master.</summary>
+    Task<BackupStart> StartBackupAsync();
+
+    /// <summary>The next part of a backup that the asked node has started.</summary>
+    Task<BackupPart> ReadBackupAsync(Guid id);
+
     /// <summary>Stores an entry on the asked node alone.</summary>
     Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType);
 

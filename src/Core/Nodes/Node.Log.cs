@@ -29,6 +29,9 @@ internal static partial class NodeLog
     [LoggerMessage(8, LogLevel.Information, "Synced with {Primary} up to {Mark}, streaming")]
     public static partial void Synced(this ILogger log, MasterId primary, LogPoint mark);
 
+    [LoggerMessage(11, LogLevel.Warning, "A backup broke off: {Reason}")]
+    public static partial void BackupBroke(this ILogger log, string reason);
+
     [LoggerMessage(10, LogLevel.Error, "The store has failed; as the last master in sync this node refuses writes and serves reads")]
     public static partial void StoreBroken(this ILogger log, Exception reason);
 

@@ -85,6 +85,14 @@ public sealed partial class Node
         AsPrimaryAsync(primary => primary.WatchAsync(query), newest => new WatchReply(null, false, newest));
 
     /// <inheritdoc/>
+    public Task<BackupStart> StartBackupAsync() =>
+        OnSchedulerAsync(() => Task.FromResult(
+            _partition.ServesFromStore ? _backups.Start() : new BackupStart(BackupOutcome.Unavailable, Name, default)));
+
+    /// <inheritdoc/>
+    public Task<BackupPart> ReadBackupAsync(Guid id) => OnSchedulerAsync(() => _backups.ReadAsync(id));
+
+    /// <inheritdoc/>
     public async Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType)
     {
         bool existed = await _context.Store.ReadLocalAsync(key) is not null;

@@ -22,6 +22,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly Responder _responder;
     private readonly ReadPath _reads;
     private readonly WritePath _writes;
+    private readonly BackupSessions _backups;
     private volatile string? _notReady = "the node is starting";
 
     /// <summary>Puts a node together; <see cref="Start"/> begins its work.</summary>
@@ -56,6 +57,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _questions = new QuestionTable(_context, _channel);
         _responder = new Responder(_channel, _partition, FindHereAsync, store.ReadLocalAsync);
         _reads = new ReadPath(_context, _partition, _views, _questions, _copies, _keeper);
+        _backups = new BackupSessions(_context);
         _writes = new WritePath(_context, _partition, _views, _keeper);
     }
 
@@ -162,6 +164,17 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     }
 
     /// <inheritdoc/>
+    public ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default) =>
+        new(OnSchedulerAsync(StartBackupOfAMasterAsync).WaitAsync(cancellation));
+
+    /// <inheritdoc/>
+    public async ValueTask<BackupPart> ReadBackupAsync(string node, Guid id, CancellationToken cancellation = default)
+    {
+        (bool known, BackupPart? part) = await AtAsync(node, peer => peer.ReadBackupAsync(id), cancellation);
+        return known && part is not null ? part : new BackupPart(null);
+    }
+
+    /// <inheritdoc/>
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         new(OnSchedulerAsync(StatusAsync).WaitAsync(cancellation));
 
@@ -247,6 +260,23 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         }
         while (_context.Time.GetElapsedTime(started) < _views.Patience);
         return new ChangesResult(ChangesOutcome.Unavailable, [], Name, "no primary answers");
+    }
+
+    // Rather of the secondary: the primary has enough to do.
+    private async Task<BackupStart> StartBackupOfAMasterAsync()
+    {
+        MasterView? view = await _views.CurrentAsync(poster: null);
+        foreach (MasterId master in view?.InSyncSet.Reverse() ?? [])
+        {
+            BackupStart? start = await _context.AskAsync<BackupStart>(
+                master.Name, static peer => peer.StartBackupAsync()!, _context.Settings.ReplyTimeout);
+            if (start is { Outcome: not BackupOutcome.Unavailable })
+            {
+                return start;
+            }
+        }
+
+        return new BackupStart(BackupOutcome.Unavailable, Name, default);
     }
 
     private async Task<ClusterStatus> StatusAsync()

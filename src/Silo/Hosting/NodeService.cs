@@ -32,5 +32,10 @@ internal sealed class StoppingNodeAccess(Node node, IHostApplicationLifetime lif
 
     public ValueTask<KeysResult> GetKeysAsync(string? name, CancellationToken cancellation = default) => node.GetKeysAsync(name, cancellation);
 
+    public ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default) => ((INodeAccess)node).StartBackupAsync(cancellation);
+
+    public ValueTask<BackupPart> ReadBackupAsync(string name, Guid id, CancellationToken cancellation = default) =>
+        node.ReadBackupAsync(name, id, cancellation);
+
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) => node.GetStatusAsync(cancellation);
 }
