@@ -13,9 +13,9 @@ namespace Diststore.SystemTests;
 internal sealed partial class NetworkNamespace : IDisposable
 {
     private const int CloneNewNet = 0x40000000;
-    private static int s_made;
+    private static int _made;
 
-    private readonly string _name = $"diststore-{Environment.ProcessId}-{Interlocked.Increment(ref s_made)}";
+    private readonly string _name = $"diststore-{Environment.ProcessId}-{Interlocked.Increment(ref _made)}";
 
     private NetworkNamespace()
     {
