@@ -82,7 +82,7 @@ public sealed class StartFailureTests
         string[] defaults = program == Programs.Gateway
             ? [$"--Diststore:Http:Port={ports[0]}"]
             : [
-                $"--Diststore:Http:Port={ports[0]}", $"--Diststore:Silo:Port={ports[1]}", 
+                $"--Diststore:Http:Port={ports[0]}", $"--Diststore:Silo:Port={ports[1]}",
                 $"--Diststore:Silo:GatewayPort={ports[2]}", $"--Diststore:Multicast:Port={ports[3]}",
             ];
         using ChildProcess process = ChildProcess.Start(directory.Path, "failing", [.. program, .. defaults, .. arguments]);
