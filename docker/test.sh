@@ -19,6 +19,7 @@ clean_up() {
   ((status == 0)) || "${compose[@]}" logs --tail=15 || true
   "${compose[@]}" down --volumes --remove-orphans --timeout 5 >/dev/null 2>&1 || true
   docker image rm -f "diststore-silo:$DISTSTORE_TAG" "diststore-gateway:$DISTSTORE_TAG" >/dev/null 2>&1 || true
+  docker image prune -f --filter label=stage=diststore-build >/dev/null 2>&1 || true
   exit "$status"
 }
 trap clean_up EXIT

@@ -88,7 +88,7 @@ public sealed class FailoverTests
         {
             node.Kill();
             await PostSomeAsync();
-            await AllReadableAsync(gateway, acknowledged, cluster);
+            await AllReadableAsync(gateway.Http, acknowledged, cluster);
             node.Start();
             await node.WaitUntilReadyAsync();
             await cluster.WaitUntilCompleteAsync();
@@ -96,7 +96,50 @@ public sealed class FailoverTests
             await cluster.WaitForTwoMastersAsync(node, Eventually.Patience);
         }
 
-        await AllReadableAsync(gateway, acknowledged, cluster);
+        await AllReadableAsync(gateway.Http, acknowledged, cluster);
+    }
+
+    [SkippableFact]
+    public async Task A_rolling_restart_under_writes_loses_nothing_acknowledged()
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3 });
+        var acknowledged = new ConcurrentDictionary<string, string>();
+        foreach (SiloProcess node in cluster.Nodes)
+        {
+            SiloProcess writer = cluster.Nodes.First(other => other != node);
+            await writer.Http.PostUntilDoneAsync($"before {node.Name} stops", "x", cluster.Tails);
+            acknowledged[$"before {node.Name} stops"] = "x";
+            await cluster.WaitForTwoMastersAsync(node, Eventually.Patience);
+            using var stopped = new CancellationTokenSource();
+            Task writing = WriteUntilAsync(writer, $"while {node.Name} stops", acknowledged, stopped.Token);
+            node.Process.Interrupt();
+            int exit = await node.Process.WaitForExitAsync(Eventually.Patience);
+            Assert.True(exit == 0, $"{node.Name} ended with {exit}; it said:\n{node.Tail}");
+            node.Start();
+            await node.WaitUntilReadyAsync();
+            await cluster.WaitUntilCompleteAsync();
+            await stopped.CancelAsync();
+            await writing;
+        }
+
+        foreach (SiloProcess node in cluster.Nodes)
+        {
+            await AllReadableAsync(node.Http, acknowledged, cluster);
+        }
+    }
+
+    private static async Task WriteUntilAsync(SiloProcess writer, string prefix, ConcurrentDictionary<string, string> acknowledged, CancellationToken enough)
+    {
+        for (int number = 0; !enough.IsCancellationRequested; number++)
+        {
+            Answer answer = await writer.Http.PostAsync($"{prefix} {number}", $"{number}");
+            Assert.True(answer.Status is 200 or 503, $"write {number} {prefix} at {writer.Name}: {answer}\n{writer.Tail}");
+            if (answer.Status == 200)
+            {
+                acknowledged[$"{prefix} {number}"] = $"{number}";
+            }
+        }
     }
 
     private static async Task<ClusterView> KillAndRecoverAsync(TestCluster cluster, string victim, string key, ClusterView before)
@@ -110,14 +153,14 @@ public sealed class FailoverTests
         return after;
     }
 
-    private static async Task AllReadableAsync(GatewayProcess gateway, ConcurrentDictionary<string, string> acknowledged, TestCluster cluster)
+    private static async Task AllReadableAsync(HttpFace face, ConcurrentDictionary<string, string> acknowledged, TestCluster cluster)
     {
         foreach ((string key, string value) in acknowledged)
         {
             await Eventually.TrueAsync(
                 async () =>
                 {
-                    Answer answer = await gateway.Http.GetAsync(key);
+                    Answer answer = await face.GetAsync(key);
                     Assert.True(answer.Status is 200 or 503, $"acknowledged {key}: {answer}\n{cluster.Tails()}");
                     return answer.Status == 503 ? $"{key}: {answer}" : answer.Text == value ? null : $"{key} is {answer.Text}";
                 },

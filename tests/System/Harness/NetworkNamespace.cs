@@ -13,9 +13,9 @@ namespace Diststore.SystemTests;
 internal sealed partial class NetworkNamespace : IDisposable
 {
     private const int CloneNewNet = 0x40000000;
-    private static int s_made;
+    private static int _made;
 
-    private readonly string _name = $"diststore-{Environment.ProcessId}-{Interlocked.Increment(ref s_made)}";
+    private readonly string _name = $"diststore-{Environment.ProcessId}-{Interlocked.Increment(ref _made)}";
 
     private NetworkNamespace()
     {
@@ -65,7 +65,8 @@ internal sealed partial class NetworkNamespace : IDisposable
     public long DroppedDatagrams()
     {
         string rules = Run("ip", "netns", "exec", _name, "iptables", "-L", "INPUT", "-v", "-x", "-n");
-        string rule = rules.Split('\n').Single(static line => line.Contains("DROP", StringComparison.Ordinal) && !line.StartsWith("Chain", StringComparison.Ordinal));
+        string rule = rules.Split('\n').Single(
+            static line => line.Contains("DROP", StringComparison.Ordinal) && !line.StartsWith("Chain", StringComparison.Ordinal));
         return long.Parse(rule.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], null);
     }
 
