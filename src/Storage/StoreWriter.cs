@@ -46,12 +46,15 @@ internal sealed partial class StoreWriter
             batch.DeletePending(dropped);
         }
 
-        Write(batch, state with
+        StoreState next = state with
         {
             HighestEpoch = Math.Max(state.HighestEpoch, view.Epoch),
             View = state.View is null || view.Epoch > state.View.Epoch ? view : state.View,
             Candidate = view.Epoch > _ledger.CandidateEpoch ? null : state.Candidate,
-        });
+        };
+
+        // Also when nothing changes: adopting the same view again is how a node is asked whether it can still write.
+        Write(batch, next, always: true);
         return State;
     }
 
@@ -203,14 +206,14 @@ internal sealed partial class StoreWriter
     }
 
     // The counts follow from the batch, whatever `next` says of them. The entries go from the cache before the batch shows.
-    private void Write(RowBatch batch, StoreState next, long? candidateEpoch = null)
+    private void Write(RowBatch batch, StoreState next, long? candidateEpoch = null, bool always = false)
     {
         Ledger old = _ledger;
         var ledger = new Ledger(
             next with { Entries = old.State.Entries + batch.Entries },
             candidateEpoch ?? old.CandidateEpoch,
             old.DataBytes + batch.DataBytes);
-        if (batch.IsEmpty && ledger == old)
+        if (batch.IsEmpty && ledger == old && !always)
         {
             return;
         }
