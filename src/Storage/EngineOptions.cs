@@ -6,7 +6,7 @@ namespace Diststore.Storage;
 internal static class EngineOptions
 {
     private const ulong MiB = 1 << 20;
-    private const ulong WriteBufferBytes = 48 * MiB; // all families together; the largest is flushed when it is reached
+    private const ulong WriteBufferBytes = 32 * MiB; // all families together; the largest is flushed when it is reached
     private const ulong MaxLogBytes = 128 * MiB; // bounds what an opening has to replay
     private const int MaxOpenFiles = 512;
     private const int BloomBitsPerKey = 10; // about one look-up of 100 reads a table in vain

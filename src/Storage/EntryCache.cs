@@ -15,6 +15,7 @@ namespace Diststore.Storage;
 internal sealed class EntryCache
 {
     private const int Stripes = 1024; // a power of two; keys of one stripe share their tickets
+    private const int MaxKeysOneByOne = 2048; // a larger change, a page of a sync, costs the whole cache instead
 
     private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal); // written under _gate
     private readonly long _maxBytes;
@@ -23,6 +24,7 @@ internal sealed class EntryCache
     // Written under _gate. A stripe's ticket is void once it was renewed, and while a writer is busy in it.
     private readonly int[] _tickets = new int[Stripes];
     private readonly int[] _busy = new int[Stripes];
+    private bool _allBusy;
 
     // The queue and the hand: under _gate.
     private Slot? _newest;
@@ -69,7 +71,7 @@ internal sealed class EntryCache
         int stripe = StripeOf(entry.Key);
         lock (_gate)
         {
-            if (_busy[stripe] > 0 || _tickets[stripe] != ticket || _slots.ContainsKey(entry.Key))
+            if (_allBusy || _busy[stripe] > 0 || _tickets[stripe] != ticket || _slots.ContainsKey(entry.Key))
             {
                 return;
             }
@@ -85,11 +87,20 @@ internal sealed class EntryCache
         }
     }
 
-    /// <summary>These keys are about to be replaced.</summary>
+    /// <summary>These keys are about to be replaced; one writer at a time.</summary>
     public void StartChange(IReadOnlyCollection<string> keys)
     {
         lock (_gate)
         {
+            if (keys.Count > MaxKeysOneByOne)
+            {
+                _allBusy = true;
+                _slots.Clear();
+                _newest = _oldest = _hand = null;
+                _bytes = 0;
+                return;
+            }
+
             foreach (string key in keys)
             {
                 _busy[StripeOf(key)]++;
@@ -106,6 +117,17 @@ internal sealed class EntryCache
     {
         lock (_gate)
         {
+            if (keys.Count > MaxKeysOneByOne)
+            {
+                _allBusy = false;
+                for (int i = 0; i < Stripes; i++)
+                {
+                    _tickets[i]++;
+                }
+
+                return;
+            }
+
             foreach (string key in keys)
             {
                 int stripe = StripeOf(key);

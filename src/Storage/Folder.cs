@@ -14,6 +14,12 @@ internal sealed class Folder : IDisposable
     private const string DamageName = "diststore.damaged";
     private const int MarkBytes = 32; // synced, written, boot id
 
+    // The engine's, and ours but the lock. The mark goes last: until then what is left is known as a store's remains.
+    private static readonly string[] StoreFiles =
+    [
+        "CURRENT", "IDENTITY", "LOCK", "LOG", "LOG.old.*", "OPTIONS-*", "*.dbtmp", "*.log", "*.sst", "*.blob", "MANIFEST-*", DamageName, MarkName,
+    ];
+
     private readonly string _path;
     private readonly FileStream _lock;
     private SafeFileHandle? _mark;
@@ -65,10 +71,10 @@ internal sealed class Folder : IDisposable
         }
     }
 
-    /// <summary>Removes a store's files. They are gone.</summary>
+    /// <summary>Removes a store's files, and no others.</summary>
     public void Clear()
     {
-        foreach (string file in Directory.EnumerateFiles(_path).Where(file => Path.GetFileName(file) != LockName))
+        foreach (string file in StoreFiles.SelectMany(pattern => Directory.EnumerateFiles(_path, pattern)).Distinct(StringComparer.Ordinal).ToList())
         {
             File.Delete(file);
         }

@@ -87,7 +87,7 @@ public sealed partial class RocksStore
     {
         using var reader = new BackupFile.Reader(file);
         (string clusterId, StoreState state) = reader.ReadHead();
-        using RocksDb db = RocksDb.Open(EngineOptions.Database(), options.Path, EngineOptions.Families(options.CacheBytes / 2));
+        using RocksDb db = RocksDb.Open(EngineOptions.Database(), options.Path, EngineOptions.Families(options.BlockBytes));
         var engine = new Engine(db, static (_, _) => { });
         var batch = new RowBatch(engine);
         try

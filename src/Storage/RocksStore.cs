@@ -25,7 +25,7 @@ public sealed partial class RocksStore : IStore
         _folder = folder;
         Id = opened.Id;
         _engine = new Engine(db, OnFailed);
-        _cache = new EntryCache(options.CacheBytes / 2);
+        _cache = new EntryCache(options.HotBytes);
         _instruments = new StorageInstruments(options.NodeName, () => State, () => DataBytes);
         _writer = new StoreWriter(_engine, _cache, folder, _instruments, options.TimeProvider, opened.Ledger);
         _loop = new WriteLoop(_writer, _engine, folder, _instruments, options.NodeName);

@@ -29,16 +29,20 @@ public sealed record RocksStoreOptions
     public Durability Durability { get; init; } = Durability.Fsync;
 
     /// <summary>
-    /// Bytes for what is kept in memory of what lies on disk, at least 1 MiB: half for hot entries, half for blocks of the
-    /// table files, their indexes and filters among them. More makes reads faster; nothing else grows with the keys.
+    /// Bytes for what is kept in memory of what lies on disk, at least 1 MiB: a third for hot entries, the rest for blocks
+    /// of the table files, their indexes and filters among them. More makes reads faster; nothing else grows with the keys.
     /// </summary>
-    public long CacheBytes { get; init; } = 128L << 20;
+    public long CacheBytes { get; init; } = 96L << 20;
 
     /// <summary>The quota for <see cref="RocksStore.DataBytes"/>; 0 for none. The store counts; whoever orders writes refuses them.</summary>
     public long MaxBytes { get; init; }
 
     /// <summary>Where opening, failing and closing is told.</summary>
     public ILogger<RocksStore> Logger { get; init; } = NullLogger<RocksStore>.Instance;
+
+    internal long HotBytes => CacheBytes / 3;
+
+    internal long BlockBytes => CacheBytes - HotBytes;
 
     internal void Check()
     {

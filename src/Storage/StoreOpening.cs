@@ -27,13 +27,18 @@ internal static class StoreOpening
         }
 
         long mark = ReadMark(path, folder);
+        if (mark == 0 && !HasAllFamilies(path))
+        {
+            return true; // whoever made it ended before it had made it all
+        }
+
         using RocksDb db = OpenEngine(options, isReadOnly: true);
         long sequence = (long)db.GetLatestSequenceNumber();
         byte[]? identity = Read(path, () => db.Get(MetaRows.Identity, db.GetColumnFamily(EngineOptions.Name(Family.Meta))));
         if (identity is null)
         {
             // Whoever made it ended before it wrote who it is.
-            return sequence == 0 && mark == 0 ? true : throw Damaged(path, "it does not say whose it is");
+            return sequence == 0 && mark == 0 ? true : throw Damaged(path, "it does not say whose it is, as when a restoring was interrupted");
         }
 
         int format = Read(path, () => MetaRows.ReadFormat(identity));
@@ -117,9 +122,8 @@ internal static class StoreOpening
     {
         try
         {
-            // A store made by a process that was killed at once may lack families; for reading they are not made.
             DbOptions database = EngineOptions.Database();
-            ColumnFamilies families = EngineOptions.Families(options.CacheBytes / 2);
+            ColumnFamilies families = EngineOptions.Families(options.BlockBytes);
             return isReadOnly
                 ? RocksDb.OpenReadOnly(database, options.Path, families, false)
                 : RocksDb.Open(database, options.Path, families);
@@ -128,6 +132,12 @@ internal static class StoreOpening
         {
             throw Translate(options.Path, e);
         }
+    }
+
+    private static bool HasAllFamilies(string path)
+    {
+        string[] families = Read(path, () => RocksDb.ListColumnFamilies(EngineOptions.Database(), path).ToArray());
+        return Enum.GetValues<Family>().All(family => families.Contains(EngineOptions.Name(family)));
     }
 
     private static long ReadMark(string path, Folder folder)

@@ -153,7 +153,7 @@ internal sealed partial class StoreWriter
     // may shrink in several batches; a page taken again after a crash ends in the same.
     private Dictionary<string, EntryHeader> RemoveUnnamed(ref RowBatch batch, string? after, KeyPage page)
     {
-        var names = page.Entries.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal);
+        HashSet<string>? names = null; // only once there is something to compare with: most pages fill an empty range
         var named = new Dictionary<string, EntryHeader>(StringComparer.Ordinal);
         byte[]? first = after is null ? null : Rows.Key(after);
         byte[]? last = !page.More ? null : page.Entries.Length > 0 ? Rows.Key(page.Entries[^1].Key) : first;
@@ -167,6 +167,7 @@ internal sealed partial class StoreWriter
 
             string key = Rows.Text(held.Key);
             EntryHeader header = Rows.ReadHeader(held.Key.Length, held.Row);
+            names ??= page.Entries.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal);
             if (names.Contains(key))
             {
                 named[key] = header;

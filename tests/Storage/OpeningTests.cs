@@ -123,10 +123,25 @@ public sealed class OpeningTests : IDisposable
     public async Task A_wiped_folder_makes_a_new_store()
     {
         Guid id = await MakeAsync();
+        string other = Path.Combine(_folder.Options.Path, "other.txt");
+        await File.WriteAllTextAsync(other, "");
         RocksStore.Wipe(_folder.Options.Path);
+        Assert.True(File.Exists(other));
         await using RocksStore store = _folder.Open();
         Assert.NotEqual(id, store.Id);
         Assert.Equal(StoreState.Empty, store.State);
+    }
+
+    [Fact]
+    public async Task A_store_whose_making_was_interrupted_is_made()
+    {
+        Directory.CreateDirectory(_folder.Options.Path);
+        using (RocksDb.Open(EngineOptions.Database(), _folder.Options.Path, new ColumnFamilies(new ColumnFamilyOptions())))
+        {
+        }
+
+        await using RocksStore store = _folder.Open();
+        await store.WriteAsync(("a", "1"));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Diststore.Storage.Tests;
@@ -29,7 +30,7 @@ internal sealed class TestFolder : IDisposable
         [.. Directory.EnumerateFiles(Options.Path)
             .Where(file => new FileInfo(file).Name is not "LOG")
             .Order(StringComparer.Ordinal)
-            .Select(file => $"{System.IO.Path.GetFileName(file)} {Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)))}")];
+            .Select(file => $"{System.IO.Path.GetFileName(file)} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))}")];
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
