@@ -8,7 +8,7 @@ public sealed class RocksStoreTests : StoreContract, IDisposable
     private readonly List<TestFolder> _folders = [];
     private readonly Dictionary<IStore, RocksStoreOptions> _options = [];
 
-    protected override int RandomRuns => 15; // each makes and reopens stores on disk
+    protected override int RandomRuns => 25; // each makes and reopens stores on disk
 
     public void Dispose() => _folders.ForEach(folder => folder.Dispose());
 
