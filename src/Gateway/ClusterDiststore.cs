@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Diststore.Contracts;
 using Diststore.Core;
 
@@ -7,38 +8,56 @@ namespace Diststore.Gateway;
 /// The store over calls to the cluster, spread over the live nodes. A read that fails goes to another node; a write only where surely
 /// nothing was sent, for what became of it is not known otherwise.
 /// </summary>
-internal sealed partial class ClusterDiststore(LiveNodes nodes, ILogger<ClusterDiststore> logger) : IDiststore, INodeAccess
+internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 {
     // Each may take LiveNodes.ReadTimeout twice.
     private const int MaxReadAttempts = 3;
 
-    /// <inheritdoc/>
-    public string? NotReadyBecause => nodes.NotReadyBecause;
+    private readonly LiveNodes _nodes;
+    private readonly ReadBatcher _reads;
+    private readonly ILogger _logger;
+
+    /// <summary>Puts the store together.</summary>
+    public ClusterDiststore(LiveNodes nodes, ILogger<ClusterDiststore> logger)
+    {
+        _nodes = nodes;
+        _logger = logger;
+        _reads = new ReadBatcher(AskAsync);
+    }
 
     /// <inheritdoc/>
+    public string? NotReadyBecause => _nodes.NotReadyBecause;
+
+    /// <inheritdoc/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
     {
         ReadResult last = new(ReadOutcome.Unavailable, null, "");
-        for (int attempt = 0; attempt < MaxReadAttempts && nodes.Next() is { } node; attempt++)
+        for (int attempt = 0; attempt < MaxReadAttempts; attempt++)
         {
             try
             {
-                // A hit is a hit in either scope. Anything else, the node may have to ask others about.
-                ReadResult? atHand = await node.Reads.ReadAsync(key);
-                last = atHand is { Outcome: ReadOutcome.Found } hit ? hit
-                    : await node.Grain.GetAsync(key, scope).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
-                if (last.Outcome != ReadOutcome.Unavailable)
+                // A hit is a hit in either scope. With anything else the node may have to ask others.
+                ReadResult? atHand = await _reads.ReadAsync(key);
+                if (atHand is { Outcome: ReadOutcome.Found } hit)
                 {
-                    return last;
+                    return hit;
                 }
             }
-            catch (Exception exception)
+            catch (Exception)
             {
-                SetAside(node, exception);
+                // AskAsync has set the node aside.
+                continue;
+            }
+
+            last = await AskAsync(key, scope);
+            if (last.Outcome != ReadOutcome.Unavailable)
+            {
+                break;
             }
         }
 
-        return last with { Detail = last.Detail ?? nodes.NotReadyBecause ?? "no node answers" };
+        return last.Outcome != ReadOutcome.Unavailable ? last : last with { Detail = last.Detail ?? _nodes.NotReadyBecause ?? "no node answers" };
     }
 
     /// <inheritdoc/>
@@ -52,7 +71,7 @@ internal sealed partial class ClusterDiststore(LiveNodes nodes, ILogger<ClusterD
     public async ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
     {
         return await AnyAsync(grain => grain.ListAsync(query), static page => page.Found)
-            ?? new ListResult(false, [], false, default, "", nodes.NotReadyBecause ?? "no node answers");
+            ?? new ListResult(false, [], false, default, "", _nodes.NotReadyBecause ?? "no node answers");
     }
 
     /// <inheritdoc/>
@@ -60,7 +79,7 @@ internal sealed partial class ClusterDiststore(LiveNodes nodes, ILogger<ClusterD
     {
         if (GrainOf(node) is not { } grain)
         {
-            return node is null ? new(ReadOutcome.Unavailable, null, "", nodes.NotReadyBecause) : Unknown(node);
+            return node is null ? new(ReadOutcome.Unavailable, null, "", _nodes.NotReadyBecause) : Unknown(node);
         }
 
         try
@@ -86,7 +105,7 @@ internal sealed partial class ClusterDiststore(LiveNodes nodes, ILogger<ClusterD
     {
         if (GrainOf(node) is not { } grain)
         {
-            return new WriteResult(node is null ? WriteOutcome.Unavailable : WriteOutcome.UnknownNode, default, "", nodes.NotReadyBecause);
+            return new WriteResult(node is null ? WriteOutcome.Unavailable : WriteOutcome.UnknownNode, default, "", _nodes.NotReadyBecause);
         }
 
         try
@@ -122,10 +141,46 @@ internal sealed partial class ClusterDiststore(LiveNodes nodes, ILogger<ClusterD
     public async ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         await AnyAsync(grain => grain.GetStatusAsync(), static _ => true) ?? new ClusterStatus(null, [], "");
 
+    private async Task<ReadResult?[]> AskAsync(string[] keys)
+    {
+        if (_nodes.Next() is not { } node)
+        {
+            return [];
+        }
+
+        try
+        {
+            return await node.Grain.TryGetManyAsync(keys).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            SetAside(node, exception);
+            throw;
+        }
+    }
+
+    private async ValueTask<ReadResult> AskAsync(string key, ReadScope scope)
+    {
+        if (_nodes.Next() is not { } node)
+        {
+            return new ReadResult(ReadOutcome.Unavailable, null, "");
+        }
+
+        try
+        {
+            return await node.Grain.GetAsync(key, scope).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            SetAside(node, exception);
+            return new ReadResult(ReadOutcome.Unavailable, null, "");
+        }
+    }
+
     private async ValueTask<WriteResult> WriteAsync(Func<INodeGrain, Task<WriteResult>> write)
     {
         // Each known node may turn out to be gone; nothing was sent then.
-        for (int attempt = 0; attempt <= nodes.All.Count && nodes.Next() is { } node; attempt++)
+        for (int attempt = 0; attempt <= _nodes.All.Count && _nodes.Next() is { } node; attempt++)
         {
             try
             {
@@ -142,14 +197,14 @@ internal sealed partial class ClusterDiststore(LiveNodes nodes, ILogger<ClusterD
             }
         }
 
-        return new WriteResult(WriteOutcome.Unavailable, default, "", nodes.NotReadyBecause ?? "no node could be reached; nothing was stored");
+        return new WriteResult(WriteOutcome.Unavailable, default, "", _nodes.NotReadyBecause ?? "no node could be reached; nothing was stored");
     }
 
     private async ValueTask<TResult?> AnyAsync<TResult>(Func<INodeGrain, Task<TResult>> ask, Func<TResult, bool> isAnswer)
         where TResult : class
     {
         TResult? last = null;
-        for (int attempt = 0; attempt < MaxReadAttempts && nodes.Next() is { } node; attempt++)
+        for (int attempt = 0; attempt < MaxReadAttempts && _nodes.Next() is { } node; attempt++)
         {
             try
             {
@@ -168,11 +223,11 @@ internal sealed partial class ClusterDiststore(LiveNodes nodes, ILogger<ClusterD
         return last;
     }
 
-    private INodeGrain? GrainOf(string? node) => node is null ? nodes.Next()?.Grain : nodes.Named(node);
+    private INodeGrain? GrainOf(string? node) => node is null ? _nodes.Next()?.Grain : _nodes.Named(node);
 
     private void SetAside(ClusterNode node, Exception exception)
     {
-        nodes.SetAside(node);
+        _nodes.SetAside(node);
         LogCallFailed(node.Name, exception.Message);
     }
 }

@@ -31,6 +31,8 @@ internal sealed record GatewaySettings
     [
         new("Logging:LogLevel:Default", "Information"),
         new("Logging:LogLevel:Microsoft", "Warning"),
+        // What keeps the process from starting is said in a sentence; this would add its stack trace.
+        new("Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host", "None"),
         // Orleans logs each failed try to connect with a stack trace; ClusterConnection says it in a line.
         new("Logging:LogLevel:Orleans", "None"),
     ];
@@ -66,13 +68,13 @@ internal sealed record GatewaySettings
 
         bool hasAddress = IPAddress.TryParse(section["Node:Address"] ?? "127.0.0.1", out IPAddress? address);
         bool hasPort = TryNumber(section, "Http:Port", 8080, 0, 65535, out int port);
-        bool hasLimit = TryNumber(section, "Limits:MaxValueBytes", 4 << 20, 1, MaxMaxValueBytes, out int maxValueBytes);
+        bool hasLimit = TryBytes(section["Limits:MaxValueBytes"] ?? "4 MiB", out int maxValueBytes);
         string? cluster = ProblemWithCluster(
             section, section["Cluster:Provider"] ?? "Single", out IReadOnlyList<IPEndPoint> gateways, out ConfigurationOptions? redis);
         problem =
             !hasAddress ? Wrong(section, "Node:Address", "an IP address")
             : !hasPort ? Wrong(section, "Http:Port", "a port, 0 to 65535")
-            : !hasLimit ? Wrong(section, "Limits:MaxValueBytes", $"a number of bytes, 1 to {MaxMaxValueBytes}")
+            : !hasLimit ? Wrong(section, "Limits:MaxValueBytes", "a number of bytes, or one with KiB or MiB, from 1 to 64 MiB")
             : cluster;
         if (problem is not null)
         {
@@ -174,6 +176,15 @@ internal sealed record GatewaySettings
         number = otherwise;
         return section[name] is not { } text
             || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= least && number <= most);
+    }
+
+    private static bool TryBytes(string text, out int bytes)
+    {
+        int shift = text.EndsWith("KiB", StringComparison.OrdinalIgnoreCase) ? 10 : text.EndsWith("MiB", StringComparison.OrdinalIgnoreCase) ? 20 : 0;
+        bool good = int.TryParse((shift == 0 ? text : text[..^3]).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out bytes)
+            && bytes >= 1 && bytes <= MaxMaxValueBytes >> shift;
+        bytes <<= good ? shift : 0;
+        return good;
     }
 
     private static string Wrong(IConfigurationSection section, string name, string takes) =>

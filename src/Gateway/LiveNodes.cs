@@ -103,7 +103,7 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
         }
 
         _nodes = [.. names.Order(StringComparer.Ordinal).Select(name => Array.Find(before, node => node.Name == name)
-            ?? new ClusterNode(name, grains.GetGrain<INodeGrain>(name), ReadTimeout, time))];
+            ?? new ClusterNode(name, grains.GetGrain<INodeGrain>(name)))];
         LogNodes(string.Join(", ", _nodes.Select(node => node.Name)));
     }
 }

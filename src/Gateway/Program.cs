@@ -1,4 +1,4 @@
-using Diststore.Core;
+using System.Net.Sockets;
 using Diststore.Gateway;
 using Diststore.Http;
 using Microsoft.Extensions.Configuration.Memory;
@@ -25,7 +25,7 @@ try
 {
     await app.StartAsync();
 }
-catch (IOException exception)
+catch (Exception exception) when (exception is IOException or SocketException)
 {
     return StartChecks.Refuse($"cannot listen on {settings.Address}:{settings.HttpPort} (Diststore:Node:Address, Diststore:Http:Port): {exception.Message}");
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Diststore.Contracts;
 using Diststore.Core;
 
@@ -26,6 +27,7 @@ internal sealed class ReadBatcher(Func<string[], Task<ReadResult?[]>> ask)
     private int _underWay;                       // under _lock
 
     /// <summary>Reads a key; null where the answer is not at hand and has to be asked for otherwise. Throws what the call throws.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ReadResult?> ReadAsync(string key)
     {
         if (Join(key, out int index) is not { } batch)

@@ -18,6 +18,5 @@ internal sealed record Fault(int Status, string Detail, string? Allow = null, st
     public static Fault TooLarge(int maxValueBytes) =>
         new(StatusCodes.Status413PayloadTooLarge, $"the value is longer than the limit of {maxValueBytes} bytes");
 
-    public static Fault UnknownNode(string? name) =>
-        new(StatusCodes.Status404NotFound, name is null ? "no live node is known" : $"there is no live node named {name}");
+    public static Fault UnknownNode(string? name) => new(StatusCodes.Status404NotFound, $"there is no live node named {name}");
 }

@@ -66,7 +66,9 @@ internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
         KeysResult result = await nodes.GetKeysAsync(node);
         if (result.Keys is null)
         {
-            await Problems.WriteAsync(context, Fault.UnknownNode(node));
+            await (node is null
+                ? Answers.Unavailable(context, nodes.NotReadyBecause ?? "the node that was asked does not answer")
+                : Problems.WriteAsync(context, Fault.UnknownNode(node)));
             return;
         }
 

@@ -21,6 +21,9 @@ internal sealed class Pump(int seed)
     /// <summary>Folds in every step that was taken: equal for equal runs.</summary>
     public ulong Trace { get; private set; } = 14695981039346656037;
 
+    /// <summary>The first exception that escaped a client or a registry.</summary>
+    public Exception? Failure { get; set; }
+
     public TimeSpan Elapsed => TimeSpan.FromTicks(Now);
 
     public void Schedule(TimeSpan delay, Action action) =>
@@ -49,6 +52,10 @@ internal sealed class Pump(int seed)
         try
         {
             Run(time);
+            if (Failure is not null)
+            {
+                throw new SimulationException(Failure.Message, Failure);
+            }
         }
         finally
         {
@@ -58,7 +65,7 @@ internal sealed class Pump(int seed)
 
     private void Run(TimeSpan time)
     {
-        while (true)
+        while (Failure is null)
         {
             if (_ready.Count > 0)
             {
@@ -127,7 +134,23 @@ internal sealed class SimScheduler(Pump pump, string name, int number) : TaskSch
 
     public void Post(Action action) => _ = Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.None, this);
 
-    public void Post(Func<Task> action) => _ = Task.Factory.StartNew(action, CancellationToken.None, TaskCreationOptions.None, this);
+    /// <summary>Runs an asynchronous action to its end; what it throws ends the simulation.</summary>
+    public void Post(Func<Task> action) =>
+        _ = Task.Factory.StartNew(
+            async () =>
+            {
+                try
+                {
+                    await action();
+                }
+                catch (Exception e)
+                {
+                    pump.Failure ??= e;
+                }
+            },
+            CancellationToken.None,
+            TaskCreationOptions.None,
+            this);
 
     /// <summary>Runs one task. False when there is none left to run.</summary>
     public bool RunNext()

@@ -138,7 +138,8 @@ internal sealed class SimCluster
             ReadResult result = await node.GetAsync(key, ReadScope.Replicated);
             ReadsFound += result.Outcome == ReadOutcome.Found ? 1 : 0;
             ReadsNotFound += result.Outcome == ReadOutcome.NotFound ? 1 : 0;
-            Require(!(mustExist && result.Outcome == ReadOutcome.NotFound && !_maybeDeleted.Contains(key)), $"{node.Name} says that {key} does not exist");
+            bool falselyMissing = mustExist && result.Outcome == ReadOutcome.NotFound && !_maybeDeleted.Contains(key);
+            Require(!falselyMissing, $"{node.Name} says that {key} does not exist");
         }
     }
 
@@ -214,8 +215,8 @@ internal sealed class SimCluster
     // Stores in memory survive one loss at a time, and only while the other master is in sync.
     private void Crash(SimNode node)
     {
-        bool allowed = node.IsUp && (_durable || (_storage.View is { OtherInSync: true } && _nodes.All(static n => n.IsUp && !n.Scheduler.IsPaused) && IsSettled()));
-        if (!allowed)
+        bool isCalm = _storage.View is { OtherInSync: true } && _nodes.All(static n => n.IsUp && !n.Scheduler.IsPaused) && IsSettled();
+        if (!node.IsUp || !(_durable || isCalm))
         {
             return;
         }
@@ -337,4 +338,4 @@ internal sealed class SimCluster
     }
 }
 
-internal sealed class SimulationException(string message) : Exception(message);
+internal sealed class SimulationException(string message, Exception? inner = null) : Exception(message, inner);

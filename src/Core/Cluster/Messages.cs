@@ -172,7 +172,10 @@ public sealed record SyncChangesRequest(
     [property: Id(1)] MasterId From,
     [property: Id(2)] long Since);
 
-/// <summary>A page of changes; <see langword="null"/> <paramref name="Page"/> when refused or, with <paramref name="BelowFloor"/>, no longer to be had.</summary>
+/// <summary>
+/// A page of changes; <see langword="null"/> <paramref name="Page"/> when refused or, with
+/// <paramref name="BelowFloor"/>, no longer to be had.
+/// </summary>
 [GenerateSerializer, Immutable, Alias("diststore.syncchangesrep")]
 public sealed record SyncChangesReply(
     [property: Id(0)] ChangePage? Page,

@@ -3,6 +3,9 @@ namespace Diststore.Core;
 /// <content>What only a primary may say, and how it makes sure that it still is the primary.</content>
 internal sealed partial class PrimaryRole
 {
+    // Rounds of one confirmation: each but the last was overtaken by a view in which this node is the primary again.
+    private const int MaxConfirmations = 3;
+
     private readonly SharedRound<bool> _confirmation;
     private long? _currentAsOf;
 
@@ -13,7 +16,26 @@ internal sealed partial class PrimaryRole
     /// Whether this node was still the primary at some moment after this call: everyone whose answer an acknowledgement
     /// needs says that the epoch stands. Many callers share one round.
     /// </summary>
-    public Task<bool> ConfirmAsync() => _confirmation.BeginAsync();
+    public async Task<bool> ConfirmAsync()
+    {
+        for (int i = 0; i < MaxConfirmations && !_ended; i++)
+        {
+            MasterView view = _view;
+            if (await _confirmation.BeginAsync())
+            {
+                return true;
+            }
+
+            if (_partition.Newest == view || _partition.Newest is not { } newer)
+            {
+                return false;
+            }
+
+            await _partition.AdoptAsync(newer);
+        }
+
+        return false;
+    }
 
     /// <summary>Whether this node was surely the primary within the staleness bound.</summary>
     public async ValueTask<bool> IsCurrentAsync()

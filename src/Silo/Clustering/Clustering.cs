@@ -99,7 +99,8 @@ internal sealed class RedisCluster(IConnectionMultiplexer connection) : Clusteri
         }
         catch (RedisException exception)
         {
-            throw new StartException($"Redis at {servers} (Diststore:Cluster:ConnectionString) cannot be used: {FirstLine(exception)}");
+            string reason = exception is RedisConnectionException refused ? refused.FailureType.ToString() : FirstLine(exception);
+            throw new StartException($"Redis at {servers} (Diststore:Cluster:ConnectionString) cannot be reached: {reason}.");
         }
     }
 

@@ -26,8 +26,18 @@ internal sealed class NodeGroup : IAsyncDisposable
         await Task.WhenAll(_nodes.Skip(1).Select(node => node.StartAsync(stop)));
     }
 
-    /// <summary>Runs until <paramref name="stop"/>; then all nodes stop at once.</summary>
-    public Task RunAsync(CancellationToken stop) => Task.WhenAll(_nodes.Select(node => node.RunAsync(stop)));
+    /// <summary>
+    /// Runs until <paramref name="stop"/>, then stops the nodes one after the other: silos that leave at once get in each
+    /// other's way in the membership table and take seconds.
+    /// </summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        await Task.WhenAll(_nodes.Select(node => node.WatchAsync(stop)));
+        foreach (NodeSupervisor node in _nodes.Reverse())
+        {
+            await node.StopAsync();
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

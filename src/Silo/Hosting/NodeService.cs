@@ -24,7 +24,8 @@ internal sealed class StoppingNodeAccess(Node node, IHostApplicationLifetime lif
 {
     public string? NotReadyBecause => lifetime.ApplicationStopping.IsCancellationRequested ? "The node is stopping." : node.NotReadyBecause;
 
-    public ValueTask<ReadResult> GetLocalAsync(string? name, string key, CancellationToken cancellation = default) => node.GetLocalAsync(name, key, cancellation);
+    public ValueTask<ReadResult> GetLocalAsync(string? name, string key, CancellationToken cancellation = default) =>
+        node.GetLocalAsync(name, key, cancellation);
 
     public ValueTask<WriteResult> PutLocalAsync(string? name, string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
         node.PutLocalAsync(name, key, value, contentType, cancellation);

@@ -39,8 +39,8 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
         }
     }
 
-    /// <summary>Looks after the started node until <paramref name="stop"/>, then stops it in an orderly way.</summary>
-    public async Task RunAsync(CancellationToken stop)
+    /// <summary>Looks after the started node until <paramref name="stop"/>.</summary>
+    public async Task WatchAsync(CancellationToken stop)
     {
         TimeSpan backOff = s_minBackOff;
         long started = _time.GetTimestamp();
@@ -58,9 +58,10 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
             started = _time.GetTimestamp();
             await TryStartHostAsync(stop);
         }
-
-        await EndHostAsync(orderly: true);
     }
+
+    /// <summary>Stops the node in an orderly way: HTTP first, then the node, then its silo.</summary>
+    public Task StopAsync() => EndHostAsync(orderly: true);
 
     public async ValueTask DisposeAsync()
     {
@@ -117,6 +118,10 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
         {
             // A host that is told to stop at once skips what the cluster would not hear anyway.
             await app.StopAsync(new CancellationToken(canceled: !orderly)).WaitAsync(s_endTimeout, _time);
+        }
+        catch (OperationCanceledException) when (!orderly)
+        {
+            // That is how it says that it was told so.
         }
         catch (Exception exception)
         {

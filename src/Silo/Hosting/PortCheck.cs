@@ -27,13 +27,14 @@ internal static class PortCheck
         catch (SocketException exception)
         {
             throw new StartException(
-                $"{settings.NodeName} cannot listen to Diststore:Multicast:Group={settings.MulticastGroup}, Multicast:Port={settings.MulticastPort} at {settings.Address} "
-                + $"({exception.Message}); Diststore:Multicast:Enabled=false does without.");
+                $"{settings.NodeName} cannot listen to Diststore:Multicast:Group={settings.MulticastGroup}, Multicast:Port={settings.MulticastPort} "
+                + $"at {settings.Address} ({exception.Message}); Diststore:Multicast:Enabled=false does without.");
         }
     }
 
     private static void Try(SiloSettings settings, string name, int port, SocketType type)
     {
+        string kind = type == SocketType.Stream ? "TCP" : "UDP";
         try
         {
             using var socket = new Socket(AddressFamily.InterNetwork, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp);
@@ -44,7 +45,7 @@ internal static class PortCheck
             throw exception.SocketErrorCode switch
             {
                 SocketError.AddressAlreadyInUse => new StartException(
-                    $"{settings.NodeName} cannot use {(type == SocketType.Stream ? "TCP" : "UDP")} port {port} on {settings.Address} (Diststore:{name}): it is in use."),
+                    $"{settings.NodeName} cannot use {kind} port {port} on {settings.Address} (Diststore:{name}): it is in use."),
                 SocketError.AddressNotAvailable => new StartException(
                     $"Diststore:Node:Address takes an IPv4 address of this machine, and {settings.Address} is none."),
                 _ => new StartException($"{settings.NodeName} cannot use port {port} on {settings.Address} (Diststore:{name}): {exception.Message}."),

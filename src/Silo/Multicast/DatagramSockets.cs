@@ -118,7 +118,8 @@ internal sealed class DatagramSockets(SiloSettings settings, ClusterMembers memb
             }
             catch (SocketException)
             {
-                // An ICMP message about something that was sent, or a lack of buffers: the next packet may be fine. The pause keeps a broken socket from spinning.
+                // An ICMP message about something that was sent, or a lack of buffers: the next packet may be fine.
+                // The pause keeps a broken socket from spinning.
                 _instruments.Failed();
                 await Task.Delay(TimeSpan.FromMilliseconds(10), CancellationToken.None);
             }

@@ -6,7 +6,10 @@ namespace Diststore.Silo;
 /// <summary>What the process was told: its nodes' settings, and the configuration that logging reads.</summary>
 internal sealed record StartOrder(IReadOnlyList<SiloSettings> Nodes, IConfiguration Configuration);
 
-/// <summary>Reads the settings: appsettings.json, then the environment, then the command line. What is wrong ends in a <see cref="StartException"/>.</summary>
+/// <summary>
+/// Reads the settings: appsettings.json, then the environment, then the command line. What is wrong ends in a
+/// <see cref="StartException"/>.
+/// </summary>
 internal static class SettingsReader
 {
     private const string Section = "Diststore";
@@ -83,18 +86,21 @@ internal static class SettingsReader
         int[] firsts = [settings.HttpPort, settings.SiloPort, settings.GatewayPort];
         if (firsts.Max() + count - 1 > IPEndPoint.MaxPort)
         {
-            throw new StartException($"{Section}:Http:Port, Silo:Port and Silo:GatewayPort are counted up for --nodes {count} and must stay within {IPEndPoint.MaxPort}.");
+            throw new StartException(
+                $"{Section}:Http:Port, Silo:Port and Silo:GatewayPort are counted up for --nodes {count} and must stay within {IPEndPoint.MaxPort}.");
         }
 
         Array.Sort(firsts);
         if (firsts[1] - firsts[0] < count || firsts[2] - firsts[1] < count)
         {
-            throw new StartException($"{Section}:Http:Port, Silo:Port and Silo:GatewayPort take ports that differ{(count > 1 ? $" by at least {count}, the number of nodes" : "")}.");
+            string least = count > 1 ? $" by at least {count}, the number of nodes" : "";
+            throw new StartException($"{Section}:Http:Port, Silo:Port and Silo:GatewayPort take ports that differ{least}.");
         }
 
         if (settings.Provider == ClusterProvider.Development && settings.Primary is null)
         {
-            throw new StartException($"{Section}:Cluster:Primary takes host:port of the silo that keeps the membership; Cluster:Provider=Development needs it.");
+            throw new StartException(
+                $"{Section}:Cluster:Primary takes host:port of the silo that keeps the membership; Cluster:Provider=Development needs it.");
         }
 
         if (settings.Provider == ClusterProvider.Redis && string.IsNullOrWhiteSpace(settings.ConnectionString))
@@ -105,7 +111,8 @@ internal static class SettingsReader
         if (!IPAddress.IsLoopback(settings.Address) && settings.ClusterKey is null && !settings.AllowInsecure)
         {
             throw new StartException(
-                $"{Section}:Security:ClusterKey takes a secret that all nodes share, and is needed because {Section}:Node:Address={settings.Address} can be reached from other machines; {Section}:Security:AllowInsecure=true does without.");
+                $"{Section}:Security:ClusterKey takes a secret that all nodes share, and is needed because {Section}:Node:Address={settings.Address} "
+                + $"can be reached from other machines; {Section}:Security:AllowInsecure=true does without.");
         }
     }
 

@@ -25,29 +25,39 @@ internal static class SettingsTable
 
     public static IReadOnlyList<Setting> All { get; } =
     [
-        new("Node:Name", "host name", $"1 to {MaxNameLength} letters, digits, dots, dashes or underscores", (s, v) => IsName(v) && Do(s.NodeName = v)),
-        new("Node:Address", "127.0.0.1", "the IPv4 address of this machine at which the others reach it", (s, v) => TakeIp(v, x => s.Address = x) && !s.Address.Equals(IPAddress.Any)),
+        new("Node:Name", "host name", $"1 to {MaxNameLength} letters, digits, dots, dashes or underscores",
+            (s, v) => IsName(v) && Do(s.NodeName = v)),
+        new("Node:Address", "127.0.0.1", "the IPv4 address of this machine at which the others reach it",
+            (s, v) => TakeIp(v, x => s.Address = x) && !s.Address.Equals(IPAddress.Any)),
         new("Http:Port", "8181", PortWords, (s, v) => TakePort(v, x => s.HttpPort = x)),
         new("Silo:Port", "11111", PortWords, (s, v) => TakePort(v, x => s.SiloPort = x)),
         new("Silo:GatewayPort", "30000", PortWords, (s, v) => TakePort(v, x => s.GatewayPort = x)),
         new("Cluster:Provider", "Single", "Single, Development or Redis; PostgreSql comes later", (s, v) => TakeProvider(v, x => s.Provider = x)),
-        new("Cluster:Id", "diststore", $"1 to {MaxNameLength} letters, digits, dots, dashes or underscores", (s, v) => IsName(v) && Do(s.ClusterId = v)),
+        new("Cluster:Id", "diststore", $"1 to {MaxNameLength} letters, digits, dots, dashes or underscores",
+            (s, v) => IsName(v) && Do(s.ClusterId = v)),
         new("Cluster:Primary", "none", "host:port of the silo that keeps the membership", (s, v) => IsHostAndPort(v) && Do(s.Primary = v)),
         new("Cluster:ConnectionString", "none", "how to reach the provider's server", (s, v) => Do(s.ConnectionString = v)),
         new("Data:Path", "none", "a folder", (s, v) => Do(s.DataPath = v)),
         new("Data:Durability", "Memory", "Memory; Fsync comes later, with the durable store", (s, v) => Same(v, "Memory")),
         new("Multicast:Enabled", "true", "true or false", (s, v) => TakeBool(v, x => s.MulticastEnabled = x)),
-        new("Multicast:Group", "239.192.74.1", "an IPv4 multicast address, 224.0.0.0 to 239.255.255.255", (s, v) => TakeIp(v, x => s.MulticastGroup = x) && s.MulticastGroup.GetAddressBytes()[0] is >= 224 and <= 239),
+        new("Multicast:Group", "239.192.74.1", "an IPv4 multicast address, 224.0.0.0 to 239.255.255.255",
+            (s, v) => TakeIp(v, x => s.MulticastGroup = x) && s.MulticastGroup.GetAddressBytes()[0] is >= 224 and <= 239),
         new("Multicast:Port", "4983", PortWords, (s, v) => TakePort(v, x => s.MulticastPort = x)),
-        new("Multicast:TimeoutMilliseconds", "100", "1 to 10000", (s, v) => TakeInt(v, 1, 10_000, x => s.WhoHasTimeout = TimeSpan.FromMilliseconds(x))),
+        new("Multicast:TimeoutMilliseconds", "100", "1 to 10000",
+            (s, v) => TakeInt(v, 1, 10_000, x => s.WhoHasTimeout = TimeSpan.FromMilliseconds(x))),
         new("Masters:MinInSync", "1", "1 or 2", (s, v) => TakeInt(v, 1, 2, x => s.MinInSync = x)),
-        new("Masters:TombstoneRetention", "01:00:00", SpanWords + "from 00:00:01 up", (s, v) => TakeSpan(v, 1, double.MaxValue, x => s.TombstoneRetention = x)),
+        new("Masters:TombstoneRetention", "01:00:00", SpanWords + "from 00:00:01 up",
+            (s, v) => TakeSpan(v, 1, double.MaxValue, x => s.TombstoneRetention = x)),
         new("Masters:ReplyTimeout", "00:00:01", SpanWords + "from 00:00:00.05 to 00:00:04", (s, v) => TakeSpan(v, 0.05, 4, x => s.ReplyTimeout = x)),
         new("Copies:MaxBytes", "256 MiB", BytesWords + "from 1 MiB up", (s, v) => TakeBytes(v, 1 << 20, long.MaxValue, x => s.CopiesMaxBytes = x)),
-        new("Copies:TimeToLive", "00:05:00", SpanWords + "from 00:00:00.001 up", (s, v) => TakeSpan(v, 0.001, double.MaxValue, x => s.CopiesTimeToLive = x)),
-        new("Copies:MaxStaleness", "00:00:01", SpanWords + "from 00:00:00.05 up", (s, v) => TakeSpan(v, 0.05, double.MaxValue, x => s.MaxStaleness = x)),
-        new("Limits:MaxValueBytes", "4 MiB", BytesWords + "from 1 to 64 MiB", (s, v) => TakeBytes(v, 1, MaxValueBytesLimit, x => s.MaxValueBytes = (int)x)),
-        new("Security:ClusterKey", "none", $"at least {MinKeyLength} characters, the same on every node", (s, v) => v.Length >= MinKeyLength && Do(s.ClusterKey = v)),
+        new("Copies:TimeToLive", "00:05:00", SpanWords + "from 00:00:00.001 up",
+            (s, v) => TakeSpan(v, 0.001, double.MaxValue, x => s.CopiesTimeToLive = x)),
+        new("Copies:MaxStaleness", "00:00:01", SpanWords + "from 00:00:00.05 up",
+            (s, v) => TakeSpan(v, 0.05, double.MaxValue, x => s.MaxStaleness = x)),
+        new("Limits:MaxValueBytes", "4 MiB", BytesWords + "from 1 to 64 MiB",
+            (s, v) => TakeBytes(v, 1, MaxValueBytesLimit, x => s.MaxValueBytes = (int)x)),
+        new("Security:ClusterKey", "none", $"at least {MinKeyLength} characters, the same on every node",
+            (s, v) => v.Length >= MinKeyLength && Do(s.ClusterKey = v)),
         new("Security:AllowInsecure", "false", "true or false", (s, v) => TakeBool(v, x => s.AllowInsecure = x)),
         new("Security:Tokens", "none", "bearer tokens without spaces, separated by commas", (s, v) => TakeTokens(v, x => s.Tokens = x)),
     ];
@@ -65,7 +75,8 @@ internal static class SettingsTable
     private static bool TakeIp(string value, Action<IPAddress> take)
     {
         // "1" and "1.2" are addresses to the parser; nobody means them.
-        bool good = IPAddress.TryParse(value, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetwork && value.Count(static c => c == '.') == 3;
+        bool good = IPAddress.TryParse(value, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetwork
+            && value.Count(static c => c == '.') == 3;
         if (good)
         {
             take(address!);

@@ -1,0 +1,112 @@
+using Diststore.Silo;
+using Microsoft.Extensions.Configuration;
+
+namespace Diststore.Cluster.Tests;
+
+public sealed class SettingsTests
+{
+    [Fact]
+    public void Nothing_set_gives_the_defaults()
+    {
+        SiloSettings node = Assert.Single(Read());
+        Assert.Equal(
+            (Environment.MachineName, "127.0.0.1", 8181, 11111, 30000, "diststore", ClusterProvider.Single),
+            (node.NodeName, node.Address.ToString(), node.HttpPort, node.SiloPort, node.GatewayPort, node.ClusterId, node.Provider));
+        Assert.Equal(
+            (true, "239.192.74.1", 4983, 100),
+            (node.MulticastEnabled, node.MulticastGroup.ToString(), node.MulticastPort, node.WhoHasTimeout.TotalMilliseconds));
+        Assert.Equal((4 << 20, 256L << 20, 1), (node.MaxValueBytes, node.CopiesMaxBytes, node.MinInSync));
+    }
+
+    [Fact]
+    public void Several_nodes_are_counted_up()
+    {
+        IReadOnlyList<SiloSettings> nodes = SettingsReader.Read(Configuration(("Http:Port", "9000")), "3");
+        Assert.Equal(
+            [("node-1", 9000, 11111, 30000), ("node-2", 9001, 11112, 30001), ("node-3", 9002, 11113, 30002)],
+            nodes.Select(node => (node.NodeName, node.HttpPort, node.SiloPort, node.GatewayPort)));
+    }
+
+    [Fact]
+    public void Values_are_taken_whatever_the_case_of_their_names()
+    {
+        SiloSettings node = Assert.Single(Read(
+            ("NODE:name", "a"), ("limits:maxvaluebytes", "1 MiB"), ("cluster:provider", "redis"), ("Cluster:ConnectionString", "r:6379"),
+            ("Copies:MaxStaleness", "00:00:00.5"), ("Security:ClusterKey", "0123456789abcdef"), ("Security:Tokens:0", "x"), ("Security:Tokens:1", "y")));
+        Assert.Equal(("a", 1 << 20, ClusterProvider.Redis), (node.NodeName, node.MaxValueBytes, node.Provider));
+        Assert.Equal(["x", "y"], node.Tokens);
+        Assert.Equal(TimeSpan.FromSeconds(0.5), node.ToNodeSettings().MaxStaleness);
+        Assert.Equal("0123456789abcdef"u8, node.ToNodeSettings().ClusterKey.Span);
+    }
+
+    [Theory]
+    [InlineData("Http:Port", "abc", "a port from 1 to 65535, not 'abc'")]
+    [InlineData("Http:Port", "0", "1 to 65535")]
+    [InlineData("Http:Port", "65536", "1 to 65535")]
+    [InlineData("Http:Port", "", "1 to 65535")]
+    [InlineData("Http:Port", "11111", "differ")]
+    [InlineData("Node:Name", "", "letters, digits")]
+    [InlineData("Node:Name", "a b", "letters, digits")]
+    [InlineData("Node:Address", "nowhere", "IPv4 address")]
+    [InlineData("Node:Address", "0.0.0.0", "IPv4 address")]
+    [InlineData("Node:Address", "1", "IPv4 address")]
+    [InlineData("Node:Address", "10.0.0.1", "Diststore:Security:AllowInsecure=true does without")]
+    [InlineData("Cluster:Provider", "PostgreSql", "comes later")]
+    [InlineData("Cluster:Provider", "1", "Single, Development or Redis")]
+    [InlineData("Cluster:Provider", "Redis", "Cluster:ConnectionString")]
+    [InlineData("Cluster:Provider", "Development", "Cluster:Primary")]
+    [InlineData("Cluster:Primary", "host", "host:port")]
+    [InlineData("Data:Durability", "Fsync", "comes later")]
+    [InlineData("Multicast:Group", "10.1.1.1", "multicast address")]
+    [InlineData("Multicast:Enabled", "yes", "true or false")]
+    [InlineData("Masters:MinInSync", "3", "1 or 2")]
+    [InlineData("Masters:ReplyTimeout", "5", "hh:mm:ss")]
+    [InlineData("Masters:ReplyTimeout", "00:00:10", "to 00:00:04")]
+    [InlineData("Copies:MaxBytes", "1", "from 1 MiB")]
+    [InlineData("Copies:MaxBytes", "99999999999 GiB", "from 1 MiB")]
+    [InlineData("Limits:MaxValueBytes", "65 MiB", "to 64 MiB")]
+    [InlineData("Security:Tokens", "a b", "bearer tokens")]
+    [InlineData("Node:Nmae", "a", "There is no setting Diststore:Node:Nmae")]
+    [InlineData("Nodes:Port", "1", "There is Diststore:Http:Port")]
+    public void A_wrong_value_is_refused_by_name(string name, string value, string words)
+    {
+        string message = Assert.Throws<StartException>(() => Read((name, value))).Message;
+        Assert.Contains($"Diststore:{name.Split(':')[0]}", message, StringComparison.Ordinal);
+        Assert.Contains(words, message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', message);
+    }
+
+    [Fact]
+    public void A_secret_is_not_repeated() =>
+        Assert.DoesNotContain("short", Assert.Throws<StartException>(() => Read(("Security:ClusterKey", "short"))).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("33")]
+    [InlineData("-1")]
+    [InlineData("many")]
+    public void A_wrong_number_of_nodes_is_refused(string nodes)
+    {
+        string message = Assert.Throws<StartException>(() => SettingsReader.Read(Configuration(), nodes)).Message;
+        Assert.Contains("--nodes takes 1 to 32", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--node", "3")]
+    [InlineData("3")]
+    [InlineData("--nodes")]
+    public void An_argument_that_is_not_understood_is_refused(params string[] arguments) =>
+        Assert.Throws<StartException>(() => SettingsReader.Read(arguments));
+
+    [Theory]
+    [InlineData("--nodes", "2", "--Diststore:Http:Port=9000")]
+    [InlineData("--nodes=2", "--diststore:http:port", "9000")]
+    public void The_command_line_is_read(params string[] arguments) =>
+        Assert.Equal([9000, 9001], SettingsReader.Read(arguments).Nodes.Select(node => node.HttpPort));
+
+    private static IReadOnlyList<SiloSettings> Read(params (string Name, string Value)[] given) => SettingsReader.Read(Configuration(given), null);
+
+    private static IConfigurationRoot Configuration(params (string Name, string Value)[] given) => new ConfigurationBuilder()
+        .AddInMemoryCollection(given.Select(setting => KeyValuePair.Create($"Diststore:{setting.Name}", (string?)setting.Value)))
+        .Build();
+}

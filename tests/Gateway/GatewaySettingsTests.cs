@@ -1,0 +1,61 @@
+using System.Net;
+using Microsoft.Extensions.Configuration;
+
+namespace Diststore.Gateway.Tests;
+
+public sealed class GatewaySettingsTests
+{
+    [Fact]
+    public void Settings_are_read()
+    {
+        GatewaySettings settings = Good(
+            "Node:Address=127.1.2.3", "Http:Port=81", "Cluster:Provider=development", "Cluster:Gateways=127.0.0.1:30000, localhost:30001",
+            "Cluster:Id=x", "Limits:MaxValueBytes=1 KiB", "Security:Tokens=a,b", "Security:Tokens:0=c");
+        Assert.Equal(IPAddress.Parse("127.1.2.3"), settings.Address);
+        Assert.Equal(81, settings.HttpPort);
+        Assert.Equal([30000, 30001], settings.Gateways.Select(endpoint => endpoint.Port));
+        Assert.Equal("x", settings.ClusterId);
+        Assert.Equal(1024, settings.MaxValueBytes);
+        Assert.Equal(["a", "b", "c"], settings.Tokens);
+        GatewaySettings redis = Good("Cluster:Provider=Redis", "Cluster:ConnectionString=127.0.0.1:1");
+        Assert.Equal((8080, 4 << 20, "diststore"), (redis.HttpPort, redis.MaxValueBytes, redis.ClusterId));
+        Assert.Single(redis.Redis!.EndPoints);
+    }
+
+    [Theory]
+    [InlineData("Cluster:Provider", "Single")]
+    [InlineData("Cluster:Provider", "Zookeeper")]
+    [InlineData("Cluster:Gateways", "nowhere")]
+    [InlineData("Cluster:Gateways", "127.0.0.1:0")]
+    [InlineData("Http:Port", "http")]
+    [InlineData("Http:Port", "65536")]
+    [InlineData("Node:Address", "here")]
+    [InlineData("Limits:MaxValueBytes", "0")]
+    [InlineData("Limits:MaxValueBytes", "65 MiB")]
+    [InlineData("Http:Prot", "80")]
+    [InlineData("Silo:Port", "80")]
+    public void A_wrong_setting_is_named(string name, string value)
+    {
+        string[] rest = name == "Cluster:Provider" ? [] : ["Cluster:Provider=Development"];
+        Assert.False(GatewaySettings.TryRead(Section([.. rest, $"{name}={value}"]), out _, out string? problem));
+        Assert.Contains($"Diststore:{name}", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Redis_needs_a_connection_string()
+    {
+        Assert.False(GatewaySettings.TryRead(Section("Cluster:Provider=Redis"), out _, out string? problem));
+        Assert.Contains("Cluster:ConnectionString", problem, StringComparison.Ordinal);
+    }
+
+    private static GatewaySettings Good(params string[] settings)
+    {
+        Assert.True(GatewaySettings.TryRead(Section(settings), out GatewaySettings? read, out string? problem), problem);
+        return read;
+    }
+
+    private static IConfigurationSection Section(params string[] settings) => new ConfigurationBuilder()
+        .AddInMemoryCollection(settings.Select(setting => setting.Split('=', 2)).Select(pair => KeyValuePair.Create($"Diststore:{pair[0]}", (string?)pair[1])))
+        .Build()
+        .GetSection("Diststore");
+}

@@ -1,0 +1,35 @@
+using System.Text.Json;
+
+namespace Diststore.SystemTests;
+
+/// <summary>What <c>GET /v1/cluster</c> says, as far as the tests need it.</summary>
+/// <param name="Epoch">The view's epoch; 0 before the first election.</param>
+/// <param name="Primary">The primary's name, or <see langword="null"/>.</param>
+/// <param name="Secondary">The other master's name when it is in sync, or <see langword="null"/>.</param>
+/// <param name="Nodes">All live nodes by name, with how many keys each holds.</param>
+internal sealed record ClusterView(long Epoch, string? Primary, string? Secondary, IReadOnlyDictionary<string, long> Nodes)
+{
+    /// <summary>Both masters; empty unless both are there and in sync.</summary>
+    public IReadOnlyList<string> Masters => Primary is not null && Secondary is not null ? [Primary, Secondary] : [];
+
+    /// <summary>Reads the answer's JSON.</summary>
+    public static ClusterView Parse(JsonElement json)
+    {
+        Dictionary<string, long> nodes = json.GetProperty("nodes").EnumerateArray().ToDictionary(
+            static node => node.GetProperty("name").GetString()!,
+            static node => node.GetProperty("keys").GetInt64());
+        if (!json.TryGetProperty("view", out JsonElement view) || view.ValueKind == JsonValueKind.Null)
+        {
+            return new ClusterView(0, null, null, nodes);
+        }
+
+        return new ClusterView(view.GetProperty("epoch").GetInt64(), Name(view, "primary"), Name(view, "secondary"), nodes);
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"epoch {Epoch}, primary {Primary ?? "none"}, secondary {Secondary ?? "none"}, "
+        + $"nodes {string.Join(' ', Nodes.Select(static node => $"{node.Key}:{node.Value}"))}";
+
+    private static string? Name(JsonElement view, string role) => view.TryGetProperty(role, out JsonElement name) ? name.GetString() : null;
+}

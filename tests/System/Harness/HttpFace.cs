@@ -1,0 +1,111 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace Diststore.SystemTests;
+
+/// <summary>What came back, read whole.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Body">The bytes.</param>
+/// <param name="ETag">The entity tag as it stands in the header, or <see langword="null"/>.</param>
+/// <param name="Node">Which node says it answered, or <see langword="null"/>.</param>
+/// <param name="ContentType">The media type, or <see langword="null"/>.</param>
+internal sealed record Answer(int Status, byte[] Body, string? ETag, string? Node, string? ContentType)
+{
+    /// <summary>The body as text.</summary>
+    public string Text => Encoding.UTF8.GetString(Body);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Status} {(Body.Length <= 300 ? Text.Trim() : $"({Body.Length} bytes)")}";
+}
+
+/// <summary>The HTTP API of one node or gateway, with request targets sent exactly as they are given.</summary>
+internal sealed class HttpFace : IDisposable
+{
+    private readonly HttpClient _client;
+
+    /// <summary>Talks to a port.</summary>
+    public HttpFace(IPAddress address, int port, NetworkNamespace? network = null)
+    {
+        Url = $"http://{address}:{port}";
+        var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            // A killed and restarted node must not be met through a connection of its former life.
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
+            ConnectCallback = async (context, _) =>
+                new NetworkStream(await NetworkNamespace.ConnectAsync(network, context.DnsEndPoint.Parsed()), ownsSocket: true),
+        };
+        _client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(20) };
+    }
+
+    /// <summary>Scheme, address and port, without a slash at the end.</summary>
+    public string Url { get; }
+
+    /// <summary>Sends any request.</summary>
+    /// <param name="method">GET, POST ...</param>
+    /// <param name="target">Path and query as they shall go over the wire.</param>
+    /// <param name="content">The body, if any.</param>
+    public async Task<Answer> SendAsync(HttpMethod method, string target, HttpContent? content = null)
+    {
+        // Otherwise .NET would unescape and fold the path before it sends it.
+        var exact = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
+        using var request = new HttpRequestMessage(method, new Uri(Url + target, exact)) { Content = content };
+        using HttpResponseMessage response = await _client.SendAsync(request);
+        byte[] body = await response.Content.ReadAsByteArrayAsync();
+        string? node = response.Headers.TryGetValues("Diststore-Node", out IEnumerable<string>? values) ? values.First() : null;
+        return new Answer((int)response.StatusCode, body, response.Headers.ETag?.ToString(), node, response.Content.Headers.ContentType?.ToString());
+    }
+
+    /// <summary>GET of a target.</summary>
+    public Task<Answer> FetchAsync(string target) => SendAsync(HttpMethod.Get, target);
+
+    /// <summary>The seed's post: a form with key and value.</summary>
+    public Task<Answer> PostAsync(string key, string value) => SendAsync(HttpMethod.Post, "/", Form(key, value));
+
+    /// <summary>The seed's post to this node alone.</summary>
+    public Task<Answer> PostLocalAsync(string key, string value) => SendAsync(HttpMethod.Post, "/local", Form(key, value));
+
+    /// <summary>The seed's get.</summary>
+    public Task<Answer> GetAsync(string key) => FetchAsync("/get/" + Escape(key));
+
+    /// <summary>The seed's get from this node alone.</summary>
+    public Task<Answer> GetLocalAsync(string key) => FetchAsync("/getlocal/" + Escape(key));
+
+    /// <summary>The keys that this node holds.</summary>
+    public async Task<string[]> ListAsync() => (await FetchAsync("/list")).Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>What this node says of the cluster.</summary>
+    public async Task<ClusterView> ClusterAsync()
+    {
+        Answer answer = await FetchAsync("/v1/cluster");
+        Assert.True(answer.Status == 200, $"GET /v1/cluster of {Url}: {answer}");
+        return ClusterView.Parse(JsonDocument.Parse(answer.Body).RootElement);
+    }
+
+    /// <summary>Posts until it is acknowledged; only 503 is a reason to go on.</summary>
+    public Task PostUntilDoneAsync(string key, string value, Func<string>? explain = null) => Eventually.TrueAsync(
+        async () =>
+        {
+            Answer answer = await PostAsync(key, value);
+            Assert.True(answer.Status is 200 or 503, $"POST {key} at {Url}: {answer}");
+            return answer.Status == 200 ? null : $"POST {key} at {Url}: {answer}";
+        },
+        Eventually.Patience,
+        explain);
+
+    /// <inheritdoc/>
+    public void Dispose() => _client.Dispose();
+
+    private static FormUrlEncodedContent Form(string key, string value) => new([new("key", key), new("value", value)]);
+
+    private static string Escape(string key) => Uri.EscapeDataString(key);
+}
+
+/// <summary>What the endpoint of a URL with a literal address is.</summary>
+internal static class DnsEndPointExtensions
+{
+    /// <summary>The address itself, since no name has to be looked up.</summary>
+    public static IPEndPoint Parsed(this DnsEndPoint endpoint) => new(IPAddress.Parse(endpoint.Host), endpoint.Port);
+}

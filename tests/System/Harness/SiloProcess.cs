@@ -1,0 +1,85 @@
+using System.Net;
+
+namespace Diststore.SystemTests;
+
+/// <summary>One node in a process of its own. It can be killed and started again under the same name and address.</summary>
+internal sealed class SiloProcess : IDisposable
+{
+    private readonly string _directory;
+    private readonly IReadOnlyList<string> _command;
+    private ChildProcess? _process;
+
+    /// <summary>Describes the node; <see cref="Start"/> starts it.</summary>
+    /// <param name="name">The node's name.</param>
+    /// <param name="address">Its one address.</param>
+    /// <param name="httpPort">Its HTTP port.</param>
+    /// <param name="directory">Where it works and logs.</param>
+    /// <param name="settings">More settings, as <c>Section:Name=value</c> below <c>Diststore:</c>.</param>
+    /// <param name="network">The network that it runs in, or <see langword="null"/> for this machine's own.</param>
+    public SiloProcess(string name, IPAddress address, int httpPort, string directory, IEnumerable<string> settings, NetworkNamespace? network)
+    {
+        Name = name;
+        Address = address;
+        _directory = directory;
+        IReadOnlyList<string> command =
+        [
+            .. Programs.Silo, .. new[] { $"Node:Name={name}", $"Node:Address={address}", $"Http:Port={httpPort}" }
+                .Concat(settings).Select(static setting => "--Diststore:" + setting),
+        ];
+        _command = network?.Wrap(command) ?? command;
+        Http = new HttpFace(address, httpPort, network);
+    }
+
+    /// <summary>The node's name.</summary>
+    public string Name { get; }
+
+    /// <summary>Its one address.</summary>
+    public IPAddress Address { get; }
+
+    /// <summary>Its HTTP API.</summary>
+    public HttpFace Http { get; }
+
+    /// <summary>Whether it was started and neither killed nor ended since.</summary>
+    public bool IsRunning => _process is { HasExited: false };
+
+    /// <summary>The process, once started.</summary>
+    public ChildProcess Process => _process ?? throw new InvalidOperationException($"{Name} was not started");
+
+    /// <summary>Its last lines, for a failure's message.</summary>
+    public string Tail => _process is null ? "(not started)" : (IsRunning ? "" : "(not running)\n") + _process.Tail(12);
+
+    /// <summary>Starts it without waiting for anything.</summary>
+    public void Start()
+    {
+        _process?.Dispose();
+        _process = ChildProcess.Start(_directory, Name, _command);
+    }
+
+    /// <summary>Waits until it says that it is ready.</summary>
+    public Task WaitUntilReadyAsync() => Readiness.WaitAsync(Name, Http, Process);
+
+    /// <summary>Ends it at once (SIGKILL).</summary>
+    public void Kill() => Process.Kill();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _process?.Dispose();
+        Http.Dispose();
+    }
+}
+
+/// <summary>Waits for programs to become ready.</summary>
+internal static class Readiness
+{
+    /// <summary>Polls <c>/health/ready</c>; fails at once when the program has ended.</summary>
+    public static Task WaitAsync(string name, HttpFace http, ChildProcess process) => Eventually.TrueAsync(
+        async () =>
+        {
+            Assert.False(process.HasExited, $"{name} ended with {(process.HasExited ? process.ExitCode : 0)}; it said:\n{process.Tail()}");
+            Answer answer = await http.FetchAsync("/health/ready");
+            return answer.Status == 200 ? null : $"{name} is not ready: {answer}";
+        },
+        Eventually.Patience,
+        () => $"{name} said:\n{process.Tail()}");
+}

@@ -1,0 +1,145 @@
+using System.Net;
+
+namespace Diststore.SystemTests;
+
+/// <summary>How a cluster is set up.</summary>
+internal sealed record ClusterShape
+{
+    /// <summary>How many nodes.</summary>
+    public required int Nodes { get; init; }
+
+    /// <summary>The HTTP port of all nodes; 0 for any that is free.</summary>
+    public int HttpPort { get; init; }
+
+    /// <summary>Joined through a Redis of their own, as anything that loses nodes must be; else through the first node.</summary>
+    public bool Redis { get; init; } = true;
+
+    /// <summary>The network to run in, or <see langword="null"/> for this machine's own.</summary>
+    public NetworkNamespace? Network { get; init; }
+
+    /// <summary>More settings for every node, as <c>Section:Name=value</c> below <c>Diststore:</c>.</summary>
+    public IReadOnlyList<string> Settings { get; init; } = [];
+}
+
+/// <summary>
+/// Nodes in processes of their own on 127.1.2.1 and the addresses that follow, all with the same ports and the same
+/// multicast group. Named node-01 and so on: ties in elections go to the lowest name.
+/// </summary>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    private readonly TempDirectory _directory = new();
+    private readonly RedisServer? _redis;
+    private readonly NetworkNamespace? _network;
+    private readonly string[] _settings;
+    private readonly SiloProcess[] _nodes;
+
+    private TestCluster(ClusterShape shape, RedisServer? redis)
+    {
+        _redis = redis;
+        _network = shape.Network;
+        IPAddress[] addresses = [.. Enumerable.Range(1, shape.Nodes).Select(static number => IPAddress.Parse($"127.1.2.{number}"))];
+        int[] ports = Ports.Free(5, [IPAddress.Loopback, .. addresses]);
+        GatewayPort = ports[4];
+        string id = $"test-{Environment.ProcessId}-{ports[0]}";
+        _settings =
+        [
+            redis is null ? "Cluster:Provider=Development" : "Cluster:Provider=Redis",
+            redis is null ? $"Cluster:Primary={addresses[0]}:{ports[1]}" : $"Cluster:ConnectionString={redis.ConnectionString}",
+            $"Cluster:Id={id}",
+        ];
+        int http = shape.HttpPort != 0 ? shape.HttpPort : ports[0];
+        string[] settings =
+        [
+            .. _settings, $"Silo:Port={ports[1]}", $"Silo:GatewayPort={ports[2]}", $"Multicast:Port={ports[3]}", .. shape.Settings,
+        ];
+        _nodes = [.. addresses.Select((address, index) => new SiloProcess($"node-{index + 1:00}", address, http, _directory.Path, settings, shape.Network))];
+    }
+
+    /// <summary>A free port for a gateway on 127.0.0.1.</summary>
+    public int GatewayPort { get; }
+
+    /// <summary>All nodes, running or not.</summary>
+    public IReadOnlyList<SiloProcess> Nodes => _nodes;
+
+    /// <summary>The nodes that run.</summary>
+    public IEnumerable<SiloProcess> Running => _nodes.Where(static node => node.IsRunning);
+
+    /// <summary>A node by its name.</summary>
+    public SiloProcess this[string name] => _nodes.Single(node => node.Name == name);
+
+    /// <summary>A node by its number, from 1.</summary>
+    public SiloProcess this[int number] => _nodes[number - 1];
+
+    /// <summary>Starts all nodes and waits until each is ready and sees all others.</summary>
+    public static async Task<TestCluster> StartAsync(ClusterShape shape)
+    {
+        RedisServer? redis = shape.Redis ? await RedisServer.StartAsync(shape.Network) : null;
+        var cluster = new TestCluster(shape, redis);
+        try
+        {
+            // The first alone: others may have to join through it. Then two at a time, as many as a small machine
+            // can start without each being so slow that the others take it for dead.
+            cluster[1].Start();
+            await cluster[1].WaitUntilReadyAsync();
+            foreach (SiloProcess[] pair in cluster._nodes.Skip(1).Chunk(2))
+            {
+                Array.ForEach(pair, static node => node.Start());
+                await Task.WhenAll(pair.Select(static node => node.WaitUntilReadyAsync()));
+            }
+
+            await cluster.WaitUntilCompleteAsync();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a gateway of this cluster.</summary>
+    public Task<GatewayProcess> StartGatewayAsync() =>
+        GatewayProcess.StartAsync(IPAddress.Loopback, GatewayPort, _directory.Path, _settings, _network);
+
+    /// <summary>Waits until every running node sees all running nodes and no others.</summary>
+    public Task WaitUntilCompleteAsync() => Eventually.TrueAsync(
+        async () =>
+        {
+            string[] expected = [.. Running.Select(static node => node.Name)];
+            foreach (SiloProcess node in Running)
+            {
+                ClusterView view = await node.Http.ClusterAsync();
+                if (!view.Nodes.Keys.Order(StringComparer.Ordinal).SequenceEqual(expected))
+                {
+                    return $"{node.Name} sees {view}, expected {string.Join(' ', expected)}";
+                }
+            }
+
+            return null;
+        },
+        Eventually.Patience,
+        Tails);
+
+    /// <summary>Waits for a view with two in-sync masters among the running nodes, told by <paramref name="teller"/>.</summary>
+    public Task<ClusterView> WaitForTwoMastersAsync(SiloProcess teller, TimeSpan deadline) => Eventually.GetAsync<ClusterView>(
+        async () =>
+        {
+            ClusterView view = await teller.Http.ClusterAsync();
+            bool good = view.Masters.Count == 2 && view.Masters.All(name => this[name].IsRunning);
+            return good ? (view, null) : (null, $"{teller.Name} says {view}");
+        },
+        deadline,
+        Tails);
+
+    /// <summary>The last lines of every node, for a failure's message.</summary>
+    public string Tails() => string.Join('\n', _nodes.Select(static node => $"--- {node.Name}\n{node.Tail}"));
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        Array.ForEach(_nodes, static node => node.Dispose());
+        _redis?.Dispose();
+        _directory.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,98 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Diststore.SystemTests;
+
+/// <summary>What keeps a program from starting is said in one sentence, with an exit code, never with a stack trace.</summary>
+public sealed class StartFailureTests
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    /// <summary>Settings that are wrong, and what the sentence has to name.</summary>
+    public static TheoryData<string, string> WrongSettings => new()
+    {
+        { "--Diststore:Node:Nmae=a", "Node:Nmae" },
+        { "--Diststore:Nodes:Name=a", "Nodes" },
+        { "--Diststore:Http:Port=http", "Http:Port" },
+        { "--Diststore:Http:Port=70000", "Http:Port" },
+        { "--Diststore:Node:Address=here", "Node:Address" },
+        { "--Diststore:Cluster:Provider=Zookeeper", "Cluster:Provider" },
+        { "--Diststore:Cluster:Provider=Redis", "Cluster:ConnectionString" },
+        { "--Diststore:Multicast:Group=10.1.1.1", "Multicast:Group" },
+        { "--Diststore:Masters:MinInSync=3", "Masters:MinInSync" },
+        { "--Diststore:Masters:ReplyTimeout=-00:00:01", "Masters:ReplyTimeout" },
+        { "--Diststore:Copies:MaxBytes=lots", "Copies:MaxBytes" },
+        { "--Diststore:Limits:MaxValueBytes=0", "Limits:MaxValueBytes" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongSettings))]
+    public Task A_node_names_the_setting_that_is_wrong(string argument, string named) => EndsWithASentenceAsync(Programs.Silo, [argument], named);
+
+    [Theory]
+    [InlineData("--Diststore:Http:Prot=1", "Http:Prot")]
+    [InlineData("--Diststore:Http:Port=http", "Http:Port")]
+    [InlineData("--Diststore:Cluster:Provider=Zookeeper", "Cluster:Provider")]
+    public Task A_gateway_names_the_setting_that_is_wrong(string argument, string named) => EndsWithASentenceAsync(Programs.Gateway, [argument], named);
+
+    [Theory]
+    [InlineData("Http:Port")]
+    [InlineData("Silo:Port")]
+    public async Task A_node_names_the_port_that_is_taken(string setting)
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        int port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        await EndsWithASentenceAsync(Programs.Silo, [$"--Diststore:{setting}={port}"], $"{port}");
+    }
+
+    [Fact]
+    public async Task A_gateway_names_the_port_that_is_taken()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        int port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        await EndsWithASentenceAsync(Programs.Gateway, [$"--Diststore:Http:Port={port}", "--Diststore:Cluster:Provider=Development"], $"{port}");
+    }
+
+    [Fact]
+    public async Task A_node_names_the_Redis_that_does_not_answer()
+    {
+        int port = Ports.Free(1, [IPAddress.Loopback])[0];
+        string[] settings = ["--Diststore:Cluster:Provider=Redis", $"--Diststore:Cluster:ConnectionString=127.0.0.1:{port}"];
+        await EndsWithASentenceAsync(Programs.Silo, settings, $"127.0.0.1:{port}");
+    }
+
+    [Fact]
+    public async Task A_gateway_names_the_Redis_that_does_not_answer()
+    {
+        int port = Ports.Free(1, [IPAddress.Loopback])[0];
+        string[] settings = ["--Diststore:Cluster:Provider=Redis", $"--Diststore:Cluster:ConnectionString=127.0.0.1:{port}"];
+        await EndsWithASentenceAsync(Programs.Gateway, settings, $"127.0.0.1:{port}");
+    }
+
+    [Fact]
+    public Task A_node_beyond_loopback_wants_a_key() => EndsWithASentenceAsync(Programs.Silo, ["--Diststore:Node:Address=192.0.2.1"], "Security:ClusterKey");
+
+    private static async Task EndsWithASentenceAsync(IReadOnlyList<string> program, IReadOnlyList<string> arguments, string named)
+    {
+        using var directory = new TempDirectory();
+        int[] ports = Ports.Free(4, [IPAddress.Loopback]);
+        // The argument under test comes last, so it wins over the free ports given here.
+        string[] defaults = program == Programs.Gateway
+            ? [$"--Diststore:Http:Port={ports[0]}"]
+            : [
+                $"--Diststore:Http:Port={ports[0]}", $"--Diststore:Silo:Port={ports[1]}",
+                $"--Diststore:Silo:GatewayPort={ports[2]}", $"--Diststore:Multicast:Port={ports[3]}",
+            ];
+        using ChildProcess process = ChildProcess.Start(directory.Path, "failing", [.. program, .. defaults, .. arguments]);
+        int exit = await process.WaitForExitAsync(Deadline);
+        string output = process.Output.Trim();
+        Assert.True(exit != 0, $"exit code 0; it said:\n{output}");
+        Assert.True(exit < 128, $"it was ended by a signal ({exit}); it said:\n{output}");
+        Assert.Contains(named, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", output, StringComparison.Ordinal);
+        Assert.True(output.Split('\n').Length == 1, $"more than one line:\n{output}");
+    }
+}
