@@ -7,7 +7,7 @@ namespace Diststore.Storage.Tests;
 /// <summary>A folder of its own, gone afterwards.</summary>
 internal sealed class TestFolder : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("diststore-").FullName;
+    public string Path { get; } = Directory.CreateTempSubdirectory("diststore-storage-").FullName;
 
     public RocksStoreOptions Options => new()
     {
