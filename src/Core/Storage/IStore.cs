@@ -7,7 +7,9 @@ namespace Diststore.Core;
 /// the highest epoch and view seen, the epoch history, the floor, and the local-only entries, a space of their own.
 /// <para>
 /// There is one writer: write operations take effect one after the other in the order they were called, each as a
-/// whole or not at all, and are persisted when their task completes. Reads may be made from any thread at any time and
+/// whole or not at all, and are persisted when their task completes; a crash may take back only what can be made again
+/// from what stays (an applying, whose batches are pending again then, the pages of a sync before the one that moves the
+/// mark, a collecting of tombstones), and from its end only. Reads may be made from any thread at any time and
 /// show applied state only. Operations throw <see cref="StoreFailedException"/> when the medium failed; what they were
 /// to write is then not known to be there, and the store takes no more writes until it was opened anew.
 /// </para>

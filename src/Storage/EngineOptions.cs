@@ -1,0 +1,69 @@
+using RocksDbSharp;
+
+namespace Diststore.Storage;
+
+/// <summary>How the engine is set up: its memory is bounded whatever the number of keys.</summary>
+internal static class EngineOptions
+{
+    private const ulong MiB = 1 << 20;
+    private const ulong WriteBufferBytes = 32 * MiB; // all families together; the largest is flushed when it is reached
+    private const ulong MaxLogBytes = 128 * MiB; // bounds what an opening has to replay
+    private const int MaxOpenFiles = 512;
+    private const int BloomBitsPerKey = 10; // about one look-up of 100 reads a table in vain
+
+    public static string Name(Family family) => family switch
+    {
+        Family.Meta => ColumnFamilies.DefaultName,
+        Family.Entries => "entries",
+        Family.Changes => "changes",
+        Family.Pending => "pending",
+        Family.Tombstones => "tombstones",
+        Family.Local => "local",
+        _ => throw new ArgumentOutOfRangeException(nameof(family), family, null),
+    };
+
+    public static DbOptions Database() => new DbOptions()
+        .SetCreateIfMissing(true)
+        .SetCreateMissingColumnFamilies(true)
+        .SetParanoidChecks(true)
+        .SetWalRecoveryMode(Recovery.PointInTime) // a torn tail is cut off; the folder's mark tells whether it had been synced
+        .SetMaxOpenFiles(MaxOpenFiles)
+        .SetMaxTotalWalSize(MaxLogBytes)
+        .SetDbWriteBufferSize(WriteBufferBytes)
+        .SetMaxBackgroundCompactions(2)
+        .SetMaxBackgroundFlushes(1)
+        .SetBytesPerSync(MiB)
+        .SetInfoLogLevel(InfoLogLevel.Warn)
+        .SetMaxLogFileSize(MiB)
+        .SetKeepLogFileNum(2)
+        .SetStatsDumpPeriodSec(0);
+
+    public static ColumnFamilies Families(long blockCacheBytes)
+    {
+        Cache cache = Cache.CreateLru((ulong)blockCacheBytes);
+        var families = new ColumnFamilies(Options(Family.Meta, cache));
+        foreach (Family family in Enum.GetValues<Family>().Where(family => family != Family.Meta))
+        {
+            families.Add(Name(family), Options(family, cache));
+        }
+
+        return families;
+    }
+
+    private static ColumnFamilyOptions Options(Family family, Cache cache)
+    {
+        BlockBasedTableOptions table = new BlockBasedTableOptions()
+            .SetBlockCache(cache)
+            .SetBlockSize(8 << 10)
+            .SetFormatVersion(5)
+            .SetFilterPolicy(BloomFilterPolicy.Create(BloomBitsPerKey, false))
+            .SetCacheIndexAndFilterBlocks(true)
+            .SetPinL0FilterAndIndexBlocksInCache(true);
+        return new ColumnFamilyOptions()
+            .SetBlockBasedTableFactory(table)
+            .SetCompression(family == Family.Pending ? Compression.No : Compression.Lz4)
+            .SetLevelCompactionDynamicLevelBytes(true)
+            .SetWriteBufferSize(family == Family.Entries ? 16 * MiB : 8 * MiB)
+            .SetMaxWriteBufferNumber(3);
+    }
+}

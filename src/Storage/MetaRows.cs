@@ -1,0 +1,196 @@
+using System.Collections.Immutable;
+
+namespace Diststore.Storage;
+
+/// <summary>What the store keeps beside <see cref="StoreState"/>, from the same moment.</summary>
+/// <param name="State">The state.</param>
+/// <param name="CandidateEpoch">The epoch that the candidate was remembered in.</param>
+/// <param name="DataBytes">Keys and values of the applied entries that are no tombstones.</param>
+internal sealed record Ledger(StoreState State, long CandidateEpoch, long DataBytes)
+{
+    public static Ledger Empty { get; } = new(StoreState.Empty, 0, 0);
+}
+
+/// <summary>
+/// The rows of the meta family: who the store is, and its state. What changes with each batch is one short row; the rest
+/// is written when it changes.
+/// </summary>
+internal static class MetaRows
+{
+    /// <summary>Raised when an older release could not read what this one writes.</summary>
+    public const int Format = 1;
+
+    public static ReadOnlySpan<byte> Identity => "identity"u8;
+
+    public static ReadOnlySpan<byte> Point => "point"u8;
+
+    public static ReadOnlySpan<byte> Epochs => "epochs"u8;
+
+    private static ReadOnlySpan<byte> View => "view"u8;
+
+    private static ReadOnlySpan<byte> Candidate => "candidate"u8;
+
+    private static ReadOnlySpan<byte> Cursor => "cursor"u8;
+
+    public delegate void Put(ReadOnlySpan<byte> name, ReadOnlySpan<byte> row);
+
+    public static void WriteIdentity(Put put, string clusterId, Guid storeId) =>
+        put(Identity, new RowWriter().Int(Format).Text(clusterId).Id(storeId).Written);
+
+    // The format comes first and says alone whether the rest can be read.
+    public static int ReadFormat(ReadOnlySpan<byte> row) => new RowReader(row).Int();
+
+    public static (string ClusterId, Guid StoreId) ReadIdentity(ReadOnlySpan<byte> row)
+    {
+        var reader = new RowReader(row);
+        reader.Int();
+        string clusterId = reader.Text()!;
+        return (clusterId, reader.Id());
+    }
+
+    /// <summary>Writes the rows in which the two differ.</summary>
+    public static void Write(RowWriter row, Put put, Ledger old, Ledger next)
+    {
+        StoreState state = next.State;
+        row.Clear().Point(state.Applied).Long(state.Floor).Flag(state.IsWhole).Long(state.HighestEpoch).Id(state.History)
+            .Long(state.Entries).Long(state.LocalEntries).Long(next.DataBytes);
+        put(Point, row.Written);
+        if (state.Epochs != old.State.Epochs)
+        {
+            row.Clear().Int(state.Epochs.Starts.Length);
+            foreach (EpochStart start in state.Epochs.Starts)
+            {
+                row.Long(start.Epoch).Long(start.FirstSequence);
+            }
+
+            put(Epochs, row.Written);
+        }
+
+        if (state.View != old.State.View)
+        {
+            MasterView view = state.View!;
+            row.Clear().Long(view.Epoch).Id(view.History).Flag(view.OtherInSync).Flag(view.Other is not null);
+            WriteMaster(row, view.Primary);
+            WriteMaster(row, view.Other);
+            put(View, row.Written);
+        }
+
+        if (state.Candidate != old.State.Candidate || next.CandidateEpoch != old.CandidateEpoch)
+        {
+            row.Clear().Long(next.CandidateEpoch).Flag(state.Candidate is not null);
+            WriteMaster(row, state.Candidate);
+            put(Candidate, row.Written);
+        }
+
+        if (state.Cursor != old.State.Cursor)
+        {
+            row.Clear().Flag(state.Cursor is not null);
+            if (state.Cursor is { } cursor)
+            {
+                row.Long(cursor.FirstSequence).Text(cursor.After);
+            }
+
+            put(Cursor, row.Written);
+        }
+    }
+
+    /// <summary>Reads the state, all but its pending batches.</summary>
+    public static Ledger Read(Func<byte[], byte[]?> get)
+    {
+        if (get(Point.ToArray()) is not { } pointRow)
+        {
+            return Ledger.Empty;
+        }
+
+        (StoreState state, long dataBytes) = ReadPoint(pointRow);
+        long candidateEpoch = 0;
+        if (get(Epochs.ToArray()) is { } epochs)
+        {
+            state = state with { Epochs = ReadEpochs(epochs) };
+        }
+
+        if (get(View.ToArray()) is { } view)
+        {
+            state = state with { View = ReadView(view) };
+        }
+
+        if (get(Candidate.ToArray()) is { } candidate)
+        {
+            var reader = new RowReader(candidate);
+            candidateEpoch = reader.Long();
+            state = state with { Candidate = reader.Flag() ? ReadMaster(ref reader) : null };
+        }
+
+        if (get(Cursor.ToArray()) is { } cursor)
+        {
+            state = state with { Cursor = ReadCursor(cursor) };
+        }
+
+        return new Ledger(state, candidateEpoch, dataBytes);
+    }
+
+    public static (StoreState State, long DataBytes) ReadPoint(ReadOnlySpan<byte> row)
+    {
+        var reader = new RowReader(row);
+        StoreState state = StoreState.Empty with { Applied = reader.Point() };
+        state = state with { Floor = reader.Long() };
+        state = state with { IsWhole = reader.Flag() };
+        state = state with { HighestEpoch = reader.Long() };
+        state = state with { History = reader.Id() };
+        state = state with { Entries = reader.Long() };
+        state = state with { LocalEntries = reader.Long() };
+        return (state, reader.Long());
+    }
+
+    public static EpochHistory ReadEpochs(ReadOnlySpan<byte> row)
+    {
+        var reader = new RowReader(row);
+        var starts = new EpochStart[reader.Int()];
+        for (int i = 0; i < starts.Length; i++)
+        {
+            long epoch = reader.Long();
+            starts[i] = new EpochStart(epoch, reader.Long());
+        }
+
+        return new EpochHistory(ImmutableArray.Create(starts));
+    }
+
+    private static MasterView ReadView(ReadOnlySpan<byte> row)
+    {
+        var reader = new RowReader(row);
+        long epoch = reader.Long();
+        Guid history = reader.Id();
+        bool otherInSync = reader.Flag();
+        bool hasOther = reader.Flag();
+        MasterId primary = ReadMaster(ref reader);
+        return new MasterView(epoch, history, primary, hasOther ? ReadMaster(ref reader) : null, otherInSync);
+    }
+
+    private static SyncCursor? ReadCursor(ReadOnlySpan<byte> row)
+    {
+        var reader = new RowReader(row);
+        if (!reader.Flag())
+        {
+            return null;
+        }
+
+        long first = reader.Long();
+        return new SyncCursor(reader.Text(), first);
+    }
+
+    private static void WriteMaster(RowWriter row, MasterId? master)
+    {
+        if (master is not null)
+        {
+            row.Text(master.Name).Id(master.StoreId).Id(master.ProcessId).Flag(master.Durable);
+        }
+    }
+
+    private static MasterId ReadMaster(ref RowReader reader)
+    {
+        string name = reader.Text()!;
+        Guid store = reader.Id();
+        Guid process = reader.Id();
+        return new MasterId(name, store, process, reader.Flag());
+    }
+}

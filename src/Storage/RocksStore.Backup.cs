@@ -1,0 +1,164 @@
+using System.Security.Cryptography;
+using RocksDbSharp;
+
+namespace Diststore.Storage;
+
+/// <content>Backup and restore.</content>
+public sealed partial class RocksStore
+{
+    private const int BackupChunkBytes = 1 << 20; // held in memory at once
+
+    /// <summary>
+    /// Streams the applied state of one moment, tombstones included, while writes go on; local-only entries and pending
+    /// batches are not in it. A file that a failure left without its end is refused when it is restored.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A full sync is under way, so there is no whole state.</exception>
+    /// <exception cref="StoreFailedException">Damage was met.</exception>
+    public async Task<BackupInfo> BackupAsync(Stream destination, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        _engine.Enter();
+        try
+        {
+            using Snapshot snapshot = _engine.Snapshot();
+            using Rowset rows = _engine.Scan(Family.Entries, snapshot, fillCache: false);
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            var chunk = new RowWriter();
+            StoreState state = await OffloadAsync(() => StartBackup(snapshot, rows, chunk));
+            long bytes = 0;
+            bool more;
+            do
+            {
+                cancellation.ThrowIfCancellationRequested();
+                more = await OffloadAsync(() => FillChunk(rows, chunk));
+                hash.AppendData(chunk.Written);
+                await destination.WriteAsync(chunk.Written.ToArray(), cancellation);
+                bytes += chunk.Written.Length;
+                chunk.Clear();
+            }
+            while (more);
+            byte[] checksum = hash.GetHashAndReset();
+            await destination.WriteAsync(checksum, cancellation);
+            return new BackupInfo(_options.ClusterId, state.Applied, state.Entries, bytes + checksum.Length);
+        }
+        finally
+        {
+            _engine.Exit();
+        }
+    }
+
+    /// <summary>
+    /// Makes a store from a backup, in a folder that has none: with a new id, no view, and the content that the backup
+    /// shows. Checks the whole file before it writes anything.
+    /// </summary>
+    /// <param name="file">The backup; is read twice, so it must be able to seek.</param>
+    /// <param name="options">Where to, and for which cluster.</param>
+    /// <exception cref="StoreOpenException">There is a store already, or the file is no whole backup.</exception>
+    public static BackupInfo Restore(Stream file, RocksStoreOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Check();
+        using Folder folder = Folder.Take(options.Path);
+        if (folder.HasStore || folder.HasTraces)
+        {
+            throw new StoreOpenException(
+                StoreOpenProblem.NotEmpty, $"the data folder {options.Path} holds a store already; a backup is restored into an empty folder only");
+        }
+
+        try
+        {
+            long start = file.Position;
+            BackupFile.Check(file);
+            file.Position = start;
+            return Restore(file, options, folder);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new StoreOpenException(StoreOpenProblem.Corrupt, $"the file cannot be restored: {e.Message}", e);
+        }
+        catch (RocksDbException e)
+        {
+            throw new StoreOpenException(StoreOpenProblem.Unusable, $"the data folder {options.Path} cannot be written to: {e.Message}", e);
+        }
+    }
+
+    private static BackupInfo Restore(Stream file, RocksStoreOptions options, Folder folder)
+    {
+        using var reader = new BackupFile.Reader(file);
+        (string clusterId, StoreState state) = reader.ReadHead();
+        using RocksDb db = RocksDb.Open(EngineOptions.Database(), options.Path, EngineOptions.Families(options.BlockBytes));
+        var engine = new Engine(db, static (_, _) => { });
+        var batch = new RowBatch(engine);
+        try
+        {
+            (long entries, long dataBytes) = (0, 0);
+            while (reader.ReadEntry() is { } read)
+            {
+                EntryHeader header = Rows.ReadHeader(read.Key.Length, read.Row);
+                batch.Put(Rows.ReadEntry(Rows.Text(read.Key), read.Row), new DateTimeOffset(header.TombstoneTicks ?? 0, TimeSpan.Zero), Known.Nothing);
+                if (batch.Bytes >= BackupChunkBytes)
+                {
+                    (entries, dataBytes) = (entries + batch.Entries, dataBytes + batch.DataBytes);
+                    batch.Write();
+                    batch.Dispose();
+                    batch = new RowBatch(engine);
+                }
+            }
+
+            // Who the store is comes last: without it a folder whose restoring was interrupted is not opened.
+            state = StoreState.Empty with
+            {
+                HighestEpoch = state.HighestEpoch,
+                History = state.History,
+                Epochs = state.Epochs,
+                Applied = state.Applied,
+                Floor = state.Floor,
+                Entries = entries + batch.Entries,
+            };
+            MetaRows.Write(new RowWriter(), batch.PutMeta, Ledger.Empty, new Ledger(state, 0, dataBytes + batch.DataBytes));
+            MetaRows.WriteIdentity(batch.PutMeta, options.ClusterId, Guid.NewGuid());
+            batch.Write();
+            engine.SyncLog();
+            folder.StartMark(engine.Sequence);
+            return new BackupInfo(clusterId, state.Applied, state.Entries, file.Position);
+        }
+        finally
+        {
+            batch.Dispose();
+        }
+    }
+
+    private StoreState StartBackup(Snapshot snapshot, Rowset rows, RowWriter chunk)
+    {
+        ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetSnapshot(snapshot);
+        byte[]? point = _engine.Get(Family.Meta, MetaRows.Point, options);
+        StoreState state = point is null ? StoreState.Empty : MetaRows.ReadPoint(point).State;
+        if (point is null || !state.IsWhole)
+        {
+            throw new InvalidOperationException("there is nothing whole to back up: this store is empty or takes a full sync");
+        }
+
+        byte[] epochs = _engine.Get(Family.Meta, MetaRows.Epochs, options) ?? new RowWriter().Int(0).Written.ToArray();
+        BackupFile.WriteHead(chunk, _options.ClusterId, point, epochs);
+        rows.Seek([]);
+        return state;
+    }
+
+    private bool FillChunk(Rowset rows, RowWriter chunk)
+    {
+        ObjectDisposedException.ThrowIf(_engine.IsClosing, this);
+        for (; chunk.Written.Length < BackupChunkBytes; rows.Next())
+        {
+            if (!rows.IsValid)
+            {
+                BackupFile.WriteEnd(chunk);
+                return false;
+            }
+
+            BackupFile.WriteEntry(chunk, rows.Key, rows.Row);
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,139 @@
+using System.Runtime.InteropServices;
+using RocksDbSharp;
+
+namespace Diststore.Storage;
+
+/// <summary>
+/// One atomic batch in the making: entries with their rows in the change index and among the tombstones, and what that
+/// does to the counts. The writer thread's.
+/// </summary>
+internal sealed class RowBatch : IDisposable
+{
+    private readonly Engine _engine;
+    private readonly WriteBatch _batch = new();
+    private readonly RowWriter _key = new();
+    private readonly RowWriter _row = new();
+
+    // What this batch has already made of a key; the engine does not show it before it is written.
+    private readonly Dictionary<string, EntryHeader?> _made = new(StringComparer.Ordinal);
+
+    public RowBatch(Engine engine) => _engine = engine;
+
+    /// <summary>Bytes of keys and rows so far.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>By how much the number of entries that are no tombstones changes.</summary>
+    public long Entries { get; private set; }
+
+    /// <summary>By how much their keys and values change, in bytes.</summary>
+    public long DataBytes { get; private set; }
+
+    /// <summary>The keys whose entries change.</summary>
+    public IReadOnlyCollection<string> Keys => _made.Keys;
+
+    public bool IsEmpty => Bytes == 0;
+
+    /// <summary>Replaces what is under the key, whatever its version.</summary>
+    /// <param name="entry">The new entry.</param>
+    /// <param name="orderedAt">By when its tombstone ages, if it is one.</param>
+    /// <param name="ticket">What is under the key now, where the caller has read it; else it is read here.</param>
+    public void Put(Entry entry, DateTimeOffset orderedAt, Known ticket = default)
+    {
+        Uncount(entry.Key, ticket);
+        long ticks = orderedAt.UtcTicks;
+        Put(Family.Entries, _key.Clear().Tail(entry.Key), Rows.Entry(_row.Clear(), entry, ticks).Written);
+        Put(Family.Changes, Rows.ChangeKey(_key, entry.Version.Sequence, entry.Key), []);
+        if (entry.IsTombstone)
+        {
+            Put(Family.Tombstones, Rows.TombstoneKey(_key, ticks, entry.Version.Sequence, entry.Key), []);
+        }
+        else
+        {
+            Entries++;
+        }
+
+        long bytes = Rows.DataBytes(entry);
+        DataBytes += bytes;
+        _made[entry.Key] = new EntryHeader(entry.Version, entry.IsTombstone ? ticks : null, bytes);
+    }
+
+    /// <summary>Removes the key and all its rows.</summary>
+    public void Remove(string key, Known ticket = default)
+    {
+        Uncount(key, ticket);
+        Delete(Family.Entries, _key.Clear().Tail(key));
+        _made[key] = null;
+    }
+
+    public void PutPending(Batch batch) => Put(Family.Pending, Rows.PendingKey(_key, batch.Last), Rows.Batch(_row, batch).Written);
+
+    public void DeletePending(Batch batch) => Delete(Family.Pending, Rows.PendingKey(_key, batch.Last));
+
+    public void PutLocal(Entry entry) => Put(Family.Local, _key.Clear().Tail(entry.Key), Rows.Entry(_row.Clear(), entry, 0).Written);
+
+    public void PutMeta(ReadOnlySpan<byte> name, ReadOnlySpan<byte> row)
+    {
+        _engine.Put(_batch, Family.Meta, name, row);
+        Bytes += name.Length + row.Length;
+    }
+
+    public void Write() => _engine.Write(_batch);
+
+    public void Dispose() => _batch.Dispose();
+
+    private void Uncount(string key, Known known)
+    {
+        if (OldOf(key, known) is not { } old)
+        {
+            return;
+        }
+
+        Delete(Family.Changes, Rows.ChangeKey(_key, old.Version.Sequence, key));
+        if (old.TombstoneTicks is { } ticks)
+        {
+            Delete(Family.Tombstones, Rows.TombstoneKey(_key, ticks, old.Version.Sequence, key));
+        }
+        else
+        {
+            Entries--;
+            DataBytes -= old.DataBytes;
+        }
+    }
+
+    private EntryHeader? OldOf(string key, Known known)
+    {
+        if (_made.TryGetValue(key, out EntryHeader? made))
+        {
+            return made;
+        }
+
+        if (known.IsKnown)
+        {
+            return known.Header;
+        }
+
+        byte[] bytes = Rows.Key(key);
+        return _engine.Get<EntryHeader?>(Family.Entries, bytes, row => Rows.ReadHeader(bytes.Length, row));
+    }
+
+    private void Put(Family family, RowWriter key, ReadOnlySpan<byte> row)
+    {
+        _engine.Put(_batch, family, key.Written, row);
+        Bytes += key.Written.Length + row.Length;
+    }
+
+    private void Delete(Family family, RowWriter key)
+    {
+        _engine.Delete(_batch, family, key.Written);
+        Bytes += key.Written.Length;
+    }
+}
+
+/// <summary>What a caller has already read of a key: nothing, that there is no entry, or its header.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct Known(bool IsKnown, EntryHeader? Header)
+{
+    public static Known Nothing => new(true, null);
+
+    public static Known Entry(EntryHeader header) => new(true, header);
+}

@@ -1,0 +1,188 @@
+using System.Collections.Immutable;
+using RocksDbSharp;
+
+namespace Diststore.Storage;
+
+/// <summary>What was found at opening.</summary>
+internal sealed record OpenedStore(Guid Id, Ledger Ledger);
+
+/// <summary>
+/// How a store is opened: first for reading only, which changes nothing, to see whether it is ours, whole and readable;
+/// then for writing, which has the engine replay its log into table files.
+/// </summary>
+internal static class StoreOpening
+{
+    /// <summary>Whether a store is to be made here; throws when the one that is there must not be opened.</summary>
+    public static bool CheckFolder(RocksStoreOptions options, Folder folder)
+    {
+        string path = options.Path;
+        if (folder.Damage is { } damage)
+        {
+            throw Damaged(path, $"an earlier start found it damaged ({damage})");
+        }
+
+        if (!folder.HasStore)
+        {
+            return folder.HasTraces ? throw Damaged(path, "its file CURRENT is missing") : true;
+        }
+
+        long mark = ReadMark(path, folder);
+        if (mark == 0 && !HasAllFamilies(path))
+        {
+            return true; // whoever made it ended before it had made it all
+        }
+
+        using RocksDb db = OpenEngine(options, isReadOnly: true);
+        long sequence = (long)db.GetLatestSequenceNumber();
+        byte[]? identity = Read(path, () => db.Get(MetaRows.Identity, db.GetColumnFamily(EngineOptions.Name(Family.Meta))));
+        if (identity is null)
+        {
+            // Whoever made it ended before it wrote who it is.
+            return sequence == 0 && mark == 0 ? true : throw Damaged(path, "it does not say whose it is, as when a restoring was interrupted");
+        }
+
+        int format = Read(path, () => MetaRows.ReadFormat(identity));
+        if (format > MetaRows.Format)
+        {
+            throw new StoreOpenException(
+                StoreOpenProblem.NewerFormat,
+                $"the data folder {path} was written by a newer release (format {format}, this one reads up to {MetaRows.Format})");
+        }
+
+        string cluster = Read(path, () => MetaRows.ReadIdentity(identity)).ClusterId;
+        if (cluster != options.ClusterId)
+        {
+            throw new StoreOpenException(
+                StoreOpenProblem.OtherCluster, $"the data folder {path} belongs to the cluster '{cluster}', not to '{options.ClusterId}'");
+        }
+
+        return sequence >= mark
+            ? false
+            : throw new StoreOpenException(
+                StoreOpenProblem.Truncated,
+                $"the log in the data folder {path} was cut off: it ends at write {sequence} but reached write {mark}; "
+                + "wipe the folder if another node holds the data, or restore a backup");
+    }
+
+    /// <summary>Opens for writing; makes the store if it is new.</summary>
+    public static (RocksDb Db, OpenedStore Opened) Open(RocksStoreOptions options, bool isNew)
+    {
+        RocksDb db = OpenEngine(options, isReadOnly: false);
+        try
+        {
+            if (isNew)
+            {
+                using var batch = new WriteBatch();
+                MetaRows.WriteIdentity((name, row) => batch.Put(name, row), options.ClusterId, Guid.NewGuid());
+                Read(options.Path, () =>
+                {
+                    db.Write(batch, new WriteOptions().SetSync(true));
+                    return true;
+                });
+            }
+
+            return (db, Read(options.Path, () => Load(db)));
+        }
+        catch (Exception)
+        {
+            db.Dispose();
+            throw;
+        }
+    }
+
+    private static OpenedStore Load(RocksDb db)
+    {
+        ColumnFamilyHandle meta = db.GetColumnFamily(EngineOptions.Name(Family.Meta));
+        ReadOptions options = new ReadOptions().SetVerifyChecksums(true);
+        Guid id = MetaRows.ReadIdentity(db.Get(MetaRows.Identity, meta, options)).StoreId;
+        Ledger ledger = MetaRows.Read(name => db.Get(name, meta, options));
+        ImmutableList<Batch>.Builder pending = ImmutableList.CreateBuilder<Batch>();
+        using Iterator rows = db.NewIterator(db.GetColumnFamily(EngineOptions.Name(Family.Pending)), options);
+        for (rows.SeekToFirst(); rows.Valid(); rows.Next())
+        {
+            pending.Add(Rows.ReadBatch(rows.GetValueSpan()));
+        }
+
+        Native.Instance.rocksdb_iter_get_error(rows.Handle, out nint error);
+        if (error != 0)
+        {
+            throw new RocksDbException(error);
+        }
+
+        LogPoint last = ledger.State.Applied;
+        foreach (Batch batch in pending)
+        {
+            last = batch.Before == last ? batch.Last : throw new InvalidDataException($"the pending batch {batch.Last} does not follow {last}");
+        }
+
+        return new OpenedStore(id, ledger with { State = ledger.State with { Pending = pending.ToImmutable() } });
+    }
+
+    private static RocksDb OpenEngine(RocksStoreOptions options, bool isReadOnly)
+    {
+        try
+        {
+            DbOptions database = EngineOptions.Database();
+            ColumnFamilies families = EngineOptions.Families(options.BlockBytes);
+            return isReadOnly
+                ? RocksDb.OpenReadOnly(database, options.Path, families, false)
+                : RocksDb.Open(database, options.Path, families);
+        }
+        catch (RocksDbException e)
+        {
+            throw Translate(options.Path, e);
+        }
+    }
+
+    private static bool HasAllFamilies(string path)
+    {
+        string[] families = Read(path, () => RocksDb.ListColumnFamilies(EngineOptions.Database(), path).ToArray());
+        return Enum.GetValues<Family>().All(family => families.Contains(EngineOptions.Name(family)));
+    }
+
+    private static long ReadMark(string path, Folder folder)
+    {
+        try
+        {
+            return folder.ReadMark();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreOpenException(StoreOpenProblem.Unusable, $"the data folder {path} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static T Read<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (RocksDbException e)
+        {
+            throw Translate(path, e);
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidDataException or OverflowException)
+        {
+            throw Damaged(path, e.Message, e);
+        }
+    }
+
+    private static StoreOpenException Translate(string path, RocksDbException e) =>
+        e.Message.Contains("lock", StringComparison.OrdinalIgnoreCase) && e.Message.StartsWith("IO error", StringComparison.Ordinal)
+            ? new StoreOpenException(StoreOpenProblem.InUse, $"the data folder {path} is in use by another process", e)
+            : IsDamage(e.Message)
+                ? Damaged(path, e.Message, e)
+                : new StoreOpenException(StoreOpenProblem.Unusable, $"the data folder {path} cannot be opened: {e.Message}", e);
+
+    // A missing table file is told as an I/O error.
+    private static bool IsDamage(string message) =>
+        message.StartsWith("Corruption", StringComparison.Ordinal)
+        || message.StartsWith("Invalid argument", StringComparison.Ordinal)
+        || message.Contains("No such file", StringComparison.Ordinal);
+
+    private static StoreOpenException Damaged(string path, string how, Exception? inner = null) => new(
+        StoreOpenProblem.Corrupt,
+        $"the store in the data folder {path} is damaged: {how}; wipe the folder if another node holds the data, or restore a backup",
+        inner);
+}

@@ -1,0 +1,236 @@
+using System.Collections.Immutable;
+using System.Text;
+
+namespace Diststore.Storage;
+
+/// <summary>
+/// The write operations, each one atomic batch; the rules are those of <see cref="MemoryStore"/>. The writer thread's. A
+/// batch is in the engine's log and visible when its operation returns, but not synced: see <see cref="WriteLoop"/>.
+/// </summary>
+internal sealed partial class StoreWriter
+{
+    private readonly Engine _engine;
+    private readonly EntryCache _cache;
+    private readonly Folder _folder;
+    private readonly StorageInstruments _instruments;
+    private readonly TimeProvider _time;
+    private readonly RowWriter _row = new();
+    private volatile Ledger _ledger; // written by the writer thread, read by anyone
+
+    public StoreWriter(Engine engine, EntryCache cache, Folder folder, StorageInstruments instruments, TimeProvider time, Ledger ledger)
+    {
+        _engine = engine;
+        _cache = cache;
+        _folder = folder;
+        _instruments = instruments;
+        _time = time;
+        _ledger = ledger;
+    }
+
+    /// <summary>What was written last, synced or not; any thread.</summary>
+    public Ledger Ledger => _ledger;
+
+    private StoreState State => _ledger.State;
+
+    public StoreState Adopt(MasterView view, bool asPrimary)
+    {
+        StoreState state = State;
+        if (asPrimary && view.Epoch >= state.HighestEpoch && view.History != state.History)
+        {
+            state = StartHistory(state, view.History);
+        }
+
+        using var batch = new RowBatch(_engine);
+        foreach (Batch dropped in State.Pending.Except(state.Pending))
+        {
+            batch.DeletePending(dropped);
+        }
+
+        StoreState next = state with
+        {
+            HighestEpoch = Math.Max(state.HighestEpoch, view.Epoch),
+            View = state.View is null || view.Epoch > state.View.Epoch ? view : state.View,
+            Candidate = view.Epoch > _ledger.CandidateEpoch ? null : state.Candidate,
+        };
+
+        // Also when nothing changes: adopting the same view again is how a node is asked whether it can still write.
+        Write(batch, next, always: true);
+        return State;
+    }
+
+    public AppendResult Append(long epoch, Batch appended)
+    {
+        AppendStatus status = Judge(epoch, appended);
+        if (status == AppendStatus.Persisted && appended.Before == State.Last)
+        {
+            using var batch = new RowBatch(_engine);
+            batch.PutPending(appended);
+            Write(batch, State with { Pending = State.Pending.Add(appended) });
+        }
+
+        return new AppendResult(status, State.Last);
+    }
+
+    public bool Align(long epoch, EpochHistory history, LogPoint end)
+    {
+        if (epoch < State.HighestEpoch)
+        {
+            return false;
+        }
+
+        ImmutableList<Batch> pending = State.Pending;
+        int foreign = pending.FindIndex(batch => !history.Contains(batch.Last, end));
+        if (foreign >= 0)
+        {
+            DropPending(pending.GetRange(foreign, pending.Count - foreign), State with { Pending = pending.RemoveRange(foreign, pending.Count - foreign) });
+        }
+
+        return true;
+    }
+
+    public StoreState Apply(LogPoint commit)
+    {
+        ImmutableList<Batch> pending = State.Pending;
+        int count = 1 + pending.FindIndex(batch => batch.Last == commit);
+        if (count == 0)
+        {
+            return State;
+        }
+
+        EpochHistory epochs = State.Epochs;
+        using var rows = new RowBatch(_engine);
+        foreach (Batch batch in pending.GetRange(0, count))
+        {
+            epochs = epochs.With(batch.First.Epoch, batch.First.Sequence);
+            foreach (Entry entry in batch.Entries)
+            {
+                rows.Put(entry, batch.OrderedAt);
+            }
+
+            rows.DeletePending(batch);
+        }
+
+        Write(rows, State with { Epochs = epochs, Applied = commit, Pending = pending.RemoveRange(0, count) });
+        return State;
+    }
+
+    public bool RememberCandidate(long epoch, MasterId candidate)
+    {
+        if (epoch >= State.HighestEpoch)
+        {
+            using var batch = new RowBatch(_engine);
+            Write(batch, State with { Candidate = candidate }, epoch);
+        }
+
+        return true;
+    }
+
+    public bool PutLocal(Entry entry)
+    {
+        using var batch = new RowBatch(_engine);
+        bool isNew = _engine.Get(Family.Local, Rows.Key(entry.Key), static _ => true) is false;
+        batch.PutLocal(entry);
+        Write(batch, isNew ? State with { LocalEntries = State.LocalEntries + 1 } : State);
+        return true;
+    }
+
+    // The content becomes the start of another history. Where a sync had not ended, the mark lies below what is held:
+    // the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below.
+    private StoreState StartHistory(StoreState state, Guid history)
+    {
+        LogPoint highest = Highest();
+        if (highest.Sequence <= state.Applied.Sequence)
+        {
+            return state with { History = history, IsWhole = true, Cursor = null };
+        }
+
+        return state with
+        {
+            History = history,
+            Epochs = state.Epochs.With(highest.Epoch, highest.Sequence),
+            Applied = highest,
+            Pending = Continuing(state.Pending, highest),
+            Floor = Math.Max(state.Floor, highest.Sequence),
+            IsWhole = true,
+            Cursor = null,
+        };
+    }
+
+    private LogPoint Highest()
+    {
+        using Rowset changes = _engine.Scan(Family.Changes, null, fillCache: false);
+        changes.SeekToLast();
+        if (!changes.IsValid)
+        {
+            return LogPoint.Zero;
+        }
+
+        ReadOnlySpan<byte> key = changes.Key[sizeof(long)..];
+        int length = key.Length;
+        return _engine.Get<EntryHeader?>(Family.Entries, key, row => Rows.ReadHeader(length, row)) is { } header
+            ? header.Version
+            : throw _engine.Fail("reading", $"the change index names '{Encoding.UTF8.GetString(key)}', which has no entry", isDamage: true);
+    }
+
+    private AppendStatus Judge(long epoch, Batch batch)
+    {
+        StoreState state = State;
+        if (epoch < state.HighestEpoch)
+        {
+            return AppendStatus.StaleEpoch;
+        }
+
+        if (!state.IsWhole)
+        {
+            return AppendStatus.Gap;
+        }
+
+        bool isHeld = batch.Before == state.Last
+            || state.Epochs.Contains(batch.Last, state.Applied)
+            || state.Pending.Exists(held => held.Last == batch.Last);
+        return isHeld ? AppendStatus.Persisted : AppendStatus.Gap;
+    }
+
+    // A batch of an earlier stream may have come in while changes were pulled: it stays only if it continues the new mark.
+    private static ImmutableList<Batch> Continuing(ImmutableList<Batch> pending, LogPoint applied)
+    {
+        int next = pending.FindIndex(batch => batch.Before == applied);
+        return next < 0 ? ImmutableList<Batch>.Empty : pending.RemoveRange(0, next);
+    }
+
+    private void DropPending(ImmutableList<Batch> dropped, StoreState next)
+    {
+        using var batch = new RowBatch(_engine);
+        dropped.ForEach(batch.DeletePending);
+        Write(batch, next);
+    }
+
+    // The counts follow from the batch, whatever `next` says of them. The entries go from the cache before the batch shows.
+    private void Write(RowBatch batch, StoreState next, long? candidateEpoch = null, bool always = false)
+    {
+        Ledger old = _ledger;
+        var ledger = new Ledger(
+            next with { Entries = old.State.Entries + batch.Entries },
+            candidateEpoch ?? old.CandidateEpoch,
+            old.DataBytes + batch.DataBytes);
+        if (batch.IsEmpty && ledger == old && !always)
+        {
+            return;
+        }
+
+        MetaRows.Write(_row, batch.PutMeta, old, ledger);
+        _cache.StartChange(batch.Keys);
+        try
+        {
+            batch.Write();
+        }
+        finally
+        {
+            _cache.EndChange(batch.Keys);
+        }
+
+        _ledger = ledger;
+        _folder.MarkWritten(_engine.Sequence);
+        _instruments.Wrote(batch.Bytes);
+    }
+}

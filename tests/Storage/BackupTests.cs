@@ -1,0 +1,111 @@
+using System.Collections.Immutable;
+
+namespace Diststore.Storage.Tests;
+
+/// <summary>A backup shows one moment, whatever is written meanwhile; what is restored is a new store.</summary>
+public sealed class BackupTests : IDisposable
+{
+    private static readonly KeyScan All = new("", null, int.MaxValue, int.MaxValue, Tombstones: true);
+
+    private readonly TestFolder _folder = new();
+    private readonly TestFolder _other = new();
+
+    public void Dispose()
+    {
+        _folder.Dispose();
+        _other.Dispose();
+    }
+
+    [Fact]
+    public async Task What_is_restored_is_the_state_of_one_moment_in_a_new_store_without_a_view()
+    {
+        using var file = new MemoryStream();
+        await using RocksStore store = _folder.Open();
+        var view = new MasterView(1, Guid.NewGuid(), new MasterId("a", store.Id, Guid.NewGuid(), true), null, false);
+        await store.AdoptAsync(view, asPrimary: true);
+        await store.FillAsync(20_000);
+        await store.WriteAsync(("k000001", null), ("gone", null));
+        await store.PutLocalAsync(new Entry("l", [1], null, LogPoint.Zero));
+        ImmutableArray<Entry> before = (await store.ScanAsync(All)).Entries;
+        (StoreState state, long dataBytes) = (store.State, store.DataBytes);
+
+        // The stream does not take a byte before more was written.
+        var slow = new SlowStream(file, () => store.WriteAsync(("k000002", null), ("new", "1")));
+        BackupInfo info = await store.BackupAsync(slow);
+
+        file.Position = 0;
+        Assert.Equal(info, RocksStore.Restore(file, _other.Options));
+        Assert.Equal((state.Applied, state.Entries, file.Length), (info.Applied, info.Entries, info.Bytes));
+        await using RocksStore restored = _other.Open();
+        Assert.Equal(before.AsEnumerable(), (await restored.ScanAsync(All)).Entries);
+        Assert.Equal(before.OrderBy(entry => entry.Version), (await restored.ReadChangesAsync(0, int.MaxValue)).Entries);
+        Assert.NotEqual(store.Id, restored.Id);
+        Assert.Equal(state with { View = null, LocalEntries = 0, Epochs = restored.State.Epochs }, restored.State);
+        Assert.Equal(state.Epochs.Starts, restored.State.Epochs.Starts.AsEnumerable());
+        Assert.Equal(dataBytes, restored.DataBytes);
+        await restored.CollectTombstonesAsync(DateTimeOffset.MaxValue, long.MaxValue);
+        Assert.Null(await restored.ReadAsync("gone"));
+        await restored.WriteAsync(("a", "1"));
+    }
+
+    [Fact]
+    public async Task A_file_that_is_not_whole_is_refused_and_nothing_is_written()
+    {
+        using var file = new MemoryStream();
+        await using RocksStore store = _folder.Open();
+        await store.FillAsync(100);
+        await store.BackupAsync(file);
+        byte[] bytes = file.ToArray();
+        Refused("it ends too early", bytes[..^1]);
+        Refused("it ends too early", []);
+        Refused("it is no backup", [.. bytes.Reverse()]);
+        foreach (int at in new[] { 30, 200, bytes.Length / 2, bytes.Length - 40, bytes.Length - 1 })
+        {
+            byte[] flipped = [.. bytes];
+            flipped[at] ^= 1;
+            Refused("it ", flipped);
+        }
+
+        Assert.Empty(Directory.EnumerateFiles(_other.Options.Path, "*.sst"));
+        RocksStore.Restore(new MemoryStream(bytes), _other.Options);
+    }
+
+    [Fact]
+    public async Task Nothing_is_restored_over_a_store()
+    {
+        using var file = new MemoryStream();
+        await using RocksStore store = _folder.Open();
+        await store.FillAsync(10);
+        await store.BackupAsync(file);
+        file.Position = 0;
+        await using (_other.Open())
+        {
+        }
+
+        Assert.Equal(StoreOpenProblem.NotEmpty, Assert.Throws<StoreOpenException>(() => RocksStore.Restore(file, _other.Options)).Problem);
+    }
+
+    [Fact]
+    public async Task Half_a_store_is_not_backed_up()
+    {
+        await using RocksStore store = _folder.Open();
+        await store.FillAsync(10);
+        await store.StartSyncAsync(1, SyncKind.Full, Guid.NewGuid());
+        await Assert.ThrowsAsync<InvalidOperationException>(() => store.BackupAsync(Stream.Null));
+    }
+
+    private void Refused(string says, byte[] file)
+    {
+        StoreOpenException refusal = Assert.Throws<StoreOpenException>(() => RocksStore.Restore(new MemoryStream(file), _other.Options));
+        Assert.Contains("the file cannot be restored: " + says, refusal.Message, StringComparison.Ordinal);
+    }
+
+    private sealed class SlowStream(MemoryStream to, Func<Task> before) : MemoryStream
+    {
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await before();
+            await to.WriteAsync(buffer, cancellationToken);
+        }
+    }
+}
