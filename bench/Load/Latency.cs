@@ -56,7 +56,8 @@ internal static class Latency
         }
 
         microseconds.Sort();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{microseconds[microseconds.Count / 2]:0} {microseconds[microseconds.Count * 99 / 100]:0}"));
+        double median = microseconds[microseconds.Count / 2], p99 = microseconds[microseconds.Count * 99 / 100];
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{median:0} {p99:0}"));
         return 0;
     }
 }

@@ -64,7 +64,9 @@ internal sealed class RawHttpClient : IDisposable
 
         const string name = "Content-Length:";
         int at = head.IndexOf(name, StringComparison.OrdinalIgnoreCase);
-        int length = at < 0 ? 0 : int.Parse(head.AsSpan(at + name.Length, head.AsSpan(at).IndexOf('\r') is var stop and >= 0 ? stop - name.Length : head.Length - at - name.Length), null);
+        ReadOnlySpan<char> rest = at < 0 ? "0" : head.AsSpan(at + name.Length);
+        int stop = rest.IndexOf('\r');
+        int length = int.Parse(stop < 0 ? rest : rest[..stop], null);
         return received.Length >= end + 4 + length ? int.Parse(head.AsSpan(9, 3), null) : null;
     }
 }

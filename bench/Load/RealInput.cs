@@ -40,7 +40,9 @@ internal sealed class RealInput : IDisposable
             await run.ReadBackAsync(node, files);
         }
 
-        Console.WriteLine($"real input: {files.Length} files, {bytes >> 10} KiB, stored, listed and read back from {run._nodes.Length} nodes in {run._clock.Elapsed.TotalSeconds:0.0} s, all equal");
+        Console.WriteLine(
+            $"real input: {files.Length} files, {bytes >> 10} KiB, stored, listed and read back from {run._nodes.Length} nodes "
+            + $"in {run._clock.Elapsed.TotalSeconds:0.0} s, all equal");
         return 0;
     }
 
@@ -74,7 +76,8 @@ internal sealed class RealInput : IDisposable
             string? after = null;
             do
             {
-                string target = $"/v1/kv?prefix={Uri.EscapeDataString(prefix)}&limit={PageKeys}" + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}");
+                string next = after is null ? "" : $"&after={Uri.EscapeDataString(after)}";
+                string target = $"/v1/kv?prefix={Uri.EscapeDataString(prefix)}&limit={PageKeys}{next}";
                 using JsonDocument page = JsonDocument.Parse(await _client.GetByteArrayAsync(KeyTarget.At(_gateway, target)));
                 listed.AddRange(page.RootElement.GetProperty("keys").EnumerateArray().Select(static key => key.GetProperty("key").GetString()!));
                 after = page.RootElement.GetProperty("next").GetString();

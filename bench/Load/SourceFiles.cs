@@ -13,7 +13,12 @@ internal static class SourceFiles
     /// </summary>
     public static string[] Find(IEnumerable<string> roots, int maxBytes, int limit)
     {
-        var everywhere = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Device };
+        var everywhere = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            IgnoreInaccessible = true,
+            AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Device,
+        };
         string[] all =
         [
             .. roots.SelectMany(root => new DirectoryInfo(root).EnumerateFiles("*", everywhere))
@@ -47,7 +52,8 @@ internal static class SourceFiles
         }
     }
 
-    private static bool HasOddName(string path) => path.Any(static unit => !(char.IsAsciiLetterOrDigit(unit) || "/._-+".Contains(unit, StringComparison.Ordinal)));
+    private static bool HasOddName(string path) =>
+        path.Any(static unit => !(char.IsAsciiLetterOrDigit(unit) || "/._-+".Contains(unit, StringComparison.Ordinal)));
 }
 
 /// <summary>The order that listings have: that of the keys' UTF-8 bytes.</summary>

@@ -17,7 +17,10 @@ public sealed partial class DemoTests
         using ChildProcess demo = ChildProcess.Start(
             directory.Path,
             "demo",
-            [.. Programs.Silo, "--nodes", "3", $"--Diststore:Http:Port={ports[0] + 100}", $"--Diststore:Silo:Port={ports[1] + 200}", $"--Diststore:Silo:GatewayPort={ports[2] + 300}", $"--Diststore:Multicast:Port={ports[3]}"]);
+            [
+                .. Programs.Silo, "--nodes", "3", $"--Diststore:Http:Port={ports[0] + 100}", $"--Diststore:Silo:Port={ports[1] + 200}",
+                $"--Diststore:Silo:GatewayPort={ports[2] + 300}", $"--Diststore:Multicast:Port={ports[3]}",
+            ]);
 
         string[] lines = await Eventually.GetAsync<string[]>(
             () =>

@@ -87,7 +87,8 @@ public sealed class SeedScenarioTests(TenNodes fixture) : IClassFixture<TenNodes
             async () =>
             {
                 Answer[] masters = await Task.WhenAll(view.Masters.Select(master => fixture.Cluster[master].Http.GetLocalAsync(key)));
-                bool same = masters.All(answer => answer.Status == 200 && answer.ETag is not null && answer.ETag == masters[0].ETag && answer.Text == masters[0].Text);
+                bool same = masters.All(
+                    answer => answer.Status == 200 && answer.ETag is not null && answer.ETag == masters[0].ETag && answer.Text == masters[0].Text);
                 return same ? (masters[0], null) : (null, string.Join(" / ", masters.Select(static answer => $"{answer} {answer.ETag}")));
             },
             Recovery,

@@ -59,14 +59,16 @@ public sealed class StartFailureTests
     public async Task A_node_names_the_Redis_that_does_not_answer()
     {
         int port = Ports.Free(1, [IPAddress.Loopback])[0];
-        await EndsWithASentenceAsync(Programs.Silo, ["--Diststore:Cluster:Provider=Redis", $"--Diststore:Cluster:ConnectionString=127.0.0.1:{port}"], $"127.0.0.1:{port}");
+        string[] settings = ["--Diststore:Cluster:Provider=Redis", $"--Diststore:Cluster:ConnectionString=127.0.0.1:{port}"];
+        await EndsWithASentenceAsync(Programs.Silo, settings, $"127.0.0.1:{port}");
     }
 
     [Fact]
     public async Task A_gateway_names_the_Redis_that_does_not_answer()
     {
         int port = Ports.Free(1, [IPAddress.Loopback])[0];
-        await EndsWithASentenceAsync(Programs.Gateway, ["--Diststore:Cluster:Provider=Redis", $"--Diststore:Cluster:ConnectionString=127.0.0.1:{port}"], $"127.0.0.1:{port}");
+        string[] settings = ["--Diststore:Cluster:Provider=Redis", $"--Diststore:Cluster:ConnectionString=127.0.0.1:{port}"];
+        await EndsWithASentenceAsync(Programs.Gateway, settings, $"127.0.0.1:{port}");
     }
 
     [Fact]
@@ -79,7 +81,10 @@ public sealed class StartFailureTests
         // The argument under test comes last, so it wins over the free ports given here.
         string[] defaults = program == Programs.Gateway
             ? [$"--Diststore:Http:Port={ports[0]}"]
-            : [$"--Diststore:Http:Port={ports[0]}", $"--Diststore:Silo:Port={ports[1]}", $"--Diststore:Silo:GatewayPort={ports[2]}", $"--Diststore:Multicast:Port={ports[3]}"];
+            : [
+                $"--Diststore:Http:Port={ports[0]}", $"--Diststore:Silo:Port={ports[1]}",
+                $"--Diststore:Silo:GatewayPort={ports[2]}", $"--Diststore:Multicast:Port={ports[3]}",
+            ];
         using ChildProcess process = ChildProcess.Start(directory.Path, "failing", [.. program, .. defaults, .. arguments]);
         int exit = await process.WaitForExitAsync(Deadline);
         string output = process.Output.Trim();

@@ -28,7 +28,8 @@ internal sealed record ClusterView(long Epoch, string? Primary, string? Secondar
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"epoch {Epoch}, primary {Primary ?? "none"}, secondary {Secondary ?? "none"}, nodes {string.Join(' ', Nodes.Select(static node => $"{node.Key}:{node.Value}"))}";
+        $"epoch {Epoch}, primary {Primary ?? "none"}, secondary {Secondary ?? "none"}, "
+        + $"nodes {string.Join(' ', Nodes.Select(static node => $"{node.Key}:{node.Value}"))}";
 
     private static string? Name(JsonElement view, string role) => view.TryGetProperty(role, out JsonElement name) ? name.GetString() : null;
 }

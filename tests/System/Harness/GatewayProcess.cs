@@ -18,7 +18,8 @@ internal sealed class GatewayProcess : IDisposable
     public HttpFace Http { get; }
 
     /// <summary>Starts one and waits until it is ready.</summary>
-    public static async Task<GatewayProcess> StartAsync(IPAddress address, int port, string directory, IEnumerable<string> settings, NetworkNamespace? network = null)
+    public static async Task<GatewayProcess> StartAsync(
+        IPAddress address, int port, string directory, IEnumerable<string> settings, NetworkNamespace? network = null)
     {
         IReadOnlyList<string> command =
         [

@@ -34,7 +34,8 @@ internal sealed class HttpFace : IDisposable
             UseProxy = false,
             // A killed and restarted node must not be met through a connection of its former life.
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
-            ConnectCallback = async (context, _) => new NetworkStream(await NetworkNamespace.ConnectAsync(network, context.DnsEndPoint.Parsed()), ownsSocket: true),
+            ConnectCallback = async (context, _) =>
+                new NetworkStream(await NetworkNamespace.ConnectAsync(network, context.DnsEndPoint.Parsed()), ownsSocket: true),
         };
         _client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(20) };
     }

@@ -23,5 +23,6 @@ internal sealed class InOrder : ITestCaseOrderer
     /// <inheritdoc/>
     public IEnumerable<TTestCase> OrderTestCases<TTestCase>(IEnumerable<TTestCase> testCases)
         where TTestCase : ITestCase =>
-        testCases.OrderBy(static test => test.TestMethod.Method.GetCustomAttributes(typeof(StepAttribute)).Single().GetNamedArgument<int>(nameof(StepAttribute.Number)));
+        testCases.OrderBy(static test =>
+            test.TestMethod.Method.GetCustomAttributes(typeof(StepAttribute)).Single().GetNamedArgument<int>(nameof(StepAttribute.Number)));
 }

@@ -65,7 +65,8 @@ internal sealed partial class NetworkNamespace : IDisposable
     public long DroppedDatagrams()
     {
         string rules = Run("ip", "netns", "exec", _name, "iptables", "-L", "INPUT", "-v", "-x", "-n");
-        string rule = rules.Split('\n').Single(static line => line.Contains("DROP", StringComparison.Ordinal) && !line.StartsWith("Chain", StringComparison.Ordinal));
+        string rule = rules.Split('\n').Single(
+            static line => line.Contains("DROP", StringComparison.Ordinal) && !line.StartsWith("Chain", StringComparison.Ordinal));
         return long.Parse(rule.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], null);
     }
 
