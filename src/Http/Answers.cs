@@ -79,6 +79,18 @@ internal static class Answers
         return Send(context, body);
     }
 
+    /// <summary>Sets the headers of an answer that goes on for as long as the client listens.</summary>
+    public static void StreamHeaders(HttpContext context, string contentType, string? node)
+    {
+        IHeaderDictionary headers = context.Response.Headers;
+        headers.ContentType = contentType;
+        headers.CacheControl = "no-store";
+        headers.XContentTypeOptions = HeaderTexts.NoSniff;
+        // Or a proxy (nginx) gathers the stream until it ends.
+        headers["X-Accel-Buffering"] = "no";
+        SetNode(headers, node);
+    }
+
     private static Task Write(HttpContext context, in ReadResult result)
     {
         if (result.Outcome != ReadOutcome.Found)
