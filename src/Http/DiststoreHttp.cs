@@ -10,6 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 
 namespace Diststore.Http;
 
@@ -25,7 +26,9 @@ public static class DiststoreHttp
         services.AddLogging(logging => logging
             // At any other level this category makes an activity and a log scope for each request, which nobody reads.
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
-        services.AddOpenTelemetry().WithMetrics(static metrics => metrics.AddMeter("Diststore.*").AddPrometheusExporter());
+        services.AddOpenTelemetry()
+            .ConfigureResource(static resource => resource.AddService("diststore", autoGenerateServiceInstanceId: false))
+            .WithMetrics(static metrics => metrics.AddMeter("Diststore.*").AddPrometheusExporter());
         return services;
     }
 
