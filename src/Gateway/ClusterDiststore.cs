@@ -13,6 +13,9 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     // Each may take LiveNodes.ReadTimeout twice.
     private const int MaxReadAttempts = 3;
 
+    // A node that still waits for a change has not failed: it has to answer well within LiveNodes.ReadTimeout.
+    private static readonly TimeSpan MaxWait = LiveNodes.ReadTimeout / 2;
+
     private readonly LiveNodes _nodes;
     private readonly ReadBatcher _reads;
     private readonly ILogger _logger;
@@ -65,7 +68,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
     /// <inheritdoc/>
     public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
-        await AnyAsync(grain => grain.ReadChangesAsync(query), static page => page.Outcome != ChangesOutcome.Unavailable)
+        await AnyAsync(grain => grain.ReadChangesAsync(query with { Wait = query.Wait < MaxWait ? query.Wait : MaxWait }), static page => page.Outcome != ChangesOutcome.Unavailable)
         ?? new ChangesResult(ChangesOutcome.Unavailable, [], "", _nodes.NotReadyBecause ?? "no node answers");
 
     /// <inheritdoc/>

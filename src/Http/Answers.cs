@@ -37,6 +37,12 @@ internal static class Answers
                 return done(context, result);
             case WriteOutcome.NotFound:
                 return Problems.WriteAsync(context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no such key", Node: result.Node));
+            case WriteOutcome.ConditionFailed:
+                return Problems.WriteAsync(context, Fault.ConditionFailed(result.Node));
+            case WriteOutcome.OverQuota:
+                string why = result.Detail ?? "the masters hold as much as they may";
+                return Problems.WriteAsync(
+                    context, new Fault(StatusCodes.Status507InsufficientStorage, $"nothing was stored: {why}; deletes are still taken", Node: result.Node));
             case WriteOutcome.UnknownNode:
                 return Problems.WriteAsync(context, Fault.UnknownNode(nodeAsked));
             case WriteOutcome.Unavailable:
@@ -45,6 +51,19 @@ internal static class Answers
                 string detail = result.Detail is null ? "" : $": {result.Detail}";
                 return Unavailable(context, $"the outcome is unknown, the write may or may not have been done{detail}", result.Node);
         }
+    }
+
+    /// <summary>Answers 304: the client has this version already.</summary>
+    public static Task NotModified(HttpContext context, in ReadResult result)
+    {
+        context.Response.StatusCode = StatusCodes.Status304NotModified;
+        if (result.Entry!.Version != LogPoint.Zero)
+        {
+            context.Response.Headers.ETag = result.Entry.ETag;
+        }
+
+        SetNode(context.Response.Headers, result.Node);
+        return Task.CompletedTask;
     }
 
     /// <summary>Answers 503.</summary>
@@ -58,6 +77,18 @@ internal static class Answers
         response.Headers.ContentType = contentType;
         SetNode(response.Headers, node);
         return Send(context, body);
+    }
+
+    /// <summary>Sets the headers of an answer that goes on for as long as the client listens.</summary>
+    public static void StreamHeaders(HttpContext context, string contentType, string? node)
+    {
+        IHeaderDictionary headers = context.Response.Headers;
+        headers.ContentType = contentType;
+        headers.CacheControl = "no-store";
+        headers.XContentTypeOptions = HeaderTexts.NoSniff;
+        // Or a proxy (nginx) gathers the stream until it ends.
+        headers["X-Accel-Buffering"] = "no";
+        SetNode(headers, node);
     }
 
     private static Task Write(HttpContext context, in ReadResult result)

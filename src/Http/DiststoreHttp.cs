@@ -3,17 +3,21 @@ using System.Net;
 using Diststore.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 
 namespace Diststore.Http;
 
 /// <summary>The HTTP API as a library: a node hosts it beside its store, a gateway in front of the cluster.</summary>
 public static class DiststoreHttp
 {
-    /// <summary>Adds the API's settings, and Kestrel's limits that follow from them.</summary>
+    /// <summary>Adds the API's settings, Kestrel's limits that follow from them, and the collecting of what <c>/metrics</c> shows.</summary>
     public static IServiceCollection AddDiststoreHttp(this IServiceCollection services, Action<DiststoreHttpOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
@@ -22,6 +26,9 @@ public static class DiststoreHttp
         services.AddLogging(logging => logging
             // At any other level this category makes an activity and a log scope for each request, which nobody reads.
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
+        services.AddOpenTelemetry()
+            .ConfigureResource(static resource => resource.AddService("diststore", autoGenerateServiceInstanceId: false))
+            .WithMetrics(static metrics => metrics.AddMeter("Diststore.*").AddPrometheusExporter());
         return services;
     }
 
@@ -42,11 +49,22 @@ public static class DiststoreHttp
         ArgumentNullException.ThrowIfNull(app);
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(nodes);
-        DiststoreHttpOptions options = app.ApplicationServices.GetRequiredService<IOptions<DiststoreHttpOptions>>().Value;
-        var logger = app.ApplicationServices.GetRequiredService<ILogger<HttpApi>>();
-        RefusedRequests.Explain(app.ApplicationServices.GetRequiredService<DiagnosticListener>());
-        app.Run(new HttpApi(store, nodes, options, logger).InvokeAsync);
+        IServiceProvider services = app.ApplicationServices;
+        RefusedRequests.Explain(services.GetRequiredService<DiagnosticListener>());
+        var api = new HttpApi(
+            store,
+            nodes,
+            services.GetRequiredService<IOptions<DiststoreHttpOptions>>().Value,
+            Metrics(app),
+            services.GetService<TimeProvider>() ?? TimeProvider.System,
+            services.GetRequiredService<ILogger<HttpApi>>(),
+            services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+        app.Run(api.InvokeAsync);
     }
+
+    // On a branch of its own, so that no other request passes it.
+    private static RequestDelegate Metrics(IApplicationBuilder app) =>
+        app.New().UseOpenTelemetryPrometheusScrapingEndpoint(static _ => true).Build();
 
     private static void Limit(KestrelServerOptions kestrel, IOptions<DiststoreHttpOptions> http)
     {

@@ -11,6 +11,18 @@ public sealed class DiststoreHttpOptions
     /// </summary>
     public IReadOnlyList<string> Tokens { get; set; } = [];
 
+    /// <summary>Streams of changes that are served at once; default 1,000. Who comes beyond them gets 503.</summary>
+    public int MaxChangeStreams { get; set; } = 1000;
+
+    /// <summary>How long a watcher of changes hears nothing, at most.</summary>
+    internal TimeSpan ChangeHeartbeat { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a watcher of changes may leave unread what was sent to it, before it is dropped.</summary>
+    internal TimeSpan ChangeReadPatience { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a stream of changes outlives the primary, before it ends and the client has to ask again.</summary>
+    internal TimeSpan ChangeSourcePatience { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>
     /// The longest form, in bytes: each byte of a value may arrive as three (<c>%FF</c>), and there are names, a key and multipart headers.
     /// </summary>

@@ -18,5 +18,8 @@ internal sealed record Fault(int Status, string Detail, string? Allow = null, st
     public static Fault TooLarge(int maxValueBytes) =>
         new(StatusCodes.Status413PayloadTooLarge, $"the value is longer than the limit of {maxValueBytes} bytes");
 
+    public static Fault ConditionFailed(string? node) => new(
+        StatusCodes.Status412PreconditionFailed, "the key's version is not one that If-Match and If-None-Match allow", Node: node);
+
     public static Fault UnknownNode(string? name) => new(StatusCodes.Status404NotFound, $"there is no live node named {name}");
 }

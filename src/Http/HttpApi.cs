@@ -6,12 +6,21 @@ using Microsoft.Extensions.Logging;
 namespace Diststore.Http;
 
 /// <summary>The routes: which method and path goes where.</summary>
-internal sealed partial class HttpApi(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options, ILogger<HttpApi> logger)
+internal sealed partial class HttpApi(
+    IDiststore store,
+    INodeAccess nodes,
+    DiststoreHttpOptions options,
+    RequestDelegate metrics,
+    TimeProvider time,
+    ILogger<HttpApi> logger,
+    CancellationToken stopping)
 {
     private readonly KeyRoutes _keys = new(store, options);
     private readonly SeedRoutes _seed = new(store, nodes, options);
     private readonly ListRoutes _lists = new(store, nodes);
-    private readonly ServiceRoutes _service = new(nodes);
+    private readonly BackupRoutes _backups = new(nodes);
+    private readonly ServiceRoutes _service = new(nodes, metrics);
+    private readonly ChangeRoutes _changes = new(store, options, time, logger, stopping);
     private readonly BearerTokens? _tokens = options.Tokens.Count > 0 ? new BearerTokens(options.Tokens) : null;
 
     /// <summary>Serves one request.</summary>
@@ -59,7 +68,10 @@ internal sealed partial class HttpApi(IDiststore store, INodeAccess nodes, Dists
             "/local" => _seed.PostFormAsync(context, target, onNode: true),
             "/list" => _lists.NodeKeysAsync(context, target),
             "/v1/kv" => _lists.PageAsync(context, target),
+            ChangeRoutes.Path => _changes.InvokeAsync(context, target),
             "/v1/cluster" => _service.ClusterAsync(context, target),
+            BackupRoutes.Path => _backups.InvokeAsync(context, target),
+            "/metrics" => _service.MetricsAsync(context, target),
             "/health/live" or "/health/ready" or "/openapi/v1.json" => _service.InvokeAsync(context, target),
             "/get" or "/getlocal" => Problems.WriteAsync(context, Fault.Bad("the key is empty")),
             _ when path.StartsWith(SeedRoutes.GetLocalPrefix) => _seed.GetLocalAsync(context, target),

@@ -17,22 +17,34 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD, PUT, DELETE"));
         }
 
-        if (!target.TryGetKey(Prefix.Length, out string key, out string? problem) || !target.TryGetNoParameters(out problem))
+        Span<string?> ttl = [null];
+        TimeSpan? life = null;
+        bool puts = HttpMethods.IsPut(method);
+        if (!target.TryGetKey(Prefix.Length, out string key, out string? problem)
+            || !(puts ? target.TryGetParameters(["ttl"], ttl, out problem) : target.TryGetNoParameters(out problem))
+            || !TimeToLive.TryParse(ttl[0], out life, out problem)
+            || !EntityTags.TryRead(context.Request.Headers, out Condition? condition, out problem))
         {
             return Problems.WriteAsync(context, Fault.Bad(problem));
         }
 
-        if (RequestBody.Condition(context.Request.Headers) is { } condition)
-        {
-            return Problems.WriteAsync(context, condition);
-        }
-
-        return reads ? Answers.ReadAsync(context, store.GetAsync(key, ReadScope.Replicated))
-            : HttpMethods.IsPut(method) ? PutAsync(context, key)
-            : DeleteAsync(context, key);
+        return puts ? PutAsync(context, key, life, condition)
+            : !reads ? DeleteAsync(context, key, condition)
+            : condition is null ? Answers.ReadAsync(context, store.GetAsync(key, ReadScope.Replicated))
+            : ReadAsync(context, key, condition);
     }
 
-    private async Task PutAsync(HttpContext context, string key)
+    // A condition is judged by the entry read; where there is none, the answer is the same as without a condition (RFC 9110, section 13.2.1).
+    private async Task ReadAsync(HttpContext context, string key, Condition condition)
+    {
+        ReadResult result = await store.GetAsync(key, ReadScope.Replicated);
+        LogPoint? version = result.Entry?.Version;
+        await (result.Outcome != ReadOutcome.Found || condition.Holds(version) ? Answers.ReadAsync(context, ValueTask.FromResult(result))
+            : condition.IfMatch?.Matches(version) == false ? Problems.WriteAsync(context, Fault.ConditionFailed(result.Node))
+            : Answers.NotModified(context, result));
+    }
+
+    private async Task PutAsync(HttpContext context, string key, TimeSpan? life, Condition? condition)
     {
         HttpRequest request = context.Request;
         Fault? fault = RequestBody.Problem(request);
@@ -43,7 +55,7 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
             return;
         }
 
-        WriteResult result = await store.WriteAsync(new Write(key, value, request.ContentType));
+        WriteResult result = await store.WriteAsync(new Write(key, value, request.ContentType, life, condition));
         await Answers.WriteAsync(context, result, nodeAsked: null, static (context, result) =>
         {
             context.Response.StatusCode = result.Outcome == WriteOutcome.Created ? StatusCodes.Status201Created : StatusCodes.Status204NoContent;
@@ -51,9 +63,9 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
         });
     }
 
-    private async Task DeleteAsync(HttpContext context, string key)
+    private async Task DeleteAsync(HttpContext context, string key, Condition? condition)
     {
-        WriteResult result = await store.WriteAsync(new Write(key, null));
+        WriteResult result = await store.WriteAsync(new Write(key, null, Condition: condition));
         await Answers.WriteAsync(context, result, nodeAsked: null, static (context, _) =>
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent;

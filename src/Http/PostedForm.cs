@@ -7,8 +7,8 @@ using Microsoft.Net.Http.Headers;
 
 namespace Diststore.Http;
 
-/// <summary>A form's <c>key</c> and <c>value</c>, urlencoded or multipart, read strictly: bytes that are no UTF-8 would be replaced otherwise.</summary>
-internal sealed record PostedForm(string Key, byte[] Value, string ContentType)
+/// <summary>A form's <c>key</c>, <c>value</c> and <c>ttl</c>, urlencoded or multipart, read strictly: bytes that are no UTF-8 would be replaced otherwise.</summary>
+internal sealed record PostedForm(string Key, byte[] Value, string ContentType, TimeSpan? Life)
 {
     private const string PlainText = "text/plain; charset=utf-8";
     private const int MaxParts = 16;
@@ -110,6 +110,7 @@ internal sealed record PostedForm(string Key, byte[] Value, string ContentType)
         private byte[]? _key;
         private byte[]? _value;
         private string? _type;
+        private string? _ttl;
 
         /// <summary>Takes a field; says what is wrong with it, if anything.</summary>
         public string? Take(string name, byte[] value, string? type)
@@ -122,10 +123,11 @@ internal sealed record PostedForm(string Key, byte[] Value, string ContentType)
                 case "value" when _value is null:
                     (_value, _type) = (value, type);
                     return null;
-                case "key" or "value":
+                case "ttl" when _ttl is null:
+                    _ttl = Encoding.UTF8.GetString(value);
+                    return null;
+                case "key" or "value" or "ttl":
                     return $"the field {name} is given twice";
-                case "ttl":
-                    return "the field ttl is not supported yet";
                 default:
                     return null;
             }
@@ -143,12 +145,15 @@ internal sealed record PostedForm(string Key, byte[] Value, string ContentType)
                 return (null, Fault.TooLarge(options.MaxValueBytes));
             }
 
-            string? problem = !Utf8.IsValid(_key) ? "the key is not valid UTF-8"
+            string? problem = !TimeToLive.TryParse(_ttl, out TimeSpan? life, out string? noLife) ? noLife
+                : !Utf8.IsValid(_key) ? "the key is not valid UTF-8"
                 : KeyRules.Problem(Encoding.UTF8.GetString(_key))
                     ?? (_type is not null ? HeaderTexts.ProblemWithContentType(_type)
                     : !Utf8.IsValid(_value) ? "the value is not valid UTF-8; post other bytes as a raw body or as a part with a Content-Type"
                     : null);
-            return problem is null ? (new PostedForm(Encoding.UTF8.GetString(_key), _value, _type ?? PlainText), null) : (null, Fault.Bad(problem));
+            return problem is null
+                ? (new PostedForm(Encoding.UTF8.GetString(_key), _value, _type ?? PlainText, life), null)
+                : (null, Fault.Bad(problem));
         }
     }
 }

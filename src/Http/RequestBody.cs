@@ -52,9 +52,7 @@ internal static class RequestBody
             : null;
     }
 
-    /// <summary>What of a request asks for a condition, which is not done yet, or null.</summary>
+    /// <summary>What of a request asks for a condition where none is taken, or null: better refused than silently not heeded.</summary>
     public static Fault? Condition(IHeaderDictionary headers) =>
-        headers.IfMatch.Count > 0 ? Fault.Bad("If-Match is not supported yet")
-        : headers.IfNoneMatch.Count > 0 ? Fault.Bad("If-None-Match is not supported yet")
-        : null;
+        EntityTags.HaveCondition(headers) ? Fault.Bad("If-Match and If-None-Match are taken on /v1/kv/{key}, not here") : null;
 }

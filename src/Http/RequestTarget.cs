@@ -96,7 +96,7 @@ internal readonly struct RequestTarget
             }
 
             int index = names.IndexOf(name);
-            problem = index < 0 ? Unknown(name) : values[index] is not null ? $"the parameter {name} is given twice" : null;
+            problem = index < 0 ? $"the parameter {Printable(name)} is not known here" : values[index] is not null ? $"the parameter {name} is given twice" : null;
             if (problem is not null)
             {
                 break;
@@ -114,10 +114,6 @@ internal readonly struct RequestTarget
         problem = null;
         return Query.Length == 0 || TryGetParameters([], [], out problem);
     }
-
-    private static string Unknown(string name) => name is "ttl"
-        ? "the parameter ttl is not supported yet"
-        : $"the parameter {Printable(name)} is not known here";
 
     // Names go back to the client in a one-line answer.
     private static string Printable(string name)

@@ -85,27 +85,32 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
             return;
         }
 
-        await StoreAsync(context, key, value, request.ContentType, onNode, node);
+        await StoreAsync(context, new Write(key, value, request.ContentType), onNode, node);
     }
 
     private async Task PostFormAsync(HttpContext context, bool onNode, string? node)
     {
         Fault? fault = RequestBody.Condition(context.Request.Headers);
         (PostedForm? form, fault) = fault is null ? await PostedForm.ReadAsync(context.Request, options) : (null, fault);
-        if (form is null)
+        if (form is not null && onNode && form.Life is not null)
+        {
+            fault = Fault.Bad("the field ttl is not taken here: what is stored on one node alone does not expire");
+        }
+
+        if (form is null || fault is not null)
         {
             await Problems.WriteAsync(context, fault!);
             return;
         }
 
-        await StoreAsync(context, form.Key, form.Value, form.ContentType, onNode, node);
+        await StoreAsync(context, new Write(form.Key, form.Value, form.ContentType, form.Life), onNode, node);
     }
 
-    private async Task StoreAsync(HttpContext context, string key, byte[] value, string? contentType, bool onNode, string? node)
+    private async Task StoreAsync(HttpContext context, Write write, bool onNode, string? node)
     {
         WriteResult result = onNode
-            ? await nodes.PutLocalAsync(node, key, value, contentType)
-            : await store.WriteAsync(new Write(key, value, contentType));
+            ? await nodes.PutLocalAsync(node, write.Key, write.Value!, write.ContentType)
+            : await store.WriteAsync(write);
         await Answers.WriteAsync(context, result, node, static (context, _) => Answers.BodyAsync(context, HeaderTexts.PlainText, Stored));
     }
 

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Diststore.Http;
 
-/// <summary>What operators ask: <c>GET /v1/cluster</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/openapi/v1.json</c>.</summary>
-internal sealed class ServiceRoutes(INodeAccess nodes)
+/// <summary>What operators ask: <c>GET /v1/cluster</c>, <c>/health/live</c>, <c>/health/ready</c>, <c>/metrics</c>, <c>/openapi/v1.json</c>.</summary>
+internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
 {
     private static readonly byte[] Ok = "ok\n"u8.ToArray();
     private static readonly byte[] OpenApi = ReadOpenApi();
@@ -35,6 +35,14 @@ internal sealed class ServiceRoutes(INodeAccess nodes)
                 ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
             : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
             : ClusterAsync(context);
+    }
+
+    public Task MetricsAsync(HttpContext context, RequestTarget target)
+    {
+        return !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method)
+                ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
+            : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
+            : metrics(context);
     }
 
     private async Task ClusterAsync(HttpContext context)

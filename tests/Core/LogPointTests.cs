@@ -31,6 +31,26 @@ public sealed class LogPointTests
         Assert.Equal("0-0", LogPoint.Zero.ToString());
     }
 
+    [Theory]
+    [InlineData("3-14", true)]
+    [InlineData("0-0", true)]
+    [InlineData("9223372036854775807-1", true)]
+    [InlineData("9223372036854775808-1", false)]
+    [InlineData("3", false)]
+    [InlineData("3-", false)]
+    [InlineData("-3", false)]
+    [InlineData("3--4", false)]
+    [InlineData("3-+4", false)]
+    [InlineData("03-4", false)]
+    [InlineData("3-04", false)]
+    [InlineData("3-4 ", false)]
+    [InlineData("", false)]
+    public void A_point_is_read_as_it_is_written(string text, bool isPoint)
+    {
+        Assert.Equal(isPoint, LogPoint.TryParse(text, out LogPoint point));
+        Assert.Equal(isPoint ? text : "0-0", point.ToString());
+    }
+
     [Fact]
     public void A_history_has_one_row_for_each_epoch_that_wrote()
     {

@@ -49,7 +49,20 @@ public sealed class BadInputTests : IAsyncLifetime
 
         data.Add("GET", "/get/\u00e4", 400, "ASCII");
         data.Add("GET", "/v1/kv/k?ttl=5", 400, "ttl");
-        data.Add("PUT", "/v1/kv/k?ttl=5", 400, "ttl");
+        foreach (string ttl in new[] { "", "0", "-1", "+1", "x", "1e3", "1,5", "0.00000001", "3153600001", "99999999999999999999999999999999" })
+        {
+            data.Add("PUT", "/v1/kv/k?ttl=" + Uri.EscapeDataString(ttl), 400, "ttl");
+        }
+
+        data.Add("PUT", "/v1/kv/k?ttl=1&ttl=1", 400, "ttl");
+        data.Add("DELETE", "/v1/kv/k?ttl=5", 400, "ttl");
+        data.Add("POST", "/k?ttl=5", 400, "ttl");
+        data.Add("GET", "/v1/changes?live=1", 400, "live");
+        foreach (string id in new[] { "", "1", "1-", "-1", "01-2", "1-2-3", "x-y", "1--2" })
+        {
+            data.Add("GET", "/v1/changes?since=" + id, 400, "since");
+        }
+
         data.Add("GET", "/v1/kv?limit=0", 400, "limit");
         data.Add("GET", "/v1/kv?limit=1001", 400, "limit");
         data.Add("GET", "/v1/kv?limit=x", 400, "limit");
@@ -59,8 +72,6 @@ public sealed class BadInputTests : IAsyncLifetime
         data.Add("GET", "/get/" + new string('x', 9000), 414, "too long");
         data.Add("GET", "/v1/nothing", 404, "no such route");
         data.Add("GET", "/nothing", 404, "no such route");
-        data.Add("GET", "/metrics", 404, "no such route");
-        data.Add("POST", "/metrics", 404, "no such route");
         data.Add("POST", "/orleans/x", 404, "no such route");
         data.Add("POST", "/%76%31/x", 404, "no such route");
         data.Add("GET", "/", 404, "no such route");
@@ -102,6 +113,8 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("PUT", "/v1/kv", "GET, HEAD")]
     [InlineData("DELETE", "/v1/cluster", "GET, HEAD")]
     [InlineData("POST", "/health/live", "GET, HEAD")]
+    [InlineData("POST", "/metrics", "GET, HEAD")]
+    [InlineData("POST", "/v1/changes", "GET, HEAD")]
     [InlineData("GET", "/local", "POST")]
     [InlineData("GET", "/local/k", "POST")]
     [InlineData("PUT", "/k", "POST")]
@@ -123,7 +136,9 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("key=k&value=%ff", "UTF-8")]
     [InlineData("key=%4&value=1", "percent-encoding")]
     [InlineData("key=k&value=1&key=l", "twice")]
-    [InlineData("key=k&value=1&ttl=5", "ttl")]
+    [InlineData("key=k&value=1&ttl=0", "ttl")]
+    [InlineData("key=k&value=1&ttl=", "ttl")]
+    [InlineData("key=k&value=1&ttl=1&ttl=1", "twice")]
     public async Task A_bad_form_is_refused(string form, string word)
     {
         foreach (string target in new[] { "/", "/local" })
@@ -154,8 +169,18 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("PUT", "/v1/kv/k", "Content-Encoding: gzip\r\n", 415, "Content-Encoding")]
     [InlineData("PUT", "/v1/kv/k", "Content-Range: bytes 0-1/2\r\n", 400, "Content-Range")]
     [InlineData("PUT", "/v1/kv/k", "Content-Type: te\u00c3\u00a4xt/plain\r\n", 400, "Content-Type")]
-    [InlineData("PUT", "/v1/kv/k", "If-Match: \"1-1\"\r\n", 400, "If-Match")]
-    [InlineData("GET", "/v1/kv/k", "If-None-Match: *\r\n", 400, "If-None-Match")]
+    [InlineData("PUT", "/v1/kv/k", "If-Match: 1-1\r\n", 400, "If-Match")]
+    [InlineData("PUT", "/v1/kv/k", "If-Match: \r\n", 400, "If-Match")]
+    [InlineData("PUT", "/v1/kv/k", "If-Match: , ,\r\n", 400, "If-Match")]
+    [InlineData("DELETE", "/v1/kv/k", "If-Match: *, \"1-1\"\r\n", 400, "If-Match")]
+    [InlineData("DELETE", "/v1/kv/k", "If-Match: \"1-1\", *\r\n", 400, "If-Match")]
+    [InlineData("GET", "/v1/kv/k", "If-None-Match: \"1-1\r\n", 400, "If-None-Match")]
+    [InlineData("GET", "/v1/kv/k", "If-None-Match: \"1-1\" \"1-2\"\r\n", 400, "If-None-Match")]
+    [InlineData("GET", "/v1/kv/k", "If-None-Match: w/\"1-1\"\r\n", 400, "If-None-Match")]
+    [InlineData("GET", "/v1/kv/k", "If-None-Match: W/ \"1-1\"\r\n", 400, "If-None-Match")]
+    [InlineData("GET", "/v1/kv/k", "If-None-Match: \"a b\"\r\n", 400, "If-None-Match")]
+    [InlineData("GET", "/v1/changes", "Last-Event-ID: 7\r\n", 400, "Last-Event-ID")]
+    [InlineData("GET", "/v1/changes?since=1-1", "Last-Event-ID: \r\n", 400, "Last-Event-ID")]
     [InlineData("POST", "/k", "If-None-Match: *\r\n", 400, "If-None-Match")]
     public async Task Bad_headers_are_refused(string method, string target, string header, int status, string word)
     {
@@ -233,6 +258,25 @@ public sealed class BadInputTests : IAsyncLifetime
         byte[] buffer = new byte[1024];
         int read = await stream.ReadAsync(buffer).AsTask().ContinueWith(task => task.IsCompletedSuccessfully ? task.Result : 0, TaskScheduler.Default);
         Assert.DoesNotContain("HTTP/1.1 2", Encoding.ASCII.GetString(buffer, 0, read), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("GET", "If-None-Match")]
+    [InlineData("PUT", "If-Match")]
+    public async Task Too_many_entity_tags_are_refused(string method, string name)
+    {
+        string tags = string.Join(", ", Enumerable.Range(1, VersionMatch.MaxVersions + 1).Select(static number => $"\"1-{number}\""));
+        Answer answer = await _server.SendAsync(method, "/v1/kv/k", $"{name}: {tags}\r\n");
+        Assert.Equal(400, answer.Status);
+        Assert.Contains($"more than {VersionMatch.MaxVersions}", answer.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_form_for_one_node_takes_no_ttl()
+    {
+        Answer answer = await _server.SendAsync("POST", "/local", "Content-Type: application/x-www-form-urlencoded\r\n", "key=k&value=1&ttl=5");
+        Assert.Equal(400, answer.Status);
+        Assert.Contains("ttl", answer.Body, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -8,6 +8,8 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 {
     public const string Name = "n1";
 
+    private readonly ConcurrentDictionary<string, Entry> _changes = new(); // each key's latest, tombstones too
+    private readonly SemaphoreSlim _changed = new(0);
     private long _sequence;
 
     public ConcurrentDictionary<string, Entry> Replicated { get; } = new();
@@ -18,6 +20,15 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     public ReadResult? Read { get; set; }
 
     public WriteResult? Write { get; set; }
+
+    /// <summary>What reads of changes answer instead, where it gives anything.</summary>
+    public Func<ChangesQuery, ChangesResult?>? Changes { get; set; }
+
+    /// <summary>The last write that was asked for.</summary>
+    public Write? Asked { get; private set; }
+
+    /// <summary>What listings say of the log's end instead, if set.</summary>
+    public LogPoint? ListedUpTo { get; set; }
 
     public Exception? Throws { get; set; }
 
@@ -43,6 +54,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     {
         await Task.Yield();
         Assert.Null(KeyRules.Problem(write.Key));
+        Asked = write;
         if (Write is { } fixedAnswer)
         {
             return fixedAnswer;
@@ -55,21 +67,47 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         }
 
         var version = new LogPoint(1, Interlocked.Increment(ref _sequence));
-        if (write.Value is null)
+        if (write.Value is null && !Replicated.TryRemove(write.Key, out _))
         {
-            return Replicated.TryRemove(write.Key, out _)
-                ? new WriteResult(WriteOutcome.Deleted, version, Name)
-                : new WriteResult(WriteOutcome.NotFound, default, Name);
+            return new WriteResult(WriteOutcome.NotFound, default, Name);
         }
 
-        Replicated[write.Key] = new Entry(write.Key, write.Value, write.ContentType, version);
-        return new WriteResult(existed ? WriteOutcome.Replaced : WriteOutcome.Created, version, Name);
+        Change(new Entry(write.Key, write.Value, write.ContentType, version, DateTimeOffset.UnixEpoch + write.TimeToLive));
+        return write.Value is null
+            ? new WriteResult(WriteOutcome.Deleted, version, Name)
+            : new WriteResult(existed ? WriteOutcome.Replaced : WriteOutcome.Created, version, Name);
     }
 
-    public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
+    /// <summary>Lets an entry, or a tombstone, appear.</summary>
+    public void Change(Entry entry)
     {
-        Entry[] changed = [.. Replicated.Values.Where(entry => entry.Version > query.Since).OrderBy(static entry => entry.Version)];
-        return ValueTask.FromResult(new ChangesResult(ChangesOutcome.Page, changed, Name));
+        if (!entry.IsTombstone)
+        {
+            Replicated[entry.Key] = entry;
+        }
+
+        _changes[entry.Key] = entry;
+        _changed.Release();
+    }
+
+    public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
+    {
+        // One watcher at a time is enough here; a signal left over costs it one more look.
+        for (bool again = true; again; again = await _changed.WaitAsync(query.Wait, cancellation))
+        {
+            Entry[] changed = [.. _changes.Values.Where(entry => entry.Version > query.Since).OrderBy(static entry => entry.Version)];
+            if (Changes?.Invoke(query) is { } instead)
+            {
+                return instead;
+            }
+
+            if (changed.Length > 0)
+            {
+                return new ChangesResult(ChangesOutcome.Page, changed, Name);
+            }
+        }
+
+        return new ChangesResult(ChangesOutcome.Page, [], Name);
     }
 
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
@@ -81,7 +119,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
             .Take(query.Limit + 1)
             .Select(entry => new ListedKey(entry.Key, entry.Version, entry.Value!.Length, entry.ContentType))];
         bool more = keys.Length > query.Limit;
-        return ValueTask.FromResult(new ListResult(Read is null, more ? keys[..^1] : keys, more, new LogPoint(1, _sequence), Name));
+        return ValueTask.FromResult(new ListResult(Read is null, more ? keys[..^1] : keys, more, ListedUpTo ?? new LogPoint(1, _sequence), Name));
     }
 
     public ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default) =>

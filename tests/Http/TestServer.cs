@@ -15,9 +15,10 @@ public sealed class TestServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private TestServer(WebApplication app, FakeStore store)
+    private TestServer(WebApplication app, FakeStore store, TestLog log)
     {
         _app = app;
+        Log = log;
         Store = store;
         string address = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single();
         Port = new Uri(address).Port;
@@ -26,6 +27,10 @@ public sealed class TestServer : IAsyncDisposable
 
     internal FakeStore Store { get; }
 
+    internal TestLog Log { get; }
+
+    public IServiceProvider Services => _app.Services;
+
     public int Port { get; }
 
     public HttpClient Client { get; }
@@ -33,14 +38,15 @@ public sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> StartAsync(Action<DiststoreHttpOptions>? configure = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
+        var log = new TestLog();
+        builder.Logging.ClearProviders().AddProvider(log);
         builder.Services.AddDiststoreHttp(configure);
         builder.ListenOn(IPAddress.Loopback, 0);
         WebApplication app = builder.Build();
         var store = new FakeStore();
         app.MapDiststore(store, store);
         await app.StartAsync();
-        return new TestServer(app, store);
+        return new TestServer(app, store, log);
     }
 
     /// <summary>Sends bytes as they are, then reads the answer.</summary>
@@ -58,6 +64,8 @@ public sealed class TestServer : IAsyncDisposable
     public Task<Answer> SendAsync(string method, string target, string headers = "", string body = "") =>
         SendAsync($"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
             + (body.Length > 0 ? $"Content-Length: {body.Length}\r\n" : "") + headers + "\r\n" + body);
+
+    public Task StopAsync() => _app.StopAsync();
 
     public async ValueTask DisposeAsync()
     {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Diststore.Core;
 
 /// <summary>
@@ -28,6 +30,23 @@ public readonly record struct LogPoint([property: Id(0)] long Epoch, [property: 
 
     /// <summary>Whether <paramref name="left"/> is the newer one or the same.</summary>
     public static bool operator >=(LogPoint left, LogPoint right) => left.CompareTo(right) >= 0;
+
+    /// <summary>Reads what <see cref="ToString"/> gives, and nothing else: neither signs nor leading zeros.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, out LogPoint point)
+    {
+        point = default;
+        int dash = text.IndexOf('-');
+        if (dash < 0 || !TryParseNumber(text[..dash], out long epoch) || !TryParseNumber(text[(dash + 1)..], out long sequence))
+        {
+            return false;
+        }
+
+        point = new LogPoint(epoch, sequence);
+        return true;
+    }
+
+    private static bool TryParseNumber(ReadOnlySpan<char> text, out long number) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && (text.Length == 1 || text[0] != '0');
 
     /// <summary><c>epoch-sequence</c>, the form that ETags and change ids have.</summary>
     public override string ToString() => $"{Epoch}-{Sequence}";

@@ -8,6 +8,7 @@ public sealed partial class Node
     {
         if (!_channel.TryRead(sender, datagram, out Datagram message))
         {
+            _context.Instruments.DatagramRefused();
             return;
         }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 
 namespace Diststore.Core;
@@ -33,7 +34,16 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     /// <param name="time">The clock.</param>
     /// <param name="random">For ids; used on the scheduler only.</param>
     /// <param name="logger">Where it reports.</param>
-    public Node(NodeSettings settings, IStore store, ITransport transport, TaskScheduler scheduler, TimeProvider time, Random random, ILogger<Node> logger)
+    /// <param name="meters">Makes and ends its meter; without it nothing is counted.</param>
+    public Node(
+        NodeSettings settings,
+        IStore store,
+        ITransport transport,
+        TaskScheduler scheduler,
+        TimeProvider time,
+        Random random,
+        ILogger<Node> logger,
+        IMeterFactory? meters = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(store);
@@ -46,6 +56,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             Time = time,
             Random = random,
             Log = logger,
+            Instruments = new NodeInstruments(settings.Name, meters),
             Self = new MasterId(settings.Name, store.Id, Ids.Next(random), store.IsDurable),
             Fail = OnFailure,
         };
@@ -59,6 +70,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _reads = new ReadPath(_context, _partition, _views, _questions, _copies, _keeper);
         _backups = new BackupSessions(_context);
         _writes = new WritePath(_context, _partition, _views, _keeper);
+        _context.Instruments.Observe(store, _copies, () => _partition.ServesFromStore ? store.State.Applied.Sequence : null);
     }
 
     /// <summary>Raised once when this life of the node ends for a reason of its own, for instance a failed store. Any thread.</summary>

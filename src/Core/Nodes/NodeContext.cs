@@ -22,6 +22,8 @@ internal sealed class NodeContext
 
     public required ILogger Log { get; init; }
 
+    public required NodeInstruments Instruments { get; init; }
+
     /// <summary>Who this node is in this life: its name, its store, and a process id made at the start.</summary>
     public required MasterId Self { get; init; }
 

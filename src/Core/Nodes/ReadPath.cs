@@ -18,6 +18,7 @@ internal sealed class ReadPath(
     /// <summary>Concurrent misses for one key become one question.</summary>
     public Task<ReadResult> GetAsync(string key, ReadScope scope)
     {
+        context.Instruments.ReadMissed();
         if (!_flights.TryGetValue((key, scope), out Task<ReadResult>? flight))
         {
             flight = FlyAsync(key, scope);
@@ -106,8 +107,13 @@ internal sealed class ReadPath(
                     return reply;
                 }
             }
-            else if (question.MasterHasNone || !await question.WaitAsync(context.Settings.WhoHasTimeout, context.Time, context.Stopping))
+            else if (question.MasterHasNone)
             {
+                return null;
+            }
+            else if (!await question.WaitAsync(context.Settings.WhoHasTimeout, context.Time, context.Stopping))
+            {
+                context.Instruments.QuestionTimedOut();
                 return null;
             }
         }

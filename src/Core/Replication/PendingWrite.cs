@@ -2,8 +2,9 @@ namespace Diststore.Core;
 
 /// <summary>A write that waits at the primary, and the one answer that it will get.</summary>
 /// <param name="write">What is asked for.</param>
+/// <param name="instruments">Count the answer.</param>
 /// <param name="expired">Set by the sweep: the version to be made a tombstone, if it still is the newest.</param>
-internal sealed class PendingWrite(Write write, LogPoint? expired = null)
+internal sealed class PendingWrite(Write write, NodeInstruments instruments, LogPoint? expired = null)
 {
     // Plain on purpose: continuations go back to the scheduler that awaits them.
     private readonly TaskCompletionSource<WriteReply> _reply = new();
@@ -24,8 +25,23 @@ internal sealed class PendingWrite(Write write, LogPoint? expired = null)
 
     public int SizeBytes => Entry.OverheadBytes + (2 * write.Key.Length) + (write.Value?.Length ?? 0);
 
-    public void Answer(WriteStatus status, MasterView? view, string? detail = null) =>
-        _reply.TrySetResult(new WriteReply(status, status <= WriteStatus.Deleted ? Version : default, view, detail));
+    /// <summary>Answers, unless it has been answered.</summary>
+    public void Answer(WriteStatus status, MasterView? view, string? detail = null)
+    {
+        if (!_reply.TrySetResult(new WriteReply(status, status <= WriteStatus.Deleted ? Version : default, view, detail)))
+        {
+            return;
+        }
+
+        if (expired is null)
+        {
+            instruments.WriteAnswered(status);
+        }
+        else if (status == WriteStatus.Deleted)
+        {
+            instruments.EntryExpired();
+        }
+    }
 }
 
 /// <summary>Writes that were judged together, and the sequence that has to be applied before they are answered.</summary>

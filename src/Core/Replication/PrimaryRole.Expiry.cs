@@ -16,7 +16,7 @@ internal sealed partial class PrimaryRole
             IReadOnlyList<Entry> expired = MayOrder
                 ? await _context.Store.ReadExpiredAsync(_context.Time.GetUtcNow(), MaxSweptAtOnce)
                 : [];
-            PendingWrite[] sweep = [.. expired.Select(static entry => new PendingWrite(new Write(entry.Key, null), entry.Version))];
+            PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(new Write(entry.Key, null), _context.Instruments, entry.Version))];
             if (MayOrder)
             {
                 Array.ForEach(sweep, Enqueue);

@@ -129,7 +129,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     /// <summary>Takes a write. Completes once it is acknowledged, refused or given up.</summary>
     public Task<WriteReply> WriteAsync(WriteRequest request)
     {
-        var write = new PendingWrite(request.Write);
+        var write = new PendingWrite(request.Write, _context.Instruments);
         if (_ended || request.Epoch != _view.Epoch)
         {
             write.Answer(WriteStatus.NotPrimary, _partition.Newest);
@@ -248,6 +248,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
             _epochs = _epochs.With(batch.First.Epoch, batch.First.Sequence);
             _tail.Add(batch);
             Remember(batch);
+            _context.Instruments.BatchOrdered();
         }
 
         _judged.Enqueue(new JudgedWrites(writes, _last.Sequence, batch is null, batch));

@@ -75,6 +75,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
                 return null;
             }
 
+            context.Instruments.Synced(SyncKind.Full, page.Entries.Length);
             if (!page.More)
             {
                 return context.Store.State.Cursor?.FirstSequence;
@@ -108,6 +109,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
                 return false;
             }
 
+            context.Instruments.Synced(SyncKind.Changes, page.Entries.Length);
             if (page.IsWhole)
             {
                 return true;

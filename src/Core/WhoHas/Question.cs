@@ -20,6 +20,9 @@ internal sealed class Question(ulong id, string key, long askedAt)
     /// <summary>A master says that the masters have no such key: a hint to ask the primary at once, no more.</summary>
     public bool MasterHasNone { get; private set; }
 
+    /// <summary>Whether anyone has answered anything.</summary>
+    public bool IsAnswered { get; private set; }
+
     public void AddHolder(string node)
     {
         if (_holders.Count < MaxHolders)
@@ -72,6 +75,7 @@ internal sealed class Question(ulong id, string key, long askedAt)
 
     private void Change()
     {
+        IsAnswered = true;
         TaskCompletionSource? changed = _changed;
         _changed = null;
         changed?.SetResult();

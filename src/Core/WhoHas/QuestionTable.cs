@@ -23,6 +23,7 @@ internal sealed class QuestionTable(NodeContext context, DatagramChannel channel
         var question = new Question((ulong)context.Random.NextInt64(long.MinValue, long.MaxValue), key, context.Time.GetTimestamp());
         _open[question.Id] = question;
         channel.AskWhoHas(question.Id, key, includingLocalOnly);
+        context.Instruments.QuestionSent();
         return question;
     }
 
@@ -41,6 +42,11 @@ internal sealed class QuestionTable(NodeContext context, DatagramChannel channel
         if (!_open.TryGetValue(id, out Question? question))
         {
             return;
+        }
+
+        if (!question.IsAnswered)
+        {
+            context.Instruments.QuestionAnswered();
         }
 
         switch (type)

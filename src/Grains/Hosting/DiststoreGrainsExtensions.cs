@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Diststore.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -34,7 +35,8 @@ public static class DiststoreGrainsExtensions
             new NodeScheduler(),
             provider.GetRequiredService<TimeProvider>(),
             new Random(),
-            provider.GetRequiredService<ILogger<Node>>()));
+            provider.GetRequiredService<ILogger<Node>>(),
+            provider.GetService<IMeterFactory>()));
 
         builder.AddPlacementDirector<NodePlacement, NodePlacementDirector>();
         builder.AddPlacementDirector<RegistryPlacement, RegistryPlacementDirector>();

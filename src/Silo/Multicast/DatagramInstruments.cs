@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Diststore.Core;
 
 namespace Diststore.Silo;
 
@@ -12,8 +13,8 @@ internal sealed class DatagramInstruments : IDisposable
 
     public DatagramInstruments(IMeterFactory meters, string node)
     {
-        _node = new("node", node);
-        _meter = meters.Create("Diststore.Datagrams");
+        _node = NodeMeters.TagOf(node);
+        _meter = meters.CreateFor(node, "Diststore.Datagrams");
         _dropped = _meter.CreateCounter<long>("diststore.datagrams.dropped", "{datagram}", "Datagrams of unknown senders, or too long.");
         _failed = _meter.CreateCounter<long>("diststore.datagrams.failed", "{error}", "Errors of the sockets.");
     }

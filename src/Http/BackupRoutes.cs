@@ -1,0 +1,56 @@
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace Diststore.Http;
+
+/// <summary><c>POST /v1/cluster/backup</c>: one consistent snapshot of a master, streamed while writes go on.</summary>
+internal sealed class BackupRoutes(INodeAccess nodes)
+{
+    public const string Path = "/v1/cluster/backup";
+
+    // A client that takes nothing for so long is given up; the master's snapshot is not held for ever.
+    private static readonly TimeSpan ClientPatience = TimeSpan.FromSeconds(20);
+
+    public Task InvokeAsync(HttpContext context, RequestTarget target) =>
+        !HttpMethods.IsPost(context.Request.Method) ? Problems.WriteAsync(context, Fault.Method("POST"))
+        : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
+        : StreamAsync(context);
+
+    private async Task StreamAsync(HttpContext context)
+    {
+        BackupStart start = await nodes.StartBackupAsync(context.RequestAborted);
+        if (start.Outcome != BackupOutcome.Started)
+        {
+            await Problems.WriteAsync(context, new Fault(
+                start.Outcome == BackupOutcome.NotDurable ? StatusCodes.Status501NotImplemented : StatusCodes.Status503ServiceUnavailable,
+                start.Outcome switch
+                {
+                    BackupOutcome.NotDurable => "the masters' data is in memory, of which there is no backup",
+                    BackupOutcome.Busy => "as many backups as are allowed at once are under way",
+                    _ => "no in-sync master answers",
+                },
+                Node: start.Node));
+            return;
+        }
+
+        context.Response.ContentType = "application/octet-stream";
+        context.Response.Headers.ContentDisposition = "attachment; filename=\"diststore.backup\"";
+        context.Response.Headers[HeaderTexts.NodeName] = HeaderTexts.OfNode(start.Node);
+        while (await nodes.ReadBackupAsync(start.Node, start.Id, context.RequestAborted) is { Bytes: var bytes })
+        {
+            if (bytes is null)
+            {
+                // Too late for a status: who reads on meets a connection that was cut, and the file lacks its end.
+                context.Abort();
+                return;
+            }
+
+            if (bytes.Length == 0)
+            {
+                return;
+            }
+
+            await context.Response.Body.WriteAsync(bytes, context.RequestAborted).AsTask().WaitAsync(ClientPatience, context.RequestAborted);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+
+namespace Diststore.Http;
+
+/// <summary>What a change looks like on the wire: a server-sent event (WHATWG HTML, section 9.2), or a line of JSON.</summary>
+internal sealed class ChangeFormat
+{
+    // A multiple of three, so that pieces of Base64 can be put together.
+    private const int ValuePieceBytes = 48 * 1024;
+
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static readonly ReadOnlyMemory<byte> ValueBegins = ",\"value\":\""u8.ToArray();
+    private static readonly ReadOnlyMemory<byte> ValueEnds = "\"}"u8.ToArray();
+
+    private readonly bool _events;
+    private readonly ReadOnlyMemory<byte> _end;
+
+    private ChangeFormat(bool events)
+    {
+        _events = events;
+        Heartbeat = (events ? ": \n\n"u8 : "\n"u8).ToArray();
+        Gone = (events ? "event: gone\ndata: {\"gone\":true}\n\n"u8 : "{\"gone\":true}\n"u8).ToArray();
+        _end = (events ? "\n\n"u8 : "\n"u8).ToArray();
+    }
+
+    /// <summary>Server-sent events.</summary>
+    public static ChangeFormat Events { get; } = new(events: true);
+
+    /// <summary>A JSON object a line.</summary>
+    public static ChangeFormat Lines { get; } = new(events: false);
+
+    /// <summary>The media type.</summary>
+    public string ContentType => _events ? "text/event-stream" : "application/x-ndjson";
+
+    /// <summary>What says that the stream is alive: a comment, an empty line.</summary>
+    public ReadOnlyMemory<byte> Heartbeat { get; }
+
+    /// <summary>What says that no changes can follow, for the point is gone.</summary>
+    public ReadOnlyMemory<byte> Gone { get; }
+
+    /// <summary>The format that a request asks for: events where it accepts them and does not prefer lines.</summary>
+    public static ChangeFormat Of(HttpRequest request)
+    {
+        double events = 0, lines = 0;
+        if (MediaTypeHeaderValue.TryParseList(request.Headers.Accept, out IList<MediaTypeHeaderValue>? accepted))
+        {
+            foreach (MediaTypeHeaderValue type in accepted)
+            {
+                double quality = type.Quality ?? 1;
+                events = type.MediaType.Equals(Events.ContentType, StringComparison.OrdinalIgnoreCase) ? quality : events;
+                lines = type.MediaType.Equals(Lines.ContentType, StringComparison.OrdinalIgnoreCase) ? quality : lines;
+            }
+        }
+
+        return events > 0 && events >= lines ? Events : Lines;
+    }
+
+    /// <summary>Writes a change.</summary>
+    public async ValueTask WriteAsync(ChangeSink sink, Entry entry)
+    {
+        string id = entry.Version.ToString();
+        if (_events)
+        {
+            await sink.WriteAsync(Encoding.ASCII.GetBytes($"id: {id}\nevent: {(entry.IsTombstone ? "delete" : "put")}\ndata: "));
+        }
+
+        byte[] head = Head(entry, id);
+        if (entry.Value is not { } value)
+        {
+            await sink.WriteAsync(head);
+        }
+        else
+        {
+            // The value goes out piece by piece: a slow client of a long one holds a piece and not all of it once more.
+            await sink.WriteAsync(head.AsMemory(0, head.Length - 1));
+            await sink.WriteAsync(ValueBegins);
+            await WriteBase64Async(sink, value);
+            await sink.WriteAsync(ValueEnds);
+        }
+
+        await sink.WriteAsync(_end);
+    }
+
+    private static async ValueTask WriteBase64Async(ChangeSink sink, byte[] value)
+    {
+        byte[] text = ArrayPool<byte>.Shared.Rent(Base64.GetMaxEncodedToUtf8Length(Math.Min(value.Length, ValuePieceBytes)));
+        try
+        {
+            for (int at = 0; at < value.Length; at += ValuePieceBytes)
+            {
+                ReadOnlySpan<byte> piece = value.AsSpan(at, Math.Min(ValuePieceBytes, value.Length - at));
+                Base64.EncodeToUtf8(piece, text, out _, out int written);
+                await sink.WriteAsync(text.AsMemory(0, written));
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(text);
+        }
+    }
+
+    // All but the value, as an object of one line.
+    private static byte[] Head(Entry entry, string id)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, Readable))
+        {
+            json.WriteStartObject();
+            json.WriteString("id", id);
+            json.WriteString("key", entry.Key);
+            json.WriteBoolean("deleted", entry.IsTombstone);
+            if (entry.Value is { } value)
+            {
+                json.WriteString("contentType", entry.ContentType);
+                json.WriteNumber("size", value.Length);
+                if (entry.ExpiresAt is { } at)
+                {
+                    json.WriteString("expiresAt", at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffK", CultureInfo.InvariantCulture));
+                }
+            }
+
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+}

@@ -1,0 +1,114 @@
+using System.Diagnostics.CodeAnalysis;
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Diststore.Http;
+
+/// <summary><c>GET /v1/changes</c>: each key's latest change after a point, ascending, then live.</summary>
+internal sealed partial class ChangeRoutes(
+    IDiststore store, DiststoreHttpOptions options, TimeProvider time, ILogger logger, CancellationToken stopping)
+{
+    public const string Path = "/v1/changes";
+
+    private const string LastEventId = "Last-Event-ID";
+
+    private int _open; // streams under way; any thread
+
+    public Task InvokeAsync(HttpContext context, RequestTarget target)
+    {
+        HttpRequest request = context.Request;
+        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        {
+            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
+        }
+
+        Span<string?> values = [null, null];
+        if (!target.TryGetParameters(["since", "live"], values, out string? problem)
+            || !TryGetSince(request, values[0], out LogPoint since, out problem))
+        {
+            return Problems.WriteAsync(context, Fault.Bad(problem));
+        }
+
+        return values[1] is null or "true" or "false"
+            ? InvokeAsync(context, since, isLive: values[1] != "false")
+            : Problems.WriteAsync(context, Fault.Bad("the parameter live takes true or false"));
+    }
+
+    // Where a client that reconnects has got to says more than the address that it began with.
+    private static bool TryGetSince(HttpRequest request, string? parameter, out LogPoint since, [NotNullWhen(false)] out string? problem)
+    {
+        string? resumed = request.Headers.TryGetValue(LastEventId, out var header) ? header.ToString() : null;
+        since = LogPoint.Zero;
+        problem = (resumed ?? parameter) is not { } text || LogPoint.TryParse(text, out since) ? null
+            : $"{(resumed is null ? "the parameter since" : LastEventId)} takes an id as changes have it: epoch-sequence, like 3-141";
+        return problem is null;
+    }
+
+    private async Task InvokeAsync(HttpContext context, LogPoint since, bool isLive)
+    {
+        if (Interlocked.Increment(ref _open) > options.MaxChangeStreams)
+        {
+            Interlocked.Decrement(ref _open);
+            await Answers.Unavailable(context, $"this process serves {options.MaxChangeStreams} streams of changes already");
+            return;
+        }
+
+        try
+        {
+            await ServeAsync(context, since, isLive);
+        }
+        catch (OperationCanceledException)
+        {
+            // The client is gone, or this process stops: what has started breaks off, perhaps within a line.
+            await Answers.Unavailable(context, "this process stops");
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _open);
+        }
+    }
+
+    private async Task ServeAsync(HttpContext context, LogPoint since, bool isLive)
+    {
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        var source = new ChangeSource(store, since, ends.Token);
+        ChangesResult first = await source.ReadAsync(TimeSpan.Zero);
+        await (first.Outcome switch
+        {
+            ChangesOutcome.Gone => Problems.WriteAsync(context, new Fault(
+                StatusCodes.Status410Gone, first.Detail ?? "that point is too old, or not in this history: list the keys anew", Node: first.Node)),
+            ChangesOutcome.Unavailable => Answers.Unavailable(context, first.Detail ?? "no primary answers", first.Node),
+            _ => StreamAsync(context, source, first, isLive, ends.Token),
+        });
+    }
+
+    private async Task StreamAsync(HttpContext context, ChangeSource source, ChangesResult first, bool isLive, CancellationToken ends)
+    {
+        ChangeFormat format = ChangeFormat.Of(context.Request);
+        Answers.StreamHeaders(context, format.ContentType, first.Node);
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            return;
+        }
+
+        LogPoint began = source.Position;
+        var sink = new ChangeSink(context.Response.BodyWriter, options.ChangeReadPatience, time, ends);
+        try
+        {
+            // So that a client knows at once that it is heard, also where nothing changes.
+            await sink.FlushAsync();
+            LogPoint? until = isLive ? null : await source.NowAsync();
+            if (!await new ChangeStream(source, format, sink, options, time, logger).RunAsync(first, until, ends))
+            {
+                // A clean end would say that this was all.
+                context.Abort();
+            }
+        }
+        catch (TimeoutException)
+        {
+            LogTooSlow(context.Connection.RemoteIpAddress, context.Connection.RemotePort, options.ChangeReadPatience.TotalSeconds, began, source.Position);
+            context.Abort();
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using Diststore.Core;
+
+namespace Diststore.Http;
+
+/// <summary>Where one stream of changes has got to, and how it asks for more.</summary>
+internal sealed class ChangeSource(IDiststore store, LogPoint since, CancellationToken ends)
+{
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The last change that was taken.</summary>
+    public LogPoint Position { get; private set; } = since;
+
+    /// <summary>Takes a change that comes after the last one; false, and not taken, where it does not.</summary>
+    public bool TryAdvance(Entry entry)
+    {
+        bool isLater = entry.Version > Position;
+        Position = isLater ? entry.Version : Position;
+        return isLater;
+    }
+
+    /// <summary>Changes after the position, waiting so long for the first. Unavailable, at once, when the stream ends.</summary>
+    public async ValueTask<ChangesResult> ReadAsync(TimeSpan wait)
+    {
+        try
+        {
+            // A store behind calls to others may not heed the token.
+            var query = new ChangesQuery(Position, wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
+            return await store.ReadChangesAsync(query, ends).AsTask().WaitAsync(ends);
+        }
+        catch (OperationCanceledException)
+        {
+            return new ChangesResult(ChangesOutcome.Unavailable, [], "", "the node has stopped answering");
+        }
+    }
+
+    /// <summary>Where the primary's log ends now; where nobody can say it, a point that no change reaches.</summary>
+    public async ValueTask<LogPoint> NowAsync()
+    {
+        ListResult keys = await store.ListAsync(new ListQuery("", null, 1), ends);
+        return keys.Found ? keys.Point : new LogPoint(long.MaxValue, long.MaxValue);
+    }
+
+    /// <summary>Lets a while pass before asking again; less when the stream ends.</summary>
+    public async Task PauseAsync(TimeProvider time) => await Task.Delay(RetryPause, time, ends).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+}

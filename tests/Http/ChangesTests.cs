@@ -1,0 +1,239 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Diststore.Core;
+
+namespace Diststore.Http.Tests;
+
+/// <summary><c>GET /v1/changes</c>: a watcher sees every key's latest change once, in ascending order.</summary>
+public sealed class ChangesTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+
+    private TestServer _server = null!;
+
+    public async Task InitializeAsync() => _server = await TestServer.StartAsync(options =>
+    {
+        options.MaxChangeStreams = 2;
+        options.ChangeHeartbeat = TimeSpan.FromMilliseconds(200);
+        options.ChangeReadPatience = TimeSpan.FromMilliseconds(500);
+        options.ChangeSourcePatience = TimeSpan.FromMilliseconds(500);
+    });
+
+    public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    [Fact]
+    public async Task What_there_is_comes_as_lines_of_JSON()
+    {
+        byte[] longest = new byte[300_000];
+        new Random(1).NextBytes(longest);
+        Put("a", [], new LogPoint(1, 1));
+        Put("\u00e4\n", longest, new LogPoint(1, 2), DateTimeOffset.UnixEpoch);
+        _server.Store.Change(new Entry("gone", null, null, new LogPoint(2, 3)));
+
+        JsonElement[] lines = await LinesAsync("/v1/changes?live=false");
+        Assert.Equal(["1-1", "1-2", "2-3"], lines.Select(static line => line.GetProperty("id").GetString()));
+        Assert.Equal(["a", "\u00e4\n", "gone"], lines.Select(static line => line.GetProperty("key").GetString()));
+        Assert.Equal([false, false, true], lines.Select(static line => line.GetProperty("deleted").GetBoolean()));
+        Assert.Equal([], lines[0].GetProperty("value").GetBytesFromBase64());
+        Assert.Equal("text/x", lines[1].GetProperty("contentType").GetString());
+        Assert.Equal(longest.Length, lines[1].GetProperty("size").GetInt32());
+        Assert.Equal(longest, lines[1].GetProperty("value").GetBytesFromBase64());
+        Assert.Equal("1970-01-01T00:00:00.000Z", lines[1].GetProperty("expiresAt").GetString());
+        Assert.False(lines[2].TryGetProperty("value", out _));
+
+        Assert.Equal(["1-2", "2-3"], (await LinesAsync("/v1/changes?live=false&since=1-1")).Select(static line => line.GetProperty("id").GetString()));
+        Assert.Empty(await LinesAsync("/v1/changes?live=false&since=2-3"));
+    }
+
+    [Fact]
+    public async Task Events_go_on_live_and_resume()
+    {
+        Put("a", [1], new LogPoint(1, 1));
+        Put("b", [2], new LogPoint(1, 2));
+        using HttpResponseMessage answer = await OpenAsync("/v1/changes?since=0-0", ("Accept", "text/event-stream"), ("Last-Event-ID", "1-1"));
+        Assert.Equal("text/event-stream", answer.Content.Headers.ContentType?.MediaType);
+        Assert.Equal("no-store", answer.Headers.CacheControl?.ToString());
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        Assert.Equal(("1-2", "put", "b"), await EventAsync(reader));
+        _server.Store.Change(new Entry("b", null, null, new LogPoint(1, 3)));
+        Assert.Equal(("1-3", "delete", "b"), await EventAsync(reader));
+        Put("c", [3], new LogPoint(4, 4));
+        Assert.Equal(("4-4", "put", "c"), await EventAsync(reader));
+        Assert.Equal(": ", await LineAsync(reader, static line => line.StartsWith(':')));
+    }
+
+    [Fact]
+    public async Task Silent_lines_are_empty()
+    {
+        using HttpResponseMessage answer = await OpenAsync("/v1/changes");
+        Assert.Equal("application/x-ndjson", answer.Content.Headers.ContentType?.MediaType);
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        Assert.Equal("", await LineAsync(reader, static _ => true));
+    }
+
+    [Theory]
+    [InlineData("text/event-stream", "text/event-stream")]
+    [InlineData("Text/Event-Stream, */*;q=0.1", "text/event-stream")]
+    [InlineData("text/event-stream;q=0.1, application/x-ndjson", "application/x-ndjson")]
+    [InlineData("text/event-stream;q=0", "application/x-ndjson")]
+    [InlineData("*/*", "application/x-ndjson")]
+    [InlineData("nonsense", "application/x-ndjson")]
+    public async Task Accept_chooses_the_format(string accept, string type)
+    {
+        Answer answer = await _server.SendAsync("HEAD", "/v1/changes", $"Accept: {accept}\r\n");
+        Assert.Equal(200, answer.Status);
+        Assert.Contains($"\r\nContent-Type: {type}\r\n", answer.Headers + "\r\n", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_point_that_is_gone_is_410_before_and_a_word_after_the_start()
+    {
+        var gone = new ChangesResult(ChangesOutcome.Gone, [], "n1");
+        _server.Store.Changes = _ => gone;
+        Answer before = await _server.SendAsync("GET", "/v1/changes?since=1-1");
+        Assert.Equal(410, before.Status);
+        Assert.Contains("application/problem+json", before.Headers, StringComparison.Ordinal);
+        Assert.Equal(410, (await _server.SendAsync("HEAD", "/v1/changes?since=1-1")).Status);
+
+        Put("a", [1], new LogPoint(1, 1));
+        _server.Store.Changes = query => query.Since == LogPoint.Zero ? null : gone;
+        using HttpResponseMessage lines = await OpenAsync("/v1/changes");
+        Assert.EndsWith("\n{\"gone\":true}\n", await lines.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using HttpResponseMessage events = await OpenAsync("/v1/changes", ("Accept", "text/event-stream"));
+        Assert.EndsWith("\n\nevent: gone\ndata: {\"gone\":true}\n\n", await events.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nobody_who_knows_is_503_before_and_waited_for_after_the_start()
+    {
+        var unavailable = new ChangesResult(ChangesOutcome.Unavailable, [], "n1", "no primary answers");
+        _server.Store.Changes = _ => unavailable;
+        Answer before = await _server.SendAsync("GET", "/v1/changes");
+        Assert.Equal(503, before.Status);
+        Assert.Contains("no primary answers", before.Body, StringComparison.Ordinal);
+
+        Put("a", [1], new LogPoint(1, 1));
+        int asked = 0;
+        _server.Store.Changes = query => query.Since == LogPoint.Zero || (query.Since.Sequence == 1 && ++asked > 2) ? null : unavailable;
+        using HttpResponseMessage answer = await OpenAsync("/v1/changes", ("Accept", "text/event-stream"));
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        Assert.Equal(("1-1", "put", "a"), await EventAsync(reader));
+        Put("b", [1], new LogPoint(2, 2));
+        Assert.Equal(("2-2", "put", "b"), await EventAsync(reader));
+
+        // From here on nobody answers: the stream ends, for a client to ask again.
+        Assert.Null(await LineAsync(reader, static line => line.StartsWith("id:", StringComparison.Ordinal)));
+
+        // What was asked for whole may not look whole.
+        _server.Store.ListedUpTo = new LogPoint(2, 2);
+        _server.Store.Changes = query => query.Since == LogPoint.Zero
+            ? new ChangesResult(ChangesOutcome.Page, [_server.Store.Replicated["a"]], "n1") : unavailable;
+        await Assert.ThrowsAnyAsync<Exception>(async () => await LinesAsync("/v1/changes?live=false"));
+    }
+
+    [Fact]
+    public async Task What_does_not_ascend_is_left_out()
+    {
+        Entry At(long sequence) => new("k" + sequence, [1], null, new LogPoint(1, sequence));
+        _server.Store.Changes = query => query.Since.Sequence switch
+        {
+            0 => new ChangesResult(ChangesOutcome.Page, [At(1), At(3), At(3), At(2)], "n1"),
+            3 => new ChangesResult(ChangesOutcome.Page, [At(2), At(3), At(4)], "n1"),
+            _ => new ChangesResult(ChangesOutcome.Page, [], "n1"),
+        };
+        _server.Store.ListedUpTo = new LogPoint(1, 4);
+        Assert.Equal(["1-1", "1-3", "1-4"], (await LinesAsync("/v1/changes?live=false")).Select(static line => line.GetProperty("id").GetString()));
+    }
+
+    [Fact]
+    public async Task Too_many_streams_are_refused_until_one_ends()
+    {
+        HttpResponseMessage first = await OpenAsync("/v1/changes");
+        using HttpResponseMessage second = await OpenAsync("/v1/changes");
+        Assert.Equal(503, (await _server.SendAsync("GET", "/v1/changes")).Status);
+        first.Dispose();
+        using var deadline = new CancellationTokenSource(Deadline);
+        while ((await _server.SendAsync("HEAD", "/v1/changes")).Status != 200)
+        {
+            deadline.Token.ThrowIfCancellationRequested();
+        }
+    }
+
+    [Fact]
+    public async Task A_client_that_does_not_read_is_dropped()
+    {
+        byte[] value = new byte[1 << 20];
+        int asked = 0;
+        _server.Store.Changes = query =>
+        {
+            Interlocked.Increment(ref asked);
+            return new ChangesResult(ChangesOutcome.Page, [new Entry("k", value, null, new LogPoint(1, query.Since.Sequence + 1))], "n1");
+        };
+        using var client = new TcpClient { ReceiveBufferSize = 4096 };
+        await client.ConnectAsync(IPAddress.Loopback, _server.Port);
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("GET /v1/changes HTTP/1.1\r\nHost: x\r\n\r\n"));
+        Assert.Contains("has read nothing", await _server.Log.FirstAsync(1001).WaitAsync(Deadline), StringComparison.Ordinal);
+        Assert.InRange(asked, 1, 50);
+        int sent = asked;
+        await Assert.ThrowsAnyAsync<IOException>(async () => await client.GetStream().CopyToAsync(Stream.Null).WaitAsync(Deadline));
+        Assert.Equal(sent, asked);
+    }
+
+    [Fact]
+    public async Task A_server_that_stops_ends_its_streams()
+    {
+        using HttpResponseMessage answer = await OpenAsync("/v1/changes");
+        Task stopping = _server.StopAsync();
+        Assert.Equal("", (await answer.Content.ReadAsStringAsync().WaitAsync(Deadline)).Trim());
+        await stopping.WaitAsync(Deadline);
+    }
+
+    private void Put(string key, byte[] value, LogPoint version, DateTimeOffset? expiresAt = null) =>
+        _server.Store.Change(new Entry(key, value, "text/x", version, expiresAt));
+
+    private async Task<HttpResponseMessage> OpenAsync(string target, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, target);
+        foreach ((string name, string value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
+        HttpResponseMessage answer = await _server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Deadline);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return answer;
+    }
+
+    private async Task<JsonElement[]> LinesAsync(string target)
+    {
+        using HttpResponseMessage answer = await OpenAsync(target);
+        string text = await answer.Content.ReadAsStringAsync().WaitAsync(Deadline);
+        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonDocument.Parse(line).RootElement)];
+    }
+
+    private static async Task<(string? Id, string? Type, string? Key)> EventAsync(StreamReader reader)
+    {
+        string? id = await LineAsync(reader, static line => line.StartsWith("id: ", StringComparison.Ordinal));
+        string? type = await LineAsync(reader, static _ => true);
+        string? data = await LineAsync(reader, static _ => true);
+        Assert.Equal("", await LineAsync(reader, static _ => true));
+        JsonElement change = JsonDocument.Parse(data!["data: ".Length..]).RootElement;
+        Assert.Equal(id!["id: ".Length..], change.GetProperty("id").GetString());
+        return (id["id: ".Length..], type!["event: ".Length..], change.GetProperty("key").GetString());
+    }
+
+    private static async Task<string?> LineAsync(StreamReader reader, Func<string, bool> isWanted)
+    {
+        while (await reader.ReadLineAsync().WaitAsync(Deadline) is { } line)
+        {
+            if (isWanted(line))
+            {
+                return line;
+            }
+        }
+
+        return null;
+    }
+}
