@@ -67,9 +67,12 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) => WriteAsync(grain => grain.WriteAsync(write));
 
     /// <inheritdoc/>
-    public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
-        await AnyAsync(grain => grain.ReadChangesAsync(query with { Wait = query.Wait < MaxWait ? query.Wait : MaxWait }), static page => page.Outcome != ChangesOutcome.Unavailable)
-        ?? new ChangesResult(ChangesOutcome.Unavailable, [], "", _nodes.NotReadyBecause ?? "no node answers");
+    public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
+    {
+        ChangesQuery shorter = query with { Wait = query.Wait < MaxWait ? query.Wait : MaxWait };
+        return await AnyAsync(grain => grain.ReadChangesAsync(shorter), static page => page.Outcome != ChangesOutcome.Unavailable)
+            ?? new ChangesResult(ChangesOutcome.Unavailable, [], "", _nodes.NotReadyBecause ?? "no node answers");
+    }
 
     /// <inheritdoc/>
     public async ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)

@@ -6,6 +6,9 @@ namespace Diststore.Http;
 
 internal sealed partial class ChangeRoutes
 {
-    [LoggerMessage(1001, LogLevel.Warning, "Dropped a watcher of changes, {Address}:{Port}: it has read nothing for {Seconds} s; it began after {Since} and got to about {Position}.")]
+    [LoggerMessage(
+        1001,
+        LogLevel.Warning,
+        "Dropped a watcher of changes, {Address}:{Port}: it has read nothing for {Seconds} s; it began after {Since} and got to about {Position}.")]
     private partial void LogTooSlow(IPAddress? address, int port, double seconds, LogPoint since, LogPoint position);
 }

@@ -15,7 +15,7 @@ internal sealed partial class ChangeStream(
     {
         bool isLive = until is null;
         long answered = time.GetTimestamp();
-        while (time.GetElapsedTime(answered) <= options.ChangeSourcePatience)
+        while (true)
         {
             int sent = await SendAsync(page);
             bool isAnswer = page.Outcome == ChangesOutcome.Page && (sent > 0 || page.Entries.Length == 0);
@@ -24,16 +24,14 @@ internal sealed partial class ChangeStream(
                 return true;
             }
 
-            if (ends.IsCancellationRequested)
+            // A page that took long to come is a page all the same: only who gave no answer is held against the clock.
+            answered = isAnswer ? time.GetTimestamp() : answered;
+            if (ends.IsCancellationRequested || time.GetElapsedTime(answered) > options.ChangeSourcePatience)
             {
                 return isLive;
             }
 
-            if (isAnswer)
-            {
-                answered = time.GetTimestamp();
-            }
-            else
+            if (!isAnswer)
             {
                 // Nobody answers; or with nothing but what was sent already, which leads nowhere either.
                 await source.PauseAsync(time);
@@ -42,8 +40,6 @@ internal sealed partial class ChangeStream(
             TimeSpan untilHeartbeat = options.ChangeHeartbeat - sink.Silence;
             page = await source.ReadAsync(!isLive ? TimeSpan.Zero : untilHeartbeat < ChangesQuery.MaxWait ? untilHeartbeat : ChangesQuery.MaxWait);
         }
-
-        return isLive;
     }
 
     // Gives the number of changes sent.

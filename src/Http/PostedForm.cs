@@ -7,7 +7,10 @@ using Microsoft.Net.Http.Headers;
 
 namespace Diststore.Http;
 
-/// <summary>A form's <c>key</c>, <c>value</c> and <c>ttl</c>, urlencoded or multipart, read strictly: bytes that are no UTF-8 would be replaced otherwise.</summary>
+/// <summary>
+/// A form's <c>key</c>, <c>value</c> and <c>ttl</c>, urlencoded or multipart, read strictly: bytes that are no UTF-8 would be
+/// replaced otherwise.
+/// </summary>
 internal sealed record PostedForm(string Key, byte[] Value, string ContentType, TimeSpan? Life)
 {
     private const string PlainText = "text/plain; charset=utf-8";

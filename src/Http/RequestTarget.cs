@@ -96,7 +96,8 @@ internal readonly struct RequestTarget
             }
 
             int index = names.IndexOf(name);
-            problem = index < 0 ? $"the parameter {Printable(name)} is not known here" : values[index] is not null ? $"the parameter {name} is given twice" : null;
+            problem = index < 0 ? $"the parameter {Printable(name)} is not known here"
+                : values[index] is not null ? $"the parameter {name} is given twice" : null;
             if (problem is not null)
             {
                 break;

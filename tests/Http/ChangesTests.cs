@@ -18,7 +18,7 @@ public sealed class ChangesTests : IAsyncLifetime
         options.MaxChangeStreams = 2;
         options.ChangeHeartbeat = TimeSpan.FromMilliseconds(200);
         options.ChangeReadPatience = TimeSpan.FromMilliseconds(500);
-        options.ChangeSourcePatience = TimeSpan.FromMilliseconds(500);
+        options.ChangeSourcePatience = TimeSpan.FromSeconds(2);
     });
 
     public async Task DisposeAsync() => await _server.DisposeAsync();

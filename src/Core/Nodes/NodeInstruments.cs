@@ -91,5 +91,6 @@ internal sealed class NodeInstruments
     private Counter<long>? Counter(string name, string unit, string description) => _meter?.CreateCounter<long>(name, unit, description);
 
     private void Gauge(string name, string? unit, string description, Func<long?> read) =>
-        _meter?.CreateObservableGauge(name, () => read() is { } value ? [new Measurement<long>(value, _node)] : Array.Empty<Measurement<long>>(), unit, description);
+        _meter?.CreateObservableGauge<long>(
+            name, () => read() is { } value ? [new Measurement<long>(value, _node)] : Array.Empty<Measurement<long>>(), unit, description);
 }
