@@ -34,9 +34,6 @@ public sealed record RocksStoreOptions
     /// </summary>
     public long CacheBytes { get; init; } = 96L << 20;
 
-    /// <summary>The quota for <see cref="RocksStore.DataBytes"/>; 0 for none. The store counts; whoever orders writes refuses them.</summary>
-    public long MaxBytes { get; init; }
-
     /// <summary>Where opening, failing and closing is told.</summary>
     public ILogger<RocksStore> Logger { get; init; } = NullLogger<RocksStore>.Instance;
 
@@ -49,7 +46,6 @@ public sealed record RocksStoreOptions
         ArgumentException.ThrowIfNullOrEmpty(Path);
         ArgumentException.ThrowIfNullOrEmpty(ClusterId);
         ArgumentOutOfRangeException.ThrowIfLessThan(CacheBytes, 1L << 20);
-        ArgumentOutOfRangeException.ThrowIfNegative(MaxBytes);
         if (Durability != Durability.Fsync)
         {
             throw new ArgumentException($"this store knows no durability '{Durability}'");
