@@ -3,13 +3,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Diststore.Storage;
 
-/// <summary>When a write counts as persisted.</summary>
-public enum Durability
-{
-    /// <summary>Once the log was synced to the medium; it outlives a loss of power.</summary>
-    Fsync = 0,
-}
-
 /// <summary>How a <see cref="RocksStore"/> is opened.</summary>
 public sealed record RocksStoreOptions
 {
@@ -24,9 +17,6 @@ public sealed record RocksStoreOptions
 
     /// <summary>The node's name, the tag of its counters.</summary>
     public string NodeName { get; init; } = "";
-
-    /// <summary>When a write counts as persisted.</summary>
-    public Durability Durability { get; init; } = Durability.Fsync;
 
     /// <summary>
     /// Bytes for what is kept in memory of what lies on disk, at least 1 MiB: a third for hot entries, the rest for blocks
@@ -46,9 +36,5 @@ public sealed record RocksStoreOptions
         ArgumentException.ThrowIfNullOrEmpty(Path);
         ArgumentException.ThrowIfNullOrEmpty(ClusterId);
         ArgumentOutOfRangeException.ThrowIfLessThan(CacheBytes, 1L << 20);
-        if (Durability != Durability.Fsync)
-        {
-            throw new ArgumentException($"this store knows no durability '{Durability}'");
-        }
     }
 }

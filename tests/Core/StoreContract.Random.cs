@@ -265,8 +265,11 @@ public abstract partial class StoreContract
 
         public static string Key(int number) => number % 2 == 0 ? $"k/{number}" : $"\U00010000{number}";
 
-        public Batch Next(long epoch, (int Key, int Value)[] writes, DateTimeOffset at) =>
-            new(Last, [.. Versioned(Math.Max(1, epoch), Last.Sequence, [.. writes.Select(Write)]).Select((entry, i) => Mortal(entry, at, writes[i].Value))], at);
+        public Batch Next(long epoch, (int Key, int Value)[] writes, DateTimeOffset at)
+        {
+            ImmutableArray<Entry> entries = Versioned(Math.Max(1, epoch), Last.Sequence, [.. writes.Select(Write)]);
+            return new(Last, [.. entries.Select((entry, i) => Mortal(entry, at, writes[i].Value))], at);
+        }
 
         public void Append(Batch batch) => Log.Add(batch);
 
