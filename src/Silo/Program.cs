@@ -10,6 +10,12 @@ using var signals = new StopSignals();
 try
 {
     StartOrder order = SettingsReader.Read(args);
+    if (order.RestoreFile is { } file)
+    {
+        Console.WriteLine(Restoring.Run(order.Nodes[0], file));
+        return 0;
+    }
+
     foreach (SiloSettings node in order.Nodes)
     {
         PortCheck.Run(node);
@@ -22,7 +28,7 @@ try
     await nodes.RunAsync(signals.Stop);
     return 0;
 }
-catch (StartException exception)
+catch (Exception exception) when (exception is StartException or DataLostException)
 {
     Console.Error.WriteLine(exception.Message);
     return 1;

@@ -9,11 +9,13 @@ internal static class Welcome
     {
         SiloSettings first = nodes[0];
         int width = nodes.Max(static node => node.NodeName.Length);
+        bool onDisk = first.Durability == DataDurability.Fsync;
         var text = new StringBuilder();
-        text.AppendLine($"Diststore: {nodes.Count} node{(nodes.Count == 1 ? "" : "s")} of cluster '{first.ClusterId}' ({first.Provider}), data in memory");
+        text.AppendLine($"Diststore: {nodes.Count} node{(nodes.Count == 1 ? "" : "s")} of cluster '{first.ClusterId}' ({first.Provider}){(onDisk ? "" : ", data in memory")}");
         foreach (SiloSettings node in nodes)
         {
-            text.AppendLine($"  {node.NodeName.PadRight(width)}  {Url(node)}  silo {node.Address}:{node.SiloPort}  gateway {node.Address}:{node.GatewayPort}");
+            text.AppendLine($"  {node.NodeName.PadRight(width)}  {Url(node)}  silo {node.Address}:{node.SiloPort}  gateway {node.Address}:{node.GatewayPort}"
+                + (onDisk ? $"  data {node.DataPath}" : ""));
         }
 
         text.AppendLine("Try:");
@@ -27,7 +29,8 @@ internal static class Welcome
     public static string Help()
     {
         var text = new StringBuilder();
-        text.AppendLine("Diststore.Silo runs one node, or with --nodes N (1 to 32) so many in one process, names and ports counted up.");
+        text.AppendLine("Diststore.Silo runs one node, or with --nodes N (1 to 32) so many in one process, names and ports counted up,");
+        text.AppendLine("with a data folder each. With --restore FILE it makes the node's data folder from a backup, says so and ends.");
         text.AppendLine("Settings come from appsettings.json, the environment (Diststore__Node__Name=a) and the command line (--Diststore:Node:Name=a):");
         foreach (Setting setting in SettingsTable.All)
         {

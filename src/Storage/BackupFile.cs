@@ -68,7 +68,7 @@ internal static class BackupFile
             byte[] epochs = Take(Length());
             try
             {
-                return (clusterId, MetaRows.ReadPoint(point).State with { Epochs = MetaRows.ReadEpochs(epochs) });
+                return (clusterId, MetaRows.ReadPoint(point) with { Epochs = MetaRows.ReadEpochs(epochs) });
             }
             catch (Exception e) when (e is ArgumentException or OverflowException)
             {

@@ -13,6 +13,7 @@ internal enum Family
     Pending = 3,
     Tombstones = 4,
     Local = 5,
+    Expiries = 6,
 }
 
 /// <summary>

@@ -19,6 +19,7 @@ internal static class EngineOptions
         Family.Pending => "pending",
         Family.Tombstones => "tombstones",
         Family.Local => "local",
+        Family.Expiries => "expiries",
         _ => throw new ArgumentOutOfRangeException(nameof(family), family, null),
     };
 

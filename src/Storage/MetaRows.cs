@@ -5,10 +5,9 @@ namespace Diststore.Storage;
 /// <summary>What the store keeps beside <see cref="StoreState"/>, from the same moment.</summary>
 /// <param name="State">The state.</param>
 /// <param name="CandidateEpoch">The epoch that the candidate was remembered in.</param>
-/// <param name="DataBytes">Keys and values of the applied entries that are no tombstones.</param>
-internal sealed record Ledger(StoreState State, long CandidateEpoch, long DataBytes)
+internal sealed record Ledger(StoreState State, long CandidateEpoch)
 {
-    public static Ledger Empty { get; } = new(StoreState.Empty, 0, 0);
+    public static Ledger Empty { get; } = new(StoreState.Empty, 0);
 }
 
 /// <summary>
@@ -53,7 +52,7 @@ internal static class MetaRows
     {
         StoreState state = next.State;
         row.Clear().Point(state.Applied).Long(state.Floor).Flag(state.IsWhole).Long(state.HighestEpoch).Id(state.History)
-            .Long(state.Entries).Long(state.LocalEntries).Long(next.DataBytes);
+            .Long(state.Entries).Long(state.LocalEntries).Long(state.LiveBytes);
         put(Point, row.Written);
         if (state.Epochs != old.State.Epochs)
         {
@@ -102,7 +101,7 @@ internal static class MetaRows
             return Ledger.Empty;
         }
 
-        (StoreState state, long dataBytes) = ReadPoint(pointRow);
+        StoreState state = ReadPoint(pointRow);
         long candidateEpoch = 0;
         if (get(Epochs.ToArray()) is { } epochs)
         {
@@ -126,10 +125,10 @@ internal static class MetaRows
             state = state with { Cursor = ReadCursor(cursor) };
         }
 
-        return new Ledger(state, candidateEpoch, dataBytes);
+        return new Ledger(state, candidateEpoch);
     }
 
-    public static (StoreState State, long DataBytes) ReadPoint(ReadOnlySpan<byte> row)
+    public static StoreState ReadPoint(ReadOnlySpan<byte> row)
     {
         var reader = new RowReader(row);
         StoreState state = StoreState.Empty with { Applied = reader.Point() };
@@ -139,7 +138,7 @@ internal static class MetaRows
         state = state with { History = reader.Id() };
         state = state with { Entries = reader.Long() };
         state = state with { LocalEntries = reader.Long() };
-        return (state, reader.Long());
+        return state with { LiveBytes = reader.Long() };
     }
 
     public static EpochHistory ReadEpochs(ReadOnlySpan<byte> row)

@@ -8,6 +8,10 @@ public sealed partial class RocksStore
 {
     private const int BackupChunkBytes = 1 << 20; // held in memory at once
 
+    /// <inheritdoc/>
+    Task IBackupSource.WriteBackupAsync(Stream destination, CancellationToken cancellation) =>
+        Task.Run(() => BackupAsync(destination, cancellation), cancellation); // not on the caller's scheduler
+
     /// <summary>
     /// Streams the applied state of one moment, tombstones included, while writes go on; local-only entries and pending
     /// batches are not in it. A file that a failure left without its end is refused when it is restored.
@@ -92,14 +96,14 @@ public sealed partial class RocksStore
         var batch = new RowBatch(engine);
         try
         {
-            (long entries, long dataBytes) = (0, 0);
+            (long entries, long liveBytes) = (0, 0);
             while (reader.ReadEntry() is { } read)
             {
                 EntryHeader header = Rows.ReadHeader(read.Key.Length, read.Row);
                 batch.Put(Rows.ReadEntry(Rows.Text(read.Key), read.Row), new DateTimeOffset(header.TombstoneTicks ?? 0, TimeSpan.Zero), Known.Nothing);
                 if (batch.Bytes >= BackupChunkBytes)
                 {
-                    (entries, dataBytes) = (entries + batch.Entries, dataBytes + batch.DataBytes);
+                    (entries, liveBytes) = (entries + batch.Entries, liveBytes + batch.LiveBytes);
                     batch.Write();
                     batch.Dispose();
                     batch = new RowBatch(engine);
@@ -115,8 +119,9 @@ public sealed partial class RocksStore
                 Applied = state.Applied,
                 Floor = state.Floor,
                 Entries = entries + batch.Entries,
+                LiveBytes = liveBytes + batch.LiveBytes,
             };
-            MetaRows.Write(new RowWriter(), batch.PutMeta, Ledger.Empty, new Ledger(state, 0, dataBytes + batch.DataBytes));
+            MetaRows.Write(new RowWriter(), batch.PutMeta, Ledger.Empty, new Ledger(state, 0));
             MetaRows.WriteIdentity(batch.PutMeta, options.ClusterId, Guid.NewGuid());
             batch.Write();
             engine.SyncLog();
@@ -133,7 +138,7 @@ public sealed partial class RocksStore
     {
         ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetSnapshot(snapshot);
         byte[]? point = _engine.Get(Family.Meta, MetaRows.Point, options);
-        StoreState state = point is null ? StoreState.Empty : MetaRows.ReadPoint(point).State;
+        StoreState state = point is null ? StoreState.Empty : MetaRows.ReadPoint(point);
         if (point is null || !state.IsWhole)
         {
             throw new InvalidOperationException("there is nothing whole to back up: this store is empty or takes a full sync");

@@ -42,6 +42,13 @@ public sealed partial class RocksStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
+        return OffloadAsync<IReadOnlyList<Entry>>(() => ReadExpired(now, limit));
+    }
+
+    /// <inheritdoc/>
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes)
     {
         // Who follows closely asks most often when there is nothing new.
@@ -129,11 +136,33 @@ public sealed partial class RocksStore
         return new ChangePage(entries.DrainToImmutable(), upto, !more, state.Applied, epochs, state.Floor);
     }
 
+    private List<Entry> ReadExpired(DateTimeOffset now, int limit)
+    {
+        var entries = new List<Entry>();
+        using Snapshot snapshot = _engine.Snapshot();
+        ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetFillCache(false).SetSnapshot(snapshot);
+        using Rowset rows = _engine.Scan(Family.Expiries, snapshot, fillCache: false);
+        for (rows.Seek([]); entries.Count < limit && rows.IsValid; rows.Next())
+        {
+            var row = new RowReader(rows.Key);
+            if (row.Long() > now.UtcTicks)
+            {
+                break;
+            }
+
+            string key = Rows.Text(row.Rest);
+            entries.Add(_engine.Get(Family.Entries, row.Rest, value => Rows.ReadEntry(key, value), options)
+                ?? throw _engine.Fail("reading what expired", $"the expiry index names '{key}', which has no entry", isDamage: true));
+        }
+
+        return entries;
+    }
+
     // The state is read from the snapshot like all else, so a page and its point are from one moment.
     private StoreState StateOf(Snapshot snapshot)
     {
         ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetSnapshot(snapshot);
-        return _engine.Get(Family.Meta, MetaRows.Point, static row => MetaRows.ReadPoint(row).State, options) ?? StoreState.Empty;
+        return _engine.Get(Family.Meta, MetaRows.Point, static row => MetaRows.ReadPoint(row), options) ?? StoreState.Empty;
     }
 
     private ValueTask<Entry?> ReadEngineAsync(Family family, string key)

@@ -8,7 +8,7 @@ namespace Diststore.Storage;
 /// <see cref="WriteLoop"/>; a read is answered on the caller's thread where memory has it, else by a bounded offload.
 /// After a failed write, and once damage was found, it takes no more writes until it is opened anew.
 /// </summary>
-public sealed partial class RocksStore : IStore
+public sealed partial class RocksStore : IStore, IBackupSource
 {
     private readonly RocksStoreOptions _options;
     private readonly Folder _folder;
@@ -26,7 +26,7 @@ public sealed partial class RocksStore : IStore
         Id = opened.Id;
         _engine = new Engine(db, OnFailed);
         _cache = new EntryCache(options.HotBytes);
-        _instruments = new StorageInstruments(options.NodeName, () => State, () => DataBytes);
+        _instruments = new StorageInstruments(options.NodeName, () => State);
         _writer = new StoreWriter(_engine, _cache, folder, _instruments, options.TimeProvider, opened.Ledger);
         _loop = new WriteLoop(_writer, _engine, folder, _instruments, options.NodeName);
     }
@@ -39,12 +39,6 @@ public sealed partial class RocksStore : IStore
 
     /// <inheritdoc/>
     public StoreState State => _loop.State;
-
-    /// <summary>Keys and values of the applied entries that are no tombstones, in bytes; any thread.</summary>
-    public long DataBytes => _writer.Ledger.DataBytes;
-
-    /// <summary>Whether <see cref="RocksStoreOptions.MaxBytes"/> is set and reached; any thread. Deletes make room again.</summary>
-    public bool IsOverQuota => _options.MaxBytes > 0 && DataBytes >= _options.MaxBytes;
 
     /// <summary>Why this store takes no more writes, or <see langword="null"/>; any thread.</summary>
     public StoreFailedException? Failure => _engine.Failure;

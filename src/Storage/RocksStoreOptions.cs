@@ -3,13 +3,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Diststore.Storage;
 
-/// <summary>When a write counts as persisted.</summary>
-public enum Durability
-{
-    /// <summary>Once the log was synced to the medium; it outlives a loss of power.</summary>
-    Fsync = 0,
-}
-
 /// <summary>How a <see cref="RocksStore"/> is opened.</summary>
 public sealed record RocksStoreOptions
 {
@@ -25,17 +18,11 @@ public sealed record RocksStoreOptions
     /// <summary>The node's name, the tag of its counters.</summary>
     public string NodeName { get; init; } = "";
 
-    /// <summary>When a write counts as persisted.</summary>
-    public Durability Durability { get; init; } = Durability.Fsync;
-
     /// <summary>
     /// Bytes for what is kept in memory of what lies on disk, at least 1 MiB: a third for hot entries, the rest for blocks
     /// of the table files, their indexes and filters among them. More makes reads faster; nothing else grows with the keys.
     /// </summary>
     public long CacheBytes { get; init; } = 96L << 20;
-
-    /// <summary>The quota for <see cref="RocksStore.DataBytes"/>; 0 for none. The store counts; whoever orders writes refuses them.</summary>
-    public long MaxBytes { get; init; }
 
     /// <summary>Where opening, failing and closing is told.</summary>
     public ILogger<RocksStore> Logger { get; init; } = NullLogger<RocksStore>.Instance;
@@ -49,10 +36,5 @@ public sealed record RocksStoreOptions
         ArgumentException.ThrowIfNullOrEmpty(Path);
         ArgumentException.ThrowIfNullOrEmpty(ClusterId);
         ArgumentOutOfRangeException.ThrowIfLessThan(CacheBytes, 1L << 20);
-        ArgumentOutOfRangeException.ThrowIfNegative(MaxBytes);
-        if (Durability != Durability.Fsync)
-        {
-            throw new ArgumentException($"this store knows no durability '{Durability}'");
-        }
     }
 }

@@ -4,8 +4,8 @@ using RocksDbSharp;
 namespace Diststore.Storage;
 
 /// <summary>
-/// One atomic batch in the making: entries with their rows in the change index and among the tombstones, and what that
-/// does to the counts. The writer thread's.
+/// One atomic batch in the making: entries with their rows in the change index, among the tombstones and among what
+/// expires, and what that does to the counts. The writer thread's.
 /// </summary>
 internal sealed class RowBatch : IDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class RowBatch : IDisposable
     public long Entries { get; private set; }
 
     /// <summary>By how much their keys and values change, in bytes.</summary>
-    public long DataBytes { get; private set; }
+    public long LiveBytes { get; private set; }
 
     /// <summary>The keys whose entries change.</summary>
     public IReadOnlyCollection<string> Keys => _made.Keys;
@@ -52,9 +52,15 @@ internal sealed class RowBatch : IDisposable
             Entries++;
         }
 
-        long bytes = Rows.DataBytes(entry);
-        DataBytes += bytes;
-        _made[entry.Key] = new EntryHeader(entry.Version, entry.IsTombstone ? ticks : null, bytes);
+        long? expiry = entry.IsTombstone ? null : entry.ExpiresAt?.UtcTicks;
+        if (expiry is { } at)
+        {
+            Put(Family.Expiries, Rows.ExpiryKey(_key, at, entry.Key), []);
+        }
+
+        long bytes = Rows.LiveBytes(entry);
+        LiveBytes += bytes;
+        _made[entry.Key] = new EntryHeader(entry.Version, entry.IsTombstone ? ticks : null, expiry, bytes);
     }
 
     /// <summary>Removes the key and all its rows.</summary>
@@ -96,7 +102,12 @@ internal sealed class RowBatch : IDisposable
         else
         {
             Entries--;
-            DataBytes -= old.DataBytes;
+            LiveBytes -= old.LiveBytes;
+        }
+
+        if (old.ExpiryTicks is { } expiry)
+        {
+            Delete(Family.Expiries, Rows.ExpiryKey(_key, expiry, key));
         }
     }
 

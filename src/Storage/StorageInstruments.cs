@@ -16,8 +16,7 @@ internal sealed class StorageInstruments : IDisposable
     /// <summary>Counts for one store.</summary>
     /// <param name="node">The node's name.</param>
     /// <param name="state">The store's state now; any thread.</param>
-    /// <param name="dataBytes">The bytes of its live data now; any thread.</param>
-    public StorageInstruments(string node, Func<StoreState> state, Func<long> dataBytes)
+    public StorageInstruments(string node, Func<StoreState> state)
     {
         _node = new("node", node);
         _meter = new Meter("Diststore.Storage");
@@ -28,7 +27,7 @@ internal sealed class StorageInstruments : IDisposable
         Gauge("diststore.storage.local_entries", "{entry}", "Local-only entries.", () => state().LocalEntries);
         Gauge("diststore.storage.pending", "{batch}", "Batches persisted and not applied.", () => state().Pending.Count);
         Gauge("diststore.storage.applied", "{sequence}", "The last applied sequence.", () => state().Applied.Sequence);
-        Gauge("diststore.storage.data", "By", "Keys and values of applied entries.", dataBytes);
+        Gauge("diststore.storage.data", "By", "Keys and values of applied entries that are no tombstones.", () => state().LiveBytes);
     }
 
     /// <summary>How often the log was synced.</summary>

@@ -210,9 +210,8 @@ internal sealed partial class StoreWriter
     {
         Ledger old = _ledger;
         var ledger = new Ledger(
-            next with { Entries = old.State.Entries + batch.Entries },
-            candidateEpoch ?? old.CandidateEpoch,
-            old.DataBytes + batch.DataBytes);
+            next with { Entries = old.State.Entries + batch.Entries, LiveBytes = old.State.LiveBytes + batch.LiveBytes },
+            candidateEpoch ?? old.CandidateEpoch);
         if (batch.IsEmpty && ledger == old && !always)
         {
             return;

@@ -16,7 +16,31 @@ public sealed class SettingsTests
             (true, "239.192.74.1", 4983, 100),
             (node.MulticastEnabled, node.MulticastGroup.ToString(), node.MulticastPort, node.WhoHasTimeout.TotalMilliseconds));
         Assert.Equal((4 << 20, 256L << 20, 1), (node.MaxValueBytes, node.CopiesMaxBytes, node.MinInSync));
+        Assert.Equal((DataDurability.Fsync, 0L, 96L << 20), (node.Durability, node.DataMaxBytes, node.DataCacheBytes));
+        Assert.Equal(Path.Combine(Environment.CurrentDirectory, "data", node.NodeName), node.DataPath);
     }
+
+    [Fact]
+    public void Data_has_a_folder_and_a_quota()
+    {
+        SiloSettings node = Assert.Single(Read(("Data:Path", "/var/x"), ("Data:MaxBytes", "2 GiB"), ("Data:CacheBytes", "8MiB"), ("Data:Durability", "memory")));
+        Assert.Equal(("/var/x", 2L << 30, 8L << 20, DataDurability.Memory), (node.DataPath, node.DataMaxBytes, node.DataCacheBytes, node.Durability));
+        Assert.Equal(2L << 30, node.ToNodeSettings().DataMaxBytes);
+    }
+
+    [Fact]
+    public void Several_nodes_have_a_folder_each()
+    {
+        string Below(string folder) => Path.Combine(Environment.CurrentDirectory, folder);
+        Assert.Equal([Below("data/node-1"), Below("data/node-2")], SettingsReader.Read(Configuration(), "2").Select(node => node.DataPath));
+        Assert.Equal([Below("x/node-1")], SettingsReader.Read(Configuration(("Data:Path", "x")), "1").Select(node => node.DataPath));
+    }
+
+    [Theory]
+    [InlineData("--restore", "f", "--nodes", "2")]
+    [InlineData("--restore", "f", "--Diststore:Data:Durability=Memory")]
+    public void A_restore_is_for_one_node_on_disk(params string[] arguments) =>
+        Assert.Contains("--restore", Assert.Throws<StartException>(() => SettingsReader.Read(arguments)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Several_nodes_are_counted_up()
@@ -56,7 +80,11 @@ public sealed class SettingsTests
     [InlineData("Cluster:Provider", "Redis", "Cluster:ConnectionString")]
     [InlineData("Cluster:Provider", "Development", "Cluster:Primary")]
     [InlineData("Cluster:Primary", "host", "host:port")]
-    [InlineData("Data:Durability", "Fsync", "comes later")]
+    [InlineData("Data:Durability", "None", "Fsync (on disk, synced before a write is answered) or Memory, not 'None'")]
+    [InlineData("Data:Durability", "1", "or Memory")]
+    [InlineData("Data:Path", "", "a folder")]
+    [InlineData("Data:MaxBytes", "-1", "0 for no limit")]
+    [InlineData("Data:CacheBytes", "1 KiB", "from 1 MiB up")]
     [InlineData("Multicast:Group", "10.1.1.1", "multicast address")]
     [InlineData("Multicast:Enabled", "yes", "true or false")]
     [InlineData("Masters:MinInSync", "3", "1 or 2")]

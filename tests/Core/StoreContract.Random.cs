@@ -115,8 +115,11 @@ public abstract partial class StoreContract
                 await SyncChangesAsync(from, to, epoch, maxBytes);
                 Assert.Equal(await ContentAsync(from), (await ContentAsync(to)).AsEnumerable());
                 Assert.Equal(
-                    (from.State.Applied, from.State.Entries, true, true),
-                    (to.State.Applied, to.State.Entries, to.State.IsWhole, to.State.Floor >= from.State.Floor));
+                    (from.State.Applied, from.State.Entries, from.State.LiveBytes, true, true),
+                    (to.State.Applied, to.State.Entries, to.State.LiveBytes, to.State.IsWhole, to.State.Floor >= from.State.Floor));
+                Assert.Equal(
+                    (await from.ReadExpiredAsync(DateTimeOffset.MaxValue, int.MaxValue)).OrderBy(ByVersion),
+                    (await to.ReadExpiredAsync(DateTimeOffset.MaxValue, int.MaxValue)).OrderBy(ByVersion));
                 Assert.Equal(from.State.Epochs.Starts.AsEnumerable(), to.State.Epochs.Starts);
                 await to.DisposeAsync();
             },
@@ -195,6 +198,11 @@ public abstract partial class StoreContract
         Assert.Equal((model.Applied, model.Last, model.Floor), (state.Applied, state.Last, state.Floor));
         Assert.Equal(model.Pending.Select(batch => batch.Last), state.Pending.Select(batch => batch.Last));
         Assert.Equal(model.Content.Values.Count(entry => !entry.IsTombstone), state.Entries);
+        Assert.Equal(model.Content.Values.Sum(LiveBytes), state.LiveBytes);
+        DateTimeOffset now = model.Content.Values.Max(static entry => entry.ExpiresAt)?.AddSeconds(-1) ?? default;
+        IReadOnlyList<Entry> expired = await store.ReadExpiredAsync(now, int.MaxValue);
+        Assert.Equal(expired.OrderBy(static entry => entry.ExpiresAt), expired);
+        Assert.Equal(model.Content.Values.Where(entry => entry.HasExpired(now)).OrderBy(ByVersion), expired.OrderBy(ByVersion));
         foreach (string key in Enumerable.Range(0, Keys).Select(Model.Key))
         {
             Assert.Equal(model.Content.GetValueOrDefault(key), await store.ReadAsync(key));
@@ -234,6 +242,8 @@ public abstract partial class StoreContract
         Assert.Equal(model.Content.Values.Where(entry => entry.Version.Sequence > start).OrderBy(entry => entry.Version), changes);
     }
 
+    private static LogPoint ByVersion(Entry entry) => entry.Version;
+
     private static ImmutableArray<Entry> Shift(ImmutableArray<Entry> entries) =>
         [.. entries.Select(entry => entry with { Version = entry.Version with { Sequence = entry.Version.Sequence + 1 } })];
 
@@ -255,8 +265,11 @@ public abstract partial class StoreContract
 
         public static string Key(int number) => number % 2 == 0 ? $"k/{number}" : $"\U00010000{number}";
 
-        public Batch Next(long epoch, (int Key, int Value)[] writes, DateTimeOffset at) =>
-            new(Last, Versioned(Math.Max(1, epoch), Last.Sequence, [.. writes.Select(Write)]), at);
+        public Batch Next(long epoch, (int Key, int Value)[] writes, DateTimeOffset at)
+        {
+            ImmutableArray<Entry> entries = Versioned(Math.Max(1, epoch), Last.Sequence, [.. writes.Select(Write)]);
+            return new(Last, [.. entries.Select((entry, i) => Mortal(entry, at, writes[i].Value))], at);
+        }
 
         public void Append(Batch batch) => Log.Add(batch);
 
@@ -285,6 +298,9 @@ public abstract partial class StoreContract
                 Floor = Math.Max(Floor, entry.Version.Sequence);
             }
         }
+
+        // Some expire, at few different times.
+        private static Entry Mortal(Entry entry, DateTimeOffset at, int value) => value < 4 ? entry : entry with { ExpiresAt = at.AddSeconds(value) };
 
         private static (string Key, byte[]? Value) Write((int Key, int Value) write) =>
             write.Value == 0 ? Delete(Key(write.Key)) : Put(Key(write.Key), $"{write.Value}");

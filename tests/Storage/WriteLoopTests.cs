@@ -72,24 +72,6 @@ public sealed class WriteLoopTests : IDisposable
     }
 
     [Fact]
-    public async Task Data_bytes_follow_puts_deletes_and_restarts()
-    {
-        RocksStoreOptions options = _folder.Options with { MaxBytes = 10 };
-        await using (RocksStore store = RocksStore.Open(options))
-        {
-            await store.WriteAsync(("a", "12345"), ("ä", "1"), ("a", "123"));
-            Assert.Equal((4 + 3, false), (store.DataBytes, store.IsOverQuota));
-            await store.WriteAsync(("b", "12"));
-            Assert.Equal((10, true), (store.DataBytes, store.IsOverQuota));
-        }
-
-        await using RocksStore again = RocksStore.Open(options);
-        Assert.Equal((10, true), (again.DataBytes, again.IsOverQuota));
-        await again.WriteAsync(("a", null));
-        Assert.Equal((6, false), (again.DataBytes, again.IsOverQuota));
-    }
-
-    [Fact]
     public async Task Closing_answers_what_was_queued_and_refuses_what_comes_later()
     {
         RocksStore store = _folder.Open();

@@ -22,7 +22,7 @@ internal sealed class BackupSessions(NodeContext context)
 
     public BackupStart Start()
     {
-        if (context.Store is not IBackupSource source)
+        if (context.BackupSource is not { } source)
         {
             return new BackupStart(BackupOutcome.NotDurable, context.Settings.Name, default);
         }
@@ -34,6 +34,7 @@ internal sealed class BackupSessions(NodeContext context)
 
         var session = new Session(Ids.Next(context.Random), context.Time.GetTimestamp());
         _open[session.Id] = session;
+        session.OnStop = context.Stopping.UnsafeRegister(_ => End(session), null); // else it would hold the store open for good
         context.Watch(WriteAsync(source, session));
         context.Watch(EndWhenIdleAsync(session));
         return new BackupStart(BackupOutcome.Started, context.Settings.Name, session.Id);
@@ -110,6 +111,7 @@ internal sealed class BackupSessions(NodeContext context)
     {
         if (_open.Remove(session.Id))
         {
+            session.OnStop.Dispose();
             session.Ended.Cancel();
             session.Pipe.Reader.Complete();
         }
@@ -122,6 +124,8 @@ internal sealed class BackupSessions(NodeContext context)
         public Guid Id => id;
 
         public long AskedAt { get; set; } = askedAt;
+
+        public CancellationTokenRegistration OnStop { get; set; }
 
         public CancellationTokenSource Ended { get; } = new();
 

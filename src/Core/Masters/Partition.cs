@@ -15,6 +15,7 @@ internal sealed class Partition
     private Task _adopting = Task.CompletedTask;
     private volatile bool _servesFromStore;
     private volatile bool _servesAsPrimary;
+    private bool _stopped;
 
     /// <param name="context">What the node works with.</param>
     /// <param name="copies">The node's copies, which end when it becomes a master or ceases to be one.</param>
@@ -80,6 +81,14 @@ internal sealed class Partition
     /// <summary>The primary has taken over the whole log.</summary>
     public void OnPrimaryReady() => UpdateServing();
 
+    /// <summary>The node cannot go on: nothing is shown any more, and everybody who waits hears so.</summary>
+    public void Stop()
+    {
+        _stopped = true;
+        Primary?.End();
+        UpdateServing();
+    }
+
     private async Task AdoptInStoreAsync(MasterView view)
     {
         await _context.Store.AdoptAsync(view, view.RoleOf(_context.Self) == NodeRole.Primary);
@@ -133,7 +142,7 @@ internal sealed class Partition
 
     private void UpdateServing()
     {
-        _servesAsPrimary = Role == NodeRole.Primary && Primary is { IsReady: true };
-        _servesFromStore = _servesAsPrimary || (Role == NodeRole.Secondary && _context.Store.State.IsWhole);
+        _servesAsPrimary = !_stopped && Role == NodeRole.Primary && Primary is { IsReady: true };
+        _servesFromStore = _servesAsPrimary || (!_stopped && Role == NodeRole.Secondary && _context.Store.State.IsWhole);
     }
 }

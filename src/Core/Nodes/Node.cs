@@ -25,6 +25,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly WritePath _writes;
     private readonly BackupSessions _backups;
     private volatile string? _notReady = "the node is starting";
+    private bool _hasFailed;
 
     /// <summary>Puts a node together; <see cref="Start"/> begins its work.</summary>
     /// <param name="settings">What its decisions depend on.</param>
@@ -51,7 +52,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _context = new NodeContext
         {
             Settings = settings,
-            Store = store,
+            Store = new WatchedStore(store, OnReadFailed, OnWriteFailed),
+            BackupSource = store as IBackupSource,
             Transport = transport,
             Time = time,
             Random = random,
@@ -66,7 +68,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _keeper = new CopyKeeper(_copies, () => _partition.Role is NodeRole.Primary or NodeRole.Secondary);
         _views = new ViewFinder(_context, _partition);
         _questions = new QuestionTable(_context, _channel);
-        _responder = new Responder(_channel, _partition, FindHereAsync, store.ReadLocalAsync);
+        _responder = new Responder(_channel, _partition, FindHereAsync, _context.Store.ReadLocalAsync);
         _reads = new ReadPath(_context, _partition, _views, _questions, _copies, _keeper);
         _backups = new BackupSessions(_context);
         _writes = new WritePath(_context, _partition, _views, _keeper);
@@ -200,10 +202,19 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         : _partition.ServesAsPrimary && !entry.HasExpired(_context.Time.GetUtcNow()) ? entry
         : null;
 
-    private async Task<ReadResult> GetSlowlyAsync(ValueTask<Entry?> here, string key, ReadScope scope, CancellationToken cancellation) =>
-        await here is { } entry
-            ? new ReadResult(ReadOutcome.Found, entry, Name)
-            : await AskAsync(key, scope, cancellation);
+    private async Task<ReadResult> GetSlowlyAsync(ValueTask<Entry?> here, string key, ReadScope scope, CancellationToken cancellation)
+    {
+        try
+        {
+            return await here is { } entry
+                ? new ReadResult(ReadOutcome.Found, entry, Name)
+                : await AskAsync(key, scope, cancellation);
+        }
+        catch (StoreFailedException)
+        {
+            return new ReadResult(ReadOutcome.Unavailable, null, Name, "this node's store has failed; ask another node");
+        }
+    }
 
     private Task<ReadResult> AskAsync(string key, ReadScope scope, CancellationToken cancellation) =>
         OnSchedulerAsync(() => _reads.GetAsync(key, scope)).WaitAsync(cancellation);
@@ -311,7 +322,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         {
             await _context.Delay(SweepPeriod);
             _copies.DropExpired();
-            if (_partition.ServesFromStore)
+            if (_partition.ServesFromStore && _partition.Primary is not { IsBroken: true })
             {
                 await _context.Store.CollectTombstonesAsync(
                     _context.Time.GetUtcNow() - _context.Settings.TombstoneRetention,
@@ -320,10 +331,46 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         }
     }
 
+    // What the medium does not give is not "not found": this life of the node ends, whoever asked.
+    private void OnReadFailed(StoreFailedException reason) => FailOnScheduler(() => End(reason));
+
+    private void OnWriteFailed(StoreFailedException reason) => FailOnScheduler(() =>
+    {
+        if (_partition.Primary?.TryBreak(reason) != true)
+        {
+            OnFailure(reason);
+        }
+    });
+
+    private void FailOnScheduler(Action fail) =>
+        _ = OnSchedulerAsync(() =>
+        {
+            fail();
+            return Task.FromResult(true);
+        });
+
     private void OnFailure(Exception reason)
     {
+        // The last in-sync member whose store takes no more writes keeps its role: what it cannot do any more is no news.
+        if (reason is StoreFailedException && _partition is { Primary.IsBroken: true } && _partition.Newest?.Primary == _context.Self)
+        {
+            return;
+        }
+
+        End(reason);
+    }
+
+    private void End(Exception reason)
+    {
+        if (_hasFailed || _context.Stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
+        _hasFailed = true;
         _notReady = "the node has failed";
-        _partition.Primary?.End();
+        _context.Log.Failed(reason);
+        _partition.Stop();
         _context.Stop();
         Failed?.Invoke(reason);
     }

@@ -12,7 +12,11 @@ internal sealed class NodeContext
 
     public required NodeSettings Settings { get; init; }
 
+    /// <summary>The node's store, whose failures the node hears of.</summary>
     public required IStore Store { get; init; }
+
+    /// <summary>The store as the source of backups, if it is one.</summary>
+    public IBackupSource? BackupSource { get; init; }
 
     public required ITransport Transport { get; init; }
 
@@ -89,7 +93,6 @@ internal sealed class NodeContext
         }
         catch (Exception e)
         {
-            Log.Failed(e);
             Fail(e);
         }
     }

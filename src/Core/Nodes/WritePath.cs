@@ -59,8 +59,9 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
             // It was not even sent.
             return new WriteReply(WriteStatus.NotPrimary, default, null);
         }
-        catch (Exception e) when (!context.Stopping.IsCancellationRequested)
+        catch (Exception e)
         {
+            // Also when this node stops meanwhile: whoever posted is told that the outcome is unknown.
             context.Log.CallLost(view.Primary.Name, e.Message);
             return null;
         }

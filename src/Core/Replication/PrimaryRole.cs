@@ -6,7 +6,7 @@ namespace Diststore.Core;
 /// <summary>
 /// The primary: orders all writes, has them persisted here and at the other in-sync master, applies and answers them.
 /// One object for as long as the node goes on as primary, across epochs. <c>PrimaryRole.Peers.cs</c> looks after the
-/// other master, <c>PrimaryRole.Reads.cs</c> answers as the one who knows.
+/// other master, <c>PrimaryRole.Reads.cs</c> answers as the one who knows, <c>PrimaryRole.Ending.cs</c> gives up.
 /// </summary>
 internal sealed partial class PrimaryRole : PeerLink.IOwner
 {
@@ -45,7 +45,6 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     private long _applied;
     private bool _applying;
     private bool _ended;
-    private string? _broken;
 
     public PrimaryRole(NodeContext context, Partition partition, MasterView view, Action<Batch> onApplied)
     {
@@ -94,36 +93,6 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     {
         _context.Watch(OrderLoopAsync());
         _context.Watch(ExpireLoopAsync());
-    }
-
-    /// <summary>
-    /// The role is lost: everybody hears so at once. What has no sequence was surely not done; what has one and is not
-    /// acknowledged may yet stand.
-    /// </summary>
-    public void End()
-    {
-        _ended = true;
-        IsReady = false;
-        FailAll("the primary changed before the write was acknowledged", WriteStatus.NotPrimary);
-        ReleaseWatchers();
-        EndPeers();
-        _work.Set();
-    }
-
-    private void FailAll(string reason, WriteStatus ofWhatWasNotDone)
-    {
-        while (_waiting.TryDequeue(out PendingWrite? write))
-        {
-            write.Answer(ofWhatWasNotDone, _partition.Newest, reason);
-        }
-
-        _waitingBytes = 0;
-        foreach (PendingWrite write in _judged.SelectMany(static judged => judged.Writes))
-        {
-            write.Answer(write.IsRefused ? ofWhatWasNotDone : WriteStatus.Unknown, _partition.Newest, reason);
-        }
-
-        _judged.Clear();
     }
 
     /// <summary>Takes a write. Completes once it is acknowledged, refused or given up.</summary>
@@ -194,9 +163,18 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         foreach (PendingWrite write in writes)
         {
             string key = write.Write.Key;
-            if (!before.ContainsKey(key))
+            try
             {
-                before[key] = _ordered.TryGetValue(key, out Entry? ordered) ? ordered : await _context.Store.ReadAsync(key);
+                if (!before.ContainsKey(key))
+                {
+                    before[key] = _ordered.TryGetValue(key, out Entry? ordered) ? ordered : await _context.Store.ReadAsync(key);
+                }
+            }
+            catch (StoreFailedException)
+            {
+                // Whatever else becomes of this node, these were surely not done.
+                writes.ForEach(unordered => unordered.Answer(WriteStatus.NotPrimary, _partition.Newest, "the primary's store has failed"));
+                throw;
             }
         }
 
@@ -288,18 +266,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
     private async Task PersistAsync(Batch batch, long epoch)
     {
-        AppendResult result;
-        try
-        {
-            result = await _context.Store.AppendAsync(epoch, batch);
-        }
-        catch (StoreFailedException e) when (!_view.OtherInSync && !_ended)
-        {
-            // The last in-sync member has nobody to give its role to: it refuses writes and goes on showing what it has.
-            Break(e);
-            return;
-        }
-
+        AppendResult result = await _context.Store.AppendAsync(epoch, batch);
         if (result.Status != AppendStatus.Persisted)
         {
             // Own batches are queued before a higher epoch is, so this store is not what this role believes it to be.
@@ -308,18 +275,6 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
         _persisted = Math.Max(_persisted, batch.Last.Sequence);
         Advance();
-    }
-
-    // A failed write is never tried again; only opening the store anew tells what is on disk.
-    private void Break(StoreFailedException reason)
-    {
-        if (_broken is null)
-        {
-            _broken = "the store of the last master in sync has failed; it serves reads until it is restarted";
-            _context.Log.StoreBroken(reason);
-        }
-
-        FailAll(_broken, WriteStatus.Overloaded);
     }
 
     // Moves the commit point to what every one whose answer is needed has persisted, then applies up to there.

@@ -243,11 +243,10 @@ public sealed partial class MemoryStore : IStore
         {
             _values++;
             _liveBytes += LiveBytes(entry);
-        }
-
-        if (entry.ExpiresAt is { } at)
-        {
-            _expiries.Add(new Expiry(at, entry.Key));
+            if (entry.ExpiresAt is { } at)
+            {
+                _expiries.Add(new Expiry(at, entry.Key));
+            }
         }
     }
 
@@ -263,15 +262,14 @@ public sealed partial class MemoryStore : IStore
     private void Uncount(Entry old)
     {
         _changes.Remove(new Change(old.Version.Sequence, old.Key));
-        if (old.ExpiresAt is { } at)
-        {
-            _expiries.Remove(new Expiry(at, old.Key));
-        }
-
         if (!old.IsTombstone)
         {
             _values--;
             _liveBytes -= LiveBytes(old);
+            if (old.ExpiresAt is { } at)
+            {
+                _expiries.Remove(new Expiry(at, old.Key));
+            }
         }
         else if (_tombstones.Remove(old.Key, out Tombstone tombstone))
         {

@@ -1,5 +1,3 @@
-using Diststore.Core;
-
 namespace Diststore.Silo;
 
 /// <summary>The process's nodes: one, or several for a first look.</summary>
@@ -15,8 +13,19 @@ internal sealed class NodeGroup : IAsyncDisposable
             .AddSimpleConsole(static console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss.fff ")));
         ILogger<NodeSupervisor> logger = _loggers.CreateLogger<NodeSupervisor>();
         TimeProvider time = TimeProvider.System;
-        _nodes = [.. order.Nodes.Select(settings =>
-            new NodeSupervisor(settings, new MemoryStore(Guid.NewGuid(), time), clustering, order.Configuration, logger, time))];
+        var stores = new List<NodeStore>();
+        try
+        {
+            stores.AddRange(order.Nodes.Select(settings => NodeStore.Open(settings, time, _loggers)));
+        }
+        catch (StartException)
+        {
+            stores.ForEach(static store => store.DisposeAsync().AsTask().Wait());
+            _loggers.Dispose();
+            throw;
+        }
+
+        _nodes = [.. order.Nodes.Zip(stores, (settings, store) => new NodeSupervisor(settings, store, clustering, order.Configuration, logger, time))];
     }
 
     /// <summary>Starts the first node and then the others at once: they join it.</summary>
@@ -28,15 +37,21 @@ internal sealed class NodeGroup : IAsyncDisposable
 
     /// <summary>
     /// Runs until <paramref name="stop"/>, then stops the nodes one after the other: silos that leave at once get in each
-    /// other's way in the membership table and take seconds.
+    /// other's way in the membership table and take seconds. A node that cannot go on at all takes the others with it.
     /// </summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        await Task.WhenAll(_nodes.Select(node => node.WatchAsync(stop)));
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        Task[] watches = [.. _nodes.Select(node => node.WatchAsync(end.Token))];
+        Task first = await Task.WhenAny(watches);
+        await end.CancelAsync();
+        await Task.WhenAll(watches).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (NodeSupervisor node in _nodes.Reverse())
         {
             await node.StopAsync();
         }
+
+        await first;
     }
 
     public async ValueTask DisposeAsync()

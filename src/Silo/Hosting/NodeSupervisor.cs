@@ -4,7 +4,8 @@ namespace Diststore.Silo;
 
 /// <summary>
 /// Keeps one node running. A silo that the cluster declared dead may not go on: its host is ended and a fresh one
-/// started, on the same store, as a new process in the sense of the masters' view.
+/// started, as a new process in the sense of the masters' view, on the same store or, if that had failed, on the store
+/// opened anew.
 /// </summary>
 internal sealed partial class NodeSupervisor : IAsyncDisposable
 {
@@ -18,12 +19,12 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
     private readonly IConfiguration _configuration;
     private readonly ILogger<NodeSupervisor> _logger;
     private readonly TimeProvider _time;
-    private readonly IStore _store; // owned; outlives the hosts
+    private readonly NodeStore _store; // owned; outlives the hosts
     private SiloFault _fault = new();
     private WebApplication? _app;
 
     public NodeSupervisor(
-        SiloSettings settings, IStore store, Clustering clustering, IConfiguration configuration, ILogger<NodeSupervisor> logger, TimeProvider time) =>
+        SiloSettings settings, NodeStore store, Clustering clustering, IConfiguration configuration, ILogger<NodeSupervisor> logger, TimeProvider time) =>
         (_settings, _store, _clustering, _configuration, _logger, _time) = (settings, store, clustering, configuration, logger, time);
 
     /// <summary>Starts the node; what keeps it from starting is a <see cref="StartException"/>.</summary>
@@ -39,7 +40,9 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
         }
     }
 
-    /// <summary>Looks after the started node until <paramref name="stop"/>.</summary>
+    /// <summary>
+    /// Looks after the started node until <paramref name="stop"/>; a <see cref="DataLostException"/> when it cannot go on at all.
+    /// </summary>
     public async Task WatchAsync(CancellationToken stop)
     {
         TimeSpan backOff = s_minBackOff;
@@ -51,12 +54,13 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
                 backOff = s_minBackOff;
             }
 
+            bool storeFailed = _fault.IsOfStore;
             await EndHostAsync(orderly: false);
             LogStartingAgain(_settings.NodeName, backOff.TotalSeconds);
             await Task.Delay(backOff, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             backOff = backOff * 2 < s_maxBackOff ? backOff * 2 : s_maxBackOff;
             started = _time.GetTimestamp();
-            await TryStartHostAsync(stop);
+            await TryStartHostAsync(storeFailed, stop);
         }
     }
 
@@ -86,22 +90,23 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
 
     private async Task StartHostAsync(CancellationToken stop)
     {
-        _fault = new SiloFault();
-        _app = NodeHostFactory.Build(_settings, _store, _clustering, _configuration, _fault);
+        _app = NodeHostFactory.Build(_settings, _store.Current, _clustering, _configuration, _fault);
 
         // A host that stops of its own accord, for a service of it failed, is a fault like any other.
         _app.Lifetime.ApplicationStopping.Register(static fault => ((SiloFault)fault!).OnFatalException(null, "its host stopped", null), _fault);
         await _app.StartAsync(stop).WaitAsync(stop);
     }
 
-    private async Task TryStartHostAsync(CancellationToken stop)
+    private async Task TryStartHostAsync(bool storeFailed, CancellationToken stop)
     {
+        _fault = new SiloFault();
         try
         {
+            await _store.RenewAsync(storeFailed);
             await StartHostAsync(stop);
             LogStarted(_settings.NodeName);
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not DataLostException)
         {
             _fault.OnFatalException(this, null, exception);
         }

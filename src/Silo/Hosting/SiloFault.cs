@@ -1,3 +1,5 @@
+using Diststore.Core;
+
 namespace Diststore.Silo;
 
 /// <summary>
@@ -8,11 +10,21 @@ internal sealed class SiloFault : IFatalErrorHandler
 {
     private readonly TaskCompletionSource<string> _reason = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Whether the reason is a store that failed.</summary>
+    public bool IsOfStore { get; private set; } // set before the reason is
+
     /// <summary>Completes with the reason once the silo cannot go on.</summary>
     public Task<string> Reason => _reason.Task;
 
     public bool IsUnexpected(Exception exception) => exception is not OperationCanceledException;
 
-    public void OnFatalException(object? sender, string? context, Exception? exception) =>
+    public void OnFatalException(object? sender, string? context, Exception? exception)
+    {
+        if (exception is StoreFailedException && !_reason.Task.IsCompleted)
+        {
+            IsOfStore = true;
+        }
+
         _reason.TrySetResult(exception?.Message ?? context ?? "no reason given");
+    }
 }

@@ -3,8 +3,11 @@ using System.Net;
 
 namespace Diststore.Silo;
 
-/// <summary>What the process was told: its nodes' settings, and the configuration that logging reads.</summary>
-internal sealed record StartOrder(IReadOnlyList<SiloSettings> Nodes, IConfiguration Configuration);
+/// <summary>What the process was told.</summary>
+/// <param name="Nodes">Its nodes' settings.</param>
+/// <param name="Configuration">The configuration that logging reads.</param>
+/// <param name="RestoreFile">The backup to restore instead of running, if that was asked for.</param>
+internal sealed record StartOrder(IReadOnlyList<SiloSettings> Nodes, IConfiguration Configuration, string? RestoreFile);
 
 /// <summary>
 /// Reads the settings: appsettings.json, then the environment, then the command line. What is wrong ends in a
@@ -14,6 +17,7 @@ internal static class SettingsReader
 {
     private const string Section = "Diststore";
     private const string NodesArgument = "nodes";
+    private const string RestoreArgument = "restore";
     private const int MaxNodes = 32;
 
     public static StartOrder Read(string[] arguments)
@@ -34,7 +38,11 @@ internal static class SettingsReader
             throw new StartException($"{exception.Message} {exception.InnerException?.Message}".TrimEnd());
         }
 
-        return new StartOrder(Read(configuration, commandLine.GetValueOrDefault(NodesArgument)), configuration);
+        string? restore = commandLine.GetValueOrDefault(RestoreArgument);
+        IReadOnlyList<SiloSettings> nodes = Read(configuration, commandLine.GetValueOrDefault(NodesArgument));
+        return restore is not null && (nodes.Count > 1 || nodes[0].Durability == DataDurability.Memory)
+            ? throw new StartException("--restore takes a file to restore into the data folder of one node, on disk: not with --nodes, nor with Data:Durability=Memory.")
+            : new StartOrder(nodes, configuration, restore);
     }
 
     /// <summary>The settings of the process's nodes; <paramref name="nodes"/> is what <c>--nodes</c> was given, if it was.</summary>
@@ -129,10 +137,10 @@ internal static class SettingsReader
             string argument = arguments[i];
             string name = argument.Split('=', 2)[0];
             bool known = name.StartsWith("--", StringComparison.Ordinal)
-                && (name[2..].Equals(NodesArgument, StringComparison.OrdinalIgnoreCase) || name.Contains(':', StringComparison.Ordinal));
+                && (name[2..].ToLowerInvariant() is NodesArgument or RestoreArgument || name.Contains(':', StringComparison.Ordinal));
             if (!known)
             {
-                throw new StartException($"The argument '{name}' is not understood; there are --nodes N, --{Section}:NAME=VALUE and --help.");
+                throw new StartException($"The argument '{name}' is not understood; there are --nodes N, --restore FILE, --{Section}:NAME=VALUE and --help.");
             }
 
             if (name.Length == argument.Length && i + 1 == arguments.Length)

@@ -32,13 +32,19 @@ internal static class SettingsTable
         new("Http:Port", "8181", PortWords, (s, v) => TakePort(v, x => s.HttpPort = x)),
         new("Silo:Port", "11111", PortWords, (s, v) => TakePort(v, x => s.SiloPort = x)),
         new("Silo:GatewayPort", "30000", PortWords, (s, v) => TakePort(v, x => s.GatewayPort = x)),
-        new("Cluster:Provider", "Single", "Single, Development or Redis; PostgreSql comes later", (s, v) => TakeProvider(v, x => s.Provider = x)),
+        new("Cluster:Provider", "Single", "Single, Development or Redis; PostgreSql comes later", (s, v) => TakeWord<ClusterProvider>(v, x => s.Provider = x)),
         new("Cluster:Id", "diststore", $"1 to {MaxNameLength} letters, digits, dots, dashes or underscores",
             (s, v) => IsName(v) && Do(s.ClusterId = v)),
         new("Cluster:Primary", "none", "host:port of the silo that keeps the membership", (s, v) => IsHostAndPort(v) && Do(s.Primary = v)),
         new("Cluster:ConnectionString", "none", "how to reach the provider's server", (s, v) => Do(s.ConnectionString = v)),
-        new("Data:Path", "none", "a folder", (s, v) => Do(s.DataPath = v)),
-        new("Data:Durability", "Memory", "Memory; Fsync comes later, with the durable store", (s, v) => Same(v, "Memory")),
+        new("Data:Path", "./data/NAME", "a folder; with --nodes each node has one below it",
+            (s, v) => v.Length > 0 && !v.Contains('\0', StringComparison.Ordinal) && Do(s.DataPath = v)),
+        new("Data:Durability", "Fsync", "Fsync (on disk, synced before a write is answered) or Memory",
+            (s, v) => TakeWord<DataDurability>(v, x => s.Durability = x)),
+        new("Data:MaxBytes", "0", BytesWords + "of keys and values beyond which writes are refused; 0 for no limit",
+            (s, v) => TakeBytes(v, 0, long.MaxValue, x => s.DataMaxBytes = x)),
+        new("Data:CacheBytes", "96 MiB", BytesWords + "from 1 MiB up, for what is kept in memory of what lies on disk",
+            (s, v) => TakeBytes(v, 1 << 20, long.MaxValue, x => s.DataCacheBytes = x)),
         new("Multicast:Enabled", "true", "true or false", (s, v) => TakeBool(v, x => s.MulticastEnabled = x)),
         new("Multicast:Group", "239.192.74.1", "an IPv4 multicast address, 224.0.0.0 to 239.255.255.255",
             (s, v) => TakeIp(v, x => s.MulticastGroup = x) && s.MulticastGroup.GetAddressBytes()[0] is >= 224 and <= 239),
@@ -63,8 +69,6 @@ internal static class SettingsTable
     ];
 
     private static bool Do(object? _) => true;
-
-    private static bool Same(string value, string word) => value.Equals(word, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsName(string value) =>
         value.Length is >= 1 and <= MaxNameLength && value.All(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
@@ -109,13 +113,15 @@ internal static class SettingsTable
         return good;
     }
 
-    private static bool TakeProvider(string value, Action<ClusterProvider> take)
+    // Names only: numbers are values to the parser, and nobody means them.
+    private static bool TakeWord<T>(string value, Action<T> take)
+        where T : struct, Enum
     {
-        foreach (ClusterProvider provider in Enum.GetValues<ClusterProvider>())
+        foreach (T word in Enum.GetValues<T>())
         {
-            if (Same(value, provider.ToString()))
+            if (value.Equals(word.ToString(), StringComparison.OrdinalIgnoreCase))
             {
-                take(provider);
+                take(word);
                 return true;
             }
         }

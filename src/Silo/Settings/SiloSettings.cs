@@ -17,9 +17,21 @@ internal enum ClusterProvider
     Redis,
 }
 
+/// <summary>What a node's data outlives.</summary>
+internal enum DataDurability
+{
+    /// <summary>The process and a loss of power: it is on disk and synced before a write is answered.</summary>
+    Fsync,
+
+    /// <summary>Nothing: it ends with the process.</summary>
+    Memory,
+}
+
 /// <summary>One node's settings, as <see cref="SettingsTable"/> names them; already checked.</summary>
 internal sealed record SiloSettings
 {
+    private const string DataFolder = "data"; // below where the process was started
+
     public string NodeName { get; set; } = Environment.MachineName;
 
     public IPAddress Address { get; set; } = IPAddress.Loopback;
@@ -39,8 +51,15 @@ internal sealed record SiloSettings
 
     public string? ConnectionString { get; set; }
 
-    /// <summary>For the durable store, which is still to come.</summary>
+    /// <summary>The folder of the data; <see langword="null"/> for the default, until <see cref="Nodes"/> has made it whole.</summary>
     public string? DataPath { get; set; }
+
+    public DataDurability Durability { get; set; } = DataDurability.Fsync;
+
+    /// <summary>Keys and values that the masters may hold; 0 for no limit.</summary>
+    public long DataMaxBytes { get; set; }
+
+    public long DataCacheBytes { get; set; } = 96L << 20;
 
     public bool MulticastEnabled { get; set; } = true;
 
@@ -76,6 +95,7 @@ internal sealed record SiloSettings
         Name = NodeName,
         WhoHasTimeout = WhoHasTimeout,
         MinInSync = MinInSync,
+        DataMaxBytes = DataMaxBytes,
         TombstoneRetention = TombstoneRetention,
         ReplyTimeout = ReplyTimeout,
         CopiesMaxBytes = CopiesMaxBytes,
@@ -84,15 +104,19 @@ internal sealed record SiloSettings
         ClusterKey = Encoding.UTF8.GetBytes(ClusterKey ?? ""),
     };
 
-    /// <summary>The settings of the nodes of one process: these alone, or <paramref name="count"/> of them with names and ports counted up.</summary>
+    /// <summary>
+    /// The settings of the nodes of one process: these alone, or <paramref name="count"/> of them with names and ports
+    /// counted up and a folder each below the one that was given.
+    /// </summary>
     public IReadOnlyList<SiloSettings> Nodes(int? count) => count is null
-        ? [this]
+        ? [this with { DataPath = Path.GetFullPath(DataPath ?? Path.Combine(DataFolder, NodeName)) }]
         : [.. Enumerable.Range(0, count.Value).Select(i => this with
         {
             NodeName = $"node-{i + 1}",
             HttpPort = HttpPort + i,
             SiloPort = SiloPort + i,
             GatewayPort = GatewayPort + i,
+            DataPath = Path.GetFullPath(Path.Combine(DataPath ?? DataFolder, $"node-{i + 1}")),
         })];
 }
 

@@ -1,0 +1,89 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// The node's store as the node uses it. Whoever meets a failure of the medium hears of it as before, and so does the
+/// node, whoever that was and on whatever thread: a failure that only a caller heard of would be taken for a lost call.
+/// </summary>
+/// <param name="inner">The store.</param>
+/// <param name="readFailed">Told of a read that failed. Any thread.</param>
+/// <param name="writeFailed">Told of a write that failed. Any thread.</param>
+internal sealed class WatchedStore(IStore inner, Action<StoreFailedException> readFailed, Action<StoreFailedException> writeFailed) : IStore
+{
+    public Guid Id => inner.Id;
+
+    public bool IsDurable => inner.IsDurable;
+
+    public StoreState State => inner.State;
+
+    public ValueTask<StoreState> AdoptAsync(MasterView view, bool asPrimary) => Watch(inner.AdoptAsync(view, asPrimary), writeFailed);
+
+    public ValueTask<AppendResult> AppendAsync(long epoch, Batch batch) => Watch(inner.AppendAsync(epoch, batch), writeFailed);
+
+    public ValueTask<bool> AlignAsync(long epoch, EpochHistory history, LogPoint end) => Watch(inner.AlignAsync(epoch, history, end), writeFailed);
+
+    public ValueTask<StoreState> ApplyAsync(LogPoint commit) => Watch(inner.ApplyAsync(commit), writeFailed);
+
+    public ValueTask RememberCandidateAsync(long epoch, MasterId candidate) => Watch(inner.RememberCandidateAsync(epoch, candidate), writeFailed);
+
+    public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history) => Watch(inner.StartSyncAsync(epoch, kind, history), writeFailed);
+
+    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page) => Watch(inner.WritePageAsync(epoch, after, page), writeFailed);
+
+    public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page) => Watch(inner.WriteChangesAsync(epoch, page), writeFailed);
+
+    public ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
+        Watch(inner.CollectTombstonesAsync(orderedBefore, keepFrom), writeFailed);
+
+    public ValueTask<Entry?> ReadAsync(string key) => Watch(inner.ReadAsync(key), readFailed);
+
+    public ValueTask<KeyPage> ScanAsync(KeyScan scan) => Watch(inner.ScanAsync(scan), readFailed);
+
+    public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => Watch(inner.ReadChangesAsync(since, maxBytes), readFailed);
+
+    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit) => Watch(inner.ReadExpiredAsync(now, limit), readFailed);
+
+    public ValueTask PutLocalAsync(Entry entry) => Watch(inner.PutLocalAsync(entry), writeFailed);
+
+    public ValueTask<Entry?> ReadLocalAsync(string key) => Watch(inner.ReadLocalAsync(key), readFailed);
+
+    public ValueTask<IReadOnlyList<string>> ListLocalAsync() => Watch(inner.ListLocalAsync(), readFailed);
+
+    /// <summary>The store is its owner's to end.</summary>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private static ValueTask<T> Watch<T>(ValueTask<T> operation, Action<StoreFailedException> failed)
+    {
+        return operation.IsCompletedSuccessfully ? operation : ObserveAsync(operation, failed);
+
+        static async ValueTask<T> ObserveAsync(ValueTask<T> operation, Action<StoreFailedException> failed)
+        {
+            try
+            {
+                return await operation;
+            }
+            catch (StoreFailedException e)
+            {
+                failed(e);
+                throw;
+            }
+        }
+    }
+
+    private static ValueTask Watch(ValueTask operation, Action<StoreFailedException> failed)
+    {
+        return operation.IsCompletedSuccessfully ? operation : ObserveAsync(operation, failed);
+
+        static async ValueTask ObserveAsync(ValueTask operation, Action<StoreFailedException> failed)
+        {
+            try
+            {
+                await operation;
+            }
+            catch (StoreFailedException e)
+            {
+                failed(e);
+                throw;
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Diststore.Core.Tests;
+
+/// <summary>A node whose medium fails says so; it never takes that for "not found" or for a lost call.</summary>
+public sealed class FailingStoreTests : IAsyncLifetime
+{
+    private readonly FailingStore _store = new();
+    private readonly OneNode _transport = new();
+    private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Node _node = null!;
+
+    public async Task InitializeAsync()
+    {
+        _node = new Node(
+            new NodeSettings { Name = OneNode.Name }, _store, _transport, new NodeScheduler(), TimeProvider.System, new Random(1), NullLogger<Node>.Instance);
+        _node.Failed += reason => _failed.TrySetResult(reason);
+        _transport.Node = _node;
+        _node.Start();
+        Assert.Equal(WriteOutcome.Created, (await WriteAsync("a")).Outcome);
+    }
+
+    public Task DisposeAsync() => _node.StopAsync();
+
+    [Fact]
+    public async Task A_read_that_fails_is_no_answer_and_ends_the_nodes_life()
+    {
+        _store.FailsReads = true;
+
+        ReadResult result = await _node.GetAsync("a", ReadScope.Replicated);
+
+        Assert.Equal(ReadOutcome.Unavailable, result.Outcome);
+        Assert.IsType<StoreFailedException>(await _failed.Task.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal("the node has failed", _node.NotReadyBecause);
+
+        // Nothing is shown any more, also not what can be read.
+        _store.FailsReads = false;
+        Assert.Null(await _node.FindHereAsync("a"));
+        Assert.NotEqual(FetchStatus.NotFound, (await _node.FetchAsync(new FetchRequest("b", false))).Status);
+    }
+
+    [Theory]
+    [InlineData("who-has by another node")]
+    [InlineData("list")]
+    [InlineData("changes")]
+    [InlineData("local")]
+    [InlineData("write")]
+    public async Task Whoever_meets_the_failure_the_node_hears_of_it(string who)
+    {
+        _store.FailsReads = true;
+        Task asked = who switch
+        {
+            "list" => _node.ListFromPrimaryAsync(new ListQuery("", null, 10)),
+            "changes" => _node.WatchAsync(new ChangesQuery(LogPoint.Zero, TimeSpan.Zero)),
+            "local" => _node.GetLocalAsync("l"),
+            "write" => WriteAsync("b"),
+            _ => _node.FetchAsync(new FetchRequest("a", false)),
+        };
+
+        Assert.IsType<StoreFailedException>(await _failed.Task.WaitAsync(TimeSpan.FromSeconds(10)));
+        if (who == "write")
+        {
+            Assert.Contains((await (Task<WriteResult>)asked).Outcome, new[] { WriteOutcome.Unavailable, WriteOutcome.Unknown });
+        }
+        else
+        {
+            await Assert.ThrowsAsync<StoreFailedException>(() => asked);
+        }
+    }
+
+    [Fact]
+    public async Task The_last_master_in_sync_refuses_writes_and_serves_reads_when_writing_fails()
+    {
+        _store.FailsWrites = true;
+
+        Assert.Equal(WriteOutcome.Unknown, (await WriteAsync("b")).Outcome);
+        Assert.Equal(WriteOutcome.Unavailable, (await WriteAsync("b")).Outcome);
+        Assert.Equal(ReadOutcome.Found, (await _node.GetAsync("a", ReadScope.Replicated)).Outcome);
+        await Assert.ThrowsAsync<StoreFailedException>(() => _node.PingAsync(write: true));
+        await Assert.ThrowsAsync<StoreFailedException>(() => _node.PutLocalAsync("l", [1], null));
+        Assert.Equal(ReadOutcome.Found, (await _node.GetAsync("a", ReadScope.Replicated)).Outcome);
+        Assert.False(_failed.Task.IsCompleted);
+
+        // What it cannot read it does not serve.
+        _store.FailsReads = true;
+        Assert.Equal(ReadOutcome.Unavailable, (await _node.GetAsync("a", ReadScope.Replicated)).Outcome);
+        await _failed.Task.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    private Task<WriteResult> WriteAsync(string key) => _node.WriteAsync(new Write(key, [1])).AsTask();
+
+    /// <summary>A cluster of one node; the registry's storage is in memory.</summary>
+    private sealed class OneNode : ITransport, IViewStorage
+    {
+        public const string Name = "a";
+        private MasterView? _view;
+
+        public OneNode() => Registry = new MasterRegistry(this, this, TimeProvider.System, new Random(2), NullLogger<MasterRegistry>.Instance);
+
+        public Node? Node { get; set; }
+
+        public IReadOnlyList<string> Members { get; } = [Name];
+
+        public IRegistry Registry { get; }
+
+        public IPeer Peer(string node) => Node!;
+
+        public void Multicast(ReadOnlySpan<byte> datagram)
+        {
+        }
+
+        public void Send(string node, ReadOnlySpan<byte> datagram)
+        {
+        }
+
+        public Task<StoredView> ReadAsync() => Task.FromResult(new StoredView(_view, _view));
+
+        public Task<bool> TryReplaceAsync(StoredView read, MasterView next)
+        {
+            MasterView? before = (MasterView?)read.Tag;
+            return Task.FromResult(ReferenceEquals(Interlocked.CompareExchange(ref _view, next, before), before));
+        }
+    }
+
+    private sealed class FailingStore : IStore
+    {
+        private readonly MemoryStore _inner = new(Guid.NewGuid(), TimeProvider.System, isDurable: true);
+
+        public volatile bool FailsReads;
+        public volatile bool FailsWrites;
+
+        public Guid Id => _inner.Id;
+
+        public bool IsDurable => true;
+
+        public StoreState State => _inner.State;
+
+        public ValueTask<StoreState> AdoptAsync(MasterView view, bool asPrimary) => WriteAsync(() => _inner.AdoptAsync(view, asPrimary));
+
+        public ValueTask<AppendResult> AppendAsync(long epoch, Batch batch) => WriteAsync(() => _inner.AppendAsync(epoch, batch));
+
+        public ValueTask<bool> AlignAsync(long epoch, EpochHistory history, LogPoint end) => WriteAsync(() => _inner.AlignAsync(epoch, history, end));
+
+        public ValueTask<StoreState> ApplyAsync(LogPoint commit) => WriteAsync(() => _inner.ApplyAsync(commit));
+
+        public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history) => WriteAsync(() => _inner.StartSyncAsync(epoch, kind, history));
+
+        public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page) => WriteAsync(() => _inner.WritePageAsync(epoch, after, page));
+
+        public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page) => WriteAsync(() => _inner.WriteChangesAsync(epoch, page));
+
+        public async ValueTask RememberCandidateAsync(long epoch, MasterId candidate)
+        {
+            await FailAsync(FailsWrites);
+            await _inner.RememberCandidateAsync(epoch, candidate);
+        }
+
+        public async ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom)
+        {
+            await FailAsync(FailsWrites);
+            await _inner.CollectTombstonesAsync(orderedBefore, keepFrom);
+        }
+
+        public async ValueTask PutLocalAsync(Entry entry)
+        {
+            await FailAsync(FailsWrites);
+            await _inner.PutLocalAsync(entry);
+        }
+
+        public ValueTask<Entry?> ReadAsync(string key) => ReadAsync(() => _inner.ReadAsync(key));
+
+        public ValueTask<KeyPage> ScanAsync(KeyScan scan) => ReadAsync(() => _inner.ScanAsync(scan));
+
+        public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => ReadAsync(() => _inner.ReadChangesAsync(since, maxBytes));
+
+        // The sweep asks by itself, at any moment.
+        public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit) => _inner.ReadExpiredAsync(now, limit);
+
+        public ValueTask<Entry?> ReadLocalAsync(string key) => ReadAsync(() => _inner.ReadLocalAsync(key));
+
+        public ValueTask<IReadOnlyList<string>> ListLocalAsync() => ReadAsync(_inner.ListLocalAsync);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+        private static async Task FailAsync(bool fails)
+        {
+            await Task.Yield();
+            if (fails)
+            {
+                throw new StoreFailedException("the medium failed");
+            }
+        }
+
+        private async ValueTask<T> ReadAsync<T>(Func<ValueTask<T>> read)
+        {
+            await FailAsync(FailsReads);
+            return await read();
+        }
+
+        private async ValueTask<T> WriteAsync<T>(Func<ValueTask<T>> write)
+        {
+            await FailAsync(FailsWrites);
+            return await write();
+        }
+    }
+}
