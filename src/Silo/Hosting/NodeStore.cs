@@ -105,6 +105,6 @@ internal sealed partial class NodeStore : IAsyncDisposable
     private RocksStore Open() => RocksStore.Open(OptionsOf(_settings, _time, _storeLogger));
 
     [LoggerMessage(EventId = 3010, Level = LogLevel.Error,
-        Message = "{Node} gives up what it held and begins with an empty store, to be synced from the masters: {Reason}; {LocalEntries} local-only entries are lost")]
+        Message = "{Node} gives up what it held and begins empty, to be synced from the masters: {Reason}; {LocalEntries} local-only entries are lost")]
     private static partial void LogWiped(ILogger logger, string node, string reason, long localEntries);
 }
