@@ -41,6 +41,9 @@ internal sealed class RedisServer : IDisposable
         return server;
     }
 
+    /// <summary>Forgets everything, as a Redis does that lost its disk.</summary>
+    public async Task ForgetAsync() => Assert.StartsWith("+OK", await AskAsync("FLUSHALL"), StringComparison.Ordinal);
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -52,16 +55,21 @@ internal sealed class RedisServer : IDisposable
     {
         try
         {
-            using Socket socket = await NetworkNamespace.ConnectAsync(_network, new IPEndPoint(IPAddress.Loopback, Port));
-            await socket.SendAsync("PING\r\n"u8.ToArray());
-            byte[] answer = new byte[64];
-            int length = await socket.ReceiveAsync(answer);
-            string text = Encoding.ASCII.GetString(answer, 0, length);
+            string text = await AskAsync("PING");
             return text.StartsWith("+PONG", StringComparison.Ordinal) ? null : text;
         }
         catch (SocketException e)
         {
             return e.Message;
         }
+    }
+
+    private async Task<string> AskAsync(string command)
+    {
+        using Socket socket = await NetworkNamespace.ConnectAsync(_network, new IPEndPoint(IPAddress.Loopback, Port));
+        await socket.SendAsync(Encoding.ASCII.GetBytes(command + "\r\n"));
+        byte[] answer = new byte[64];
+        int length = await socket.ReceiveAsync(answer);
+        return Encoding.ASCII.GetString(answer, 0, length);
     }
 }

@@ -8,6 +8,7 @@ internal sealed class SiloProcess : IDisposable
     private readonly string _directory;
     private readonly IReadOnlyList<string> _command;
     private ChildProcess? _process;
+    private int _printedBefore;
 
     /// <summary>Describes the node; <see cref="Start"/> starts it.</summary>
     /// <param name="name">The node's name.</param>
@@ -48,9 +49,13 @@ internal sealed class SiloProcess : IDisposable
     /// <summary>Its last lines, for a failure's message.</summary>
     public string Tail => _process is null ? "(not started)" : (IsRunning ? "" : "(not running)\n") + _process.Tail(12);
 
+    /// <summary>What it printed since it was last started.</summary>
+    public string Said => Process.Output[_printedBefore..];
+
     /// <summary>Starts it without waiting for anything.</summary>
     public void Start()
     {
+        _printedBefore = _process?.Output.Length ?? 0;
         _process?.Dispose();
         _process = ChildProcess.Start(_directory, Name, _command);
     }

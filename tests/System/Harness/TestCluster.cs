@@ -17,6 +17,9 @@ internal sealed record ClusterShape
     /// <summary>The network to run in, or <see langword="null"/> for this machine's own.</summary>
     public NetworkNamespace? Network { get; init; }
 
+    /// <summary>Given the folder that the nodes' data lies in, by their names, before the first is started.</summary>
+    public Action<string>? Prepare { get; init; }
+
     /// <summary>More settings for every node, as <c>Section:Name=value</c> below <c>Diststore:</c>.</summary>
     public IReadOnlyList<string> Settings { get; init; } = [];
 }
@@ -58,6 +61,9 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>A free port for a gateway on 127.0.0.1.</summary>
     public int GatewayPort { get; }
 
+    /// <summary>Where the membership and the view are.</summary>
+    public RedisServer Redis => _redis ?? throw new InvalidOperationException("this cluster has no Redis");
+
     /// <summary>All nodes, running or not.</summary>
     public IReadOnlyList<SiloProcess> Nodes => _nodes;
 
@@ -75,6 +81,7 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         RedisServer? redis = shape.Redis ? await RedisServer.StartAsync(shape.Network) : null;
         var cluster = new TestCluster(shape, redis);
+        shape.Prepare?.Invoke(Path.Combine(cluster._directory.Path, "data"));
         try
         {
             // The first alone: others may have to join through it. Then two at a time, as many as a small machine
@@ -95,6 +102,18 @@ internal sealed class TestCluster : IAsyncDisposable
             await cluster.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>The folder of a node's data.</summary>
+    public string DataOf(SiloProcess node) => Path.Combine(_directory.Path, "data", node.Name);
+
+    /// <summary>Starts all that do not run and waits until each is ready and sees all others.</summary>
+    public async Task StartAgainAsync()
+    {
+        SiloProcess[] stopped = [.. _nodes.Where(static node => !node.IsRunning)];
+        Array.ForEach(stopped, static node => node.Start());
+        await Task.WhenAll(stopped.Select(static node => node.WaitUntilReadyAsync()));
+        await WaitUntilCompleteAsync();
     }
 
     /// <summary>Starts a gateway of this cluster.</summary>

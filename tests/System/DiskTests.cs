@@ -1,0 +1,283 @@
+using System.Diagnostics;
+using System.Net;
+
+namespace Diststore.SystemTests;
+
+/// <summary>Disks that are damaged, full, or somebody else's.</summary>
+public sealed class DiskTests
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    [SkippableFact]
+    public async Task A_damaged_table_of_the_secondary_is_never_served_and_it_syncs_in_full()
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 2, Settings = ["Data:CacheBytes=1MiB"] });
+        string[] keys = [.. RestartTests.Keys(250)];
+        foreach (string key in keys)
+        {
+            await cluster[1].Http.PostUntilDoneAsync(key, LargeOf(key), cluster.Tails);
+        }
+
+        ClusterView view = await cluster.WaitForTwoMastersAsync(cluster[1], Deadline);
+        SiloProcess damaged = cluster[view.Secondary!];
+        FlipBytes(cluster.DataOf(damaged));
+
+        // Until it meets the damage it answers; what it answers is right, whatever happens.
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                foreach (string key in keys)
+                {
+                    Answer answer = await damaged.Http.GetLocalAsync(key);
+                    Assert.True(answer.Status != 200 || answer.Text == LargeOf(key), $"{key} at {damaged.Name}: {answer}");
+                }
+
+                return damaged.Said.Contains("gives up what it held", StringComparison.Ordinal) ? null : "it has not met the damage";
+            },
+            Deadline,
+            cluster.Tails);
+
+        ClusterView after = await Eventually.GetAsync<ClusterView>(
+            async () =>
+            {
+                ClusterView now = await cluster[view.Primary!].Http.ClusterAsync();
+                return now.Masters.Count == 2 && now.Epoch > view.Epoch ? (now, null) : (null, $"{now}");
+            },
+            Deadline,
+            cluster.Tails);
+        Assert.True(damaged.IsRunning, damaged.Tail);
+        Assert.Contains("Full, from", damaged.Said, StringComparison.Ordinal);
+        cluster[after.Primary!].Kill();
+        await damaged.Http.PostUntilDoneAsync("after", "1", cluster.Tails);
+        foreach (string key in keys)
+        {
+            Answer answer = await damaged.Http.GetAsync(key);
+            Assert.True(answer.Status == 200 && answer.Text == LargeOf(key), $"{key} at {damaged.Name}: {answer}\n{cluster.Tails()}");
+        }
+    }
+
+    [Fact]
+    public async Task Who_holds_the_data_alone_ends_with_a_sentence_when_it_meets_damage()
+    {
+        using var silo = new OneSilo("Data:CacheBytes=1MiB");
+        using ChildProcess process = await silo.StartAsync();
+        string[] keys = [.. RestartTests.Keys(250)];
+        foreach (string key in keys)
+        {
+            await silo.Http.PostUntilDoneAsync(key, LargeOf(key), () => process.Tail());
+        }
+
+        FlipBytes(silo.Data);
+        var clock = Stopwatch.StartNew();
+        for (int i = 0; !process.HasExited; i++)
+        {
+            Assert.True(clock.Elapsed < Deadline, $"it has not met the damage; it said:\n{process.Tail()}");
+            try
+            {
+                Answer answer = await silo.Http.GetAsync(keys[i % keys.Length]);
+                Assert.True(answer.Status is 200 or 500 or 503, $"{keys[i % keys.Length]}: {answer}");
+                Assert.True(answer.Status != 200 || answer.Text == LargeOf(keys[i % keys.Length]), $"{keys[i % keys.Length]}: {answer}");
+            }
+            catch (HttpRequestException)
+            {
+                // Its host has ended; its process will.
+            }
+        }
+
+        Assert.Equal(1, await process.WaitForExitAsync(Deadline));
+        Assert.Contains("restore a backup", process.Tail(1), StringComparison.Ordinal);
+        Assert.Contains(silo.Data, process.Tail(1), StringComparison.Ordinal);
+        await silo.EndsWithASentenceAsync([], "found it damaged");
+    }
+
+    [Fact]
+    public async Task A_folder_that_is_in_use_is_refused()
+    {
+        using var silo = new OneSilo();
+        using ChildProcess process = await silo.StartAsync();
+        await silo.Http.PostUntilDoneAsync("a", "1", () => process.Tail());
+
+        using var other = new OneSilo();
+        await other.EndsWithASentenceAsync([$"--Diststore:Data:Path={silo.Data}"], "in use by another process");
+
+        Assert.Equal("1", (await silo.Http.GetAsync("a")).Text);
+    }
+
+    [Fact]
+    public async Task A_folder_of_another_cluster_or_with_a_torn_log_is_refused_and_left_as_it_is()
+    {
+        using var silo = new OneSilo();
+        using (ChildProcess process = await silo.StartAsync())
+        {
+            await silo.Http.PostUntilDoneAsync("a", "1", () => process.Tail());
+            await silo.Http.PostUntilDoneAsync("b", "1", () => process.Tail());
+            process.Kill();
+        }
+
+        await silo.EndsWithASentenceAsync(["--Diststore:Cluster:Id=other"], "belongs to the cluster 'diststore'");
+        using (ChildProcess process = await silo.StartAsync())
+        {
+            Assert.Equal("1", (await silo.Http.GetAsync("b")).Text);
+            await silo.Http.PostUntilDoneAsync("c", "1", () => process.Tail());
+            process.Kill();
+        }
+
+        string log = Directory.EnumerateFiles(silo.Data, "*.log").OrderBy(static file => file, StringComparer.Ordinal).Last();
+        using (FileStream file = File.OpenWrite(log))
+        {
+            file.SetLength(file.Length - 10);
+        }
+
+        await silo.EndsWithASentenceAsync([], "was cut off");
+        await silo.EndsWithASentenceAsync([], "was cut off");
+    }
+
+    [Fact]
+    public async Task A_restore_says_why_it_does_nothing()
+    {
+        using var silo = new OneSilo();
+        await silo.EndsWithASentenceAsync(["--restore", "missing"], "missing");
+        string file = Path.Combine(silo.Directory, "file");
+        await File.WriteAllTextAsync(file, "something else altogether");
+        await silo.EndsWithASentenceAsync(["--restore", file], "it is no backup");
+        Assert.Empty(Directory.EnumerateFiles(silo.Data, "*.sst"));
+    }
+
+    [SkippableFact]
+    public async Task A_secondary_whose_disk_is_full_is_dropped_and_nothing_is_lost()
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        using SmallDisk disk = SmallDisk.Mount("64m");
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape
+        {
+            Nodes = 2,
+            Prepare = data =>
+            {
+                Directory.CreateDirectory(data);
+                Directory.CreateSymbolicLink(Path.Combine(data, "node-02"), disk.Path);
+            },
+        });
+        var acknowledged = new List<string>();
+        await cluster[1].Http.PostUntilDoneAsync("first", "1", cluster.Tails);
+        ClusterView view = await cluster.WaitForTwoMastersAsync(cluster[1], Deadline);
+        Assert.Equal("node-02", view.Secondary);
+        for (int i = 0; i < 400; i++)
+        {
+            await cluster[1].Http.PostUntilDoneAsync($"{i}", LargeOf($"{i}"), cluster.Tails);
+            acknowledged.Add($"{i}");
+        }
+
+        ClusterView after = await cluster[1].Http.ClusterAsync();
+        Assert.True(after.Epoch > view.Epoch && after.Primary == "node-01" && after.Masters.Count == 0, $"{view} then {after}\n{cluster.Tails()}");
+        Assert.All(acknowledged, key => Assert.Equal(LargeOf(key), cluster[1].Http.GetAsync(key).Result.Text));
+    }
+
+    // Nothing that compresses: it has to fill tables.
+    private static string LargeOf(string key)
+    {
+        byte[] bytes = new byte[150_000];
+        new Random(key.Sum(static c => c) + key.Length).NextBytes(bytes);
+        return key + Convert.ToBase64String(bytes);
+    }
+
+    private static void FlipBytes(string data)
+    {
+        string[] tables = [.. Directory.EnumerateFiles(data, "*.sst").Where(static file => new FileInfo(file).Length > 4 << 20)];
+        Assert.NotEmpty(tables);
+        foreach (string table in tables)
+        {
+            using FileStream file = File.Open(table, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            for (long at = 100_000; at < file.Length - 1_000_000; at += 1_000_000)
+            {
+                file.Position = at;
+                int there = file.ReadByte();
+                file.Position = at;
+                file.WriteByte((byte)(there ^ 0x10));
+            }
+        }
+    }
+
+    /// <summary>One node in a process, alone, with a folder of its own.</summary>
+    private sealed class OneSilo : IDisposable
+    {
+        private readonly TempDirectory _directory = new();
+        private readonly string[] _command;
+        private int _started;
+
+        public OneSilo(params string[] settings)
+        {
+            int[] ports = Ports.Free(4, [IPAddress.Loopback]);
+            Http = new HttpFace(IPAddress.Loopback, ports[0]);
+            string[] all =
+            [
+                "Node:Name=alone", $"Http:Port={ports[0]}", $"Silo:Port={ports[1]}", $"Silo:GatewayPort={ports[2]}", $"Multicast:Port={ports[3]}",
+                .. settings,
+            ];
+            _command = [.. Programs.Silo, .. all.Select(static setting => "--Diststore:" + setting)];
+        }
+
+        public HttpFace Http { get; }
+
+        public string Directory => _directory.Path;
+
+        public string Data => Path.Combine(_directory.Path, "data", "alone");
+
+        public async Task<ChildProcess> StartAsync()
+        {
+            ChildProcess process = ChildProcess.Start(_directory.Path, $"life-{++_started}", _command);
+            await Readiness.WaitAsync("the node", Http, process);
+            return process;
+        }
+
+        public async Task EndsWithASentenceAsync(string[] arguments, string words)
+        {
+            using ChildProcess process = ChildProcess.Start(_directory.Path, $"life-{++_started}", [.. _command, .. arguments]);
+            Assert.Equal(1, await process.WaitForExitAsync(Deadline));
+            string output = process.Output.Trim();
+            Assert.Contains(words, output, StringComparison.Ordinal);
+            Assert.True(output.Split('\n').Length == 1, $"more than one line:\n{output}");
+        }
+
+        public void Dispose()
+        {
+            Http.Dispose();
+            _directory.Dispose();
+        }
+    }
+
+    /// <summary>A file system of its own in memory, of a fixed size; needs root on Linux.</summary>
+    private sealed class SmallDisk : IDisposable
+    {
+        private SmallDisk(string path) => Path = path;
+
+        public string Path { get; }
+
+        public static SmallDisk Mount(string size)
+        {
+            string path = Directory.CreateTempSubdirectory("diststore-disk-").FullName;
+            bool mounted = OperatingSystem.IsLinux() && Environment.UserName == "root"
+                && Run("mount", "-t", "tmpfs", "-o", $"size={size}", "diststore-test", path);
+            if (!mounted)
+            {
+                Directory.Delete(path);
+            }
+
+            Skip.IfNot(mounted, "a small file system needs root on Linux, and the right to mount");
+            return new SmallDisk(path);
+        }
+
+        public void Dispose()
+        {
+            Run("umount", Path);
+            Directory.Delete(Path);
+        }
+
+        private static bool Run(string program, params string[] arguments)
+        {
+            using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+    }
+}
