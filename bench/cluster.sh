@@ -3,9 +3,12 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/diststore-bench.XXXXXX")
 pids=()
-nodes=(http://127.1.3.1:18181 http://127.1.3.2:18181 http://127.1.3.3:18181)
-gateway=http://127.0.0.1:18080
-redis_port=16389
+# Ports of this run's own, below those that the kernel takes for outgoing connections.
+base=$((20000 + RANDOM % 1200 * 10))
+nodes=("http://127.1.3.1:$base" "http://127.1.3.2:$base" "http://127.1.3.3:$base")
+gateway=http://127.0.0.1:$((base + 1))
+redis_port=$((base + 2))
+free_port=$((base + 9))
 declare -A pid_of
 
 stop_all() {
@@ -57,26 +60,29 @@ start() {
   pid_of[$name]=$!
 }
 
+alive() { kill -0 "${pid_of[$1]}" 2>/dev/null || { say "$1 has ended"; exit 1; }; }
+
 # ready NAME URL: until it answers 200, at most a minute.
 ready() {
   local name=$1 url=$2 deadline=$((SECONDS + 60))
   until curl -fso /dev/null "$url"; do
-    kill -0 "${pid_of[$name]}" 2>/dev/null || { say "$name has ended"; exit 1; }
+    alive "$name"
     ((SECONDS < deadline)) || { say "$name is not ready after a minute"; exit 1; }
     sleep 0.1
   done
+  alive "$name" # and it was not somebody else's that answered
 }
 
 start_cluster() {
-  start redis redis-server --bind 127.0.0.1 --port $redis_port --dir "$work" --appendonly yes --appendfsync always --save ''
-  local cluster=(--Diststore:Cluster:Provider=Redis --Diststore:Cluster:ConnectionString=127.0.0.1:$redis_port --Diststore:Cluster:Id=bench)
+  start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$work" --appendonly yes --appendfsync always --save ''
+  local cluster=(--Diststore:Cluster:Provider=Redis --Diststore:Cluster:ConnectionString="127.0.0.1:$redis_port" --Diststore:Cluster:Id="bench-$base")
   local number
   for number in 1 2 3; do
     start "silo-$number" dotnet "$(program src/Silo Diststore.Silo)" "${cluster[@]}" --Diststore:Node:Name="node-$number" \
-      --Diststore:Node:Address="127.1.3.$number" --Diststore:Http:Port=18181 --Diststore:Silo:Port=11211 \
-      --Diststore:Silo:GatewayPort=30100 --Diststore:Multicast:Port=14983 "$@"
+      --Diststore:Node:Address="127.1.3.$number" --Diststore:Http:Port="$base" --Diststore:Silo:Port=$((base + 3)) \
+      --Diststore:Silo:GatewayPort=$((base + 4)) --Diststore:Multicast:Port=$((base + 5)) "$@"
     ready "silo-$number" "${nodes[number - 1]}/health/ready"
   done
-  start gateway dotnet "$(program src/Gateway Diststore.Gateway)" "${cluster[@]}" --Diststore:Http:Port=18080
+  start gateway dotnet "$(program src/Gateway Diststore.Gateway)" "${cluster[@]}" --Diststore:Http:Port=$((base + 1))
   ready gateway "$gateway/health/ready"
 }

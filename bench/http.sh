@@ -7,7 +7,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 rounds=${1:-5} seconds=${2:-4}
-bytes=100 connections=16 bare=http://127.0.0.1:18082
+bytes=100 connections=64 bare=http://127.0.0.1:$free_port
 need redis-server curl wrk dotnet
 build src/Silo src/Gateway bench/Load bench/Bare
 load=(dotnet "$(program bench/Load Diststore.Load)")

@@ -7,7 +7,8 @@ namespace Diststore.Gateway;
 /// stopped; once connected the client follows silos that come and go by itself. Each second it asks who lives.
 /// </summary>
 internal sealed partial class ClusterConnection(
-    GatewaySettings settings, LiveNodes nodes, TimeProvider time, ILoggerFactory loggers, ILogger<ClusterConnection> logger) : BackgroundService
+    GatewaySettings settings, LiveNodes nodes, TimeProvider time, IHostApplicationLifetime lifetime, ILoggerFactory loggers,
+    ILogger<ClusterConnection> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RefreshPeriod = TimeSpan.FromSeconds(1);
@@ -15,11 +16,13 @@ internal sealed partial class ClusterConnection(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // StartAsync of a hosted service runs up to the first await, and connecting may take its time before it.
-        await Task.Yield();
-        LogConnecting(settings.Provider);
         try
         {
+            // Only once HTTP listens: a process whose port is taken says that and nothing else.
+            var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using CancellationTokenRegistration started = lifetime.ApplicationStarted.Register(listening.SetResult);
+            await listening.Task.WaitAsync(stoppingToken);
+            LogConnecting(settings.Provider);
             using IHost client = await ConnectAsync(stoppingToken);
             LogConnected();
             var grains = client.Services.GetRequiredService<IClusterClient>();

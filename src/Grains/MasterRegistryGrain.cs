@@ -3,16 +3,16 @@ using Diststore.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
-using Orleans.Placement;
 using Orleans.Storage;
 
 namespace Diststore.Grains;
 
 /// <summary>The registry of the masters, somewhere in the cluster: the decisions are Core's, the view is in grain storage.</summary>
-[Reentrant, KeepAlive, RandomPlacement]
+[Reentrant, KeepAlive, RegistryPlacement]
 internal sealed partial class MasterRegistryGrain(
     [FromKeyedServices(GrainViewStorage.StorageName)] IGrainStorage storage,
     ITransport transport,
+    Node node,
     ClusterMembers members,
     TimeProvider time,
     ILogger<MasterRegistry> logger) : Grain, IMasterRegistryGrain
@@ -44,11 +44,21 @@ internal sealed partial class MasterRegistryGrain(
 
     public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
 
+    // This node has become the primary since the registry was placed here. While the pair is whole there is time to move.
+    private void StepAsideForThePrimary()
+    {
+        if (node.KnownView is { OtherInSync: true } view && view.Primary.Name == node.Name && members.Current.Names.Count > 1)
+        {
+            DeactivateOnIdle();
+        }
+    }
+
     private async Task TickAsync()
     {
         try
         {
             await _registry.TickAsync();
+            StepAsideForThePrimary();
         }
         catch (Exception exception)
         {

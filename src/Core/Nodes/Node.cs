@@ -72,6 +72,9 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     /// <inheritdoc/>
     public string? NotReadyBecause => _notReady;
 
+    /// <summary>The newest view that this node has heard of. Any thread.</summary>
+    public MasterView? KnownView => _partition.Newest;
+
     /// <summary>Begins the node's loops. Called once, when the transport works.</summary>
     public void Start() =>
         _ = OnSchedulerAsync(() =>

@@ -6,8 +6,12 @@ namespace Diststore.Core;
 /// </summary>
 internal sealed class PeerLink(NodeContext context, MasterView view, MasterId peer, LogTail tail, PeerLink.IOwner owner)
 {
-    /// <summary>Batches on their way at once.</summary>
-    private const int MaxUnderWay = 4;
+    /// <summary>
+    /// Batches on their way at once. More would arrive out of order most of the time: messages that come in together are
+    /// handed to the thread pool newest first, so all but the oldest would be refused as gaps and sent again, and under load
+    /// the link would never leave that. While one is under way the next gathers all writes that wait.
+    /// </summary>
+    private const int MaxUnderWay = 1;
 
     // A batch that arrived before the one it continues is sent again after this; it is no reason to drop the peer.
     private static readonly TimeSpan GapPause = TimeSpan.FromMilliseconds(5);

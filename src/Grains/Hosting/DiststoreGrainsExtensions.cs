@@ -37,6 +37,7 @@ public static class DiststoreGrainsExtensions
             provider.GetRequiredService<ILogger<Node>>()));
 
         builder.AddPlacementDirector<NodePlacement, NodePlacementDirector>();
+        builder.AddPlacementDirector<RegistryPlacement, RegistryPlacementDirector>();
         builder.AddGrainDirectory(NoDirectory.Name, static (_, _) => new NoDirectory());
         builder.Configure<SiloMessagingOptions>(options =>
         {

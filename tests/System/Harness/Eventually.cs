@@ -41,7 +41,7 @@ internal static class Eventually
                 Assert.Fail($"not within {deadline.TotalSeconds:0.#} s: {complaint}\n{explain?.Invoke()}");
             }
 
-            await Task.Delay(Interval); // polls: a process tells nobody when it changes
+            await Task.Delay(Interval); // polls: a process has no other way to tell
         }
     }
 
