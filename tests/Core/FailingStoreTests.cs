@@ -87,6 +87,20 @@ public sealed class FailingStoreTests : IAsyncLifetime
         await _failed.Task.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
+    [Fact]
+    public async Task A_backup_that_nobody_reads_ends_with_the_node()
+    {
+        BackupStart start = await ((IPeer)_node).StartBackupAsync();
+        Assert.Equal(BackupOutcome.Started, start.Outcome);
+        Assert.NotEmpty((await _node.ReadBackupAsync(start.Id)).Bytes!);
+        Assert.False(_store.BackupEnded.Task.IsCompleted);
+
+        await _node.StopAsync();
+
+        await _store.BackupEnded.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.Null((await _node.ReadBackupAsync(start.Id)).Bytes);
+    }
+
     private Task<WriteResult> WriteAsync(string key) => _node.WriteAsync(new Write(key, [1])).AsTask();
 
     /// <summary>A cluster of one node; the registry's storage is in memory.</summary>
@@ -122,8 +136,26 @@ public sealed class FailingStoreTests : IAsyncLifetime
         }
     }
 
-    private sealed class FailingStore : IStore
+    private sealed class FailingStore : IStore, IBackupSource
     {
+        public TaskCompletionSource BackupEnded { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        // Writes more than anybody reads, until it is told to end.
+        public async Task WriteBackupAsync(Stream destination, CancellationToken cancellation)
+        {
+            try
+            {
+                while (true)
+                {
+                    await destination.WriteAsync(new byte[1 << 20], cancellation);
+                }
+            }
+            finally
+            {
+                BackupEnded.TrySetResult();
+            }
+        }
+
         private readonly MemoryStore _inner = new(Guid.NewGuid(), TimeProvider.System, isDurable: true);
 
         public volatile bool FailsReads;
