@@ -56,8 +56,8 @@ for ((i = 1; i <= keys; i++)); do until_ok 10 "GET key-$i" holds "key-$i"; done
 
 killed=$(primary)
 step "killing the container of $killed, the primary"
-"${compose[@]}" kill "$killed" >/dev/null 2>&1
 SECONDS=0
+"${compose[@]}" kill "$killed" >/dev/null 2>&1
 until_ok 30 "POST after the kill" post after-the-kill
 echo "writes go on after $SECONDS s, primary is $(primary)"
 for ((i = 1; i <= keys; i++)); do until_ok 10 "GET key-$i" holds "key-$i"; done

@@ -11,7 +11,8 @@ internal static class Welcome
         int width = nodes.Max(static node => node.NodeName.Length);
         bool onDisk = first.Durability == DataDurability.Fsync;
         var text = new StringBuilder();
-        text.AppendLine($"Diststore: {nodes.Count} node{(nodes.Count == 1 ? "" : "s")} of cluster '{first.ClusterId}' ({first.Provider}){(onDisk ? "" : ", data in memory")}");
+        string count = nodes.Count == 1 ? "1 node" : $"{nodes.Count} nodes";
+        text.AppendLine($"Diststore: {count} of cluster '{first.ClusterId}' ({first.Provider}){(onDisk ? "" : ", data in memory")}");
         foreach (SiloSettings node in nodes)
         {
             text.AppendLine($"  {node.NodeName.PadRight(width)}  {Url(node)}  silo {node.Address}:{node.SiloPort}  gateway {node.Address}:{node.GatewayPort}"

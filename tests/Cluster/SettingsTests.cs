@@ -23,7 +23,8 @@ public sealed class SettingsTests
     [Fact]
     public void Data_has_a_folder_and_a_quota()
     {
-        SiloSettings node = Assert.Single(Read(("Data:Path", "/var/x"), ("Data:MaxBytes", "2 GiB"), ("Data:CacheBytes", "8MiB"), ("Data:Durability", "memory")));
+        SiloSettings node = Assert.Single(
+            Read(("Data:Path", "/var/x"), ("Data:MaxBytes", "2 GiB"), ("Data:CacheBytes", "8MiB"), ("Data:Durability", "memory")));
         Assert.Equal(("/var/x", 2L << 30, 8L << 20, DataDurability.Memory), (node.DataPath, node.DataMaxBytes, node.DataCacheBytes, node.Durability));
         Assert.Equal(2L << 30, node.ToNodeSettings().DataMaxBytes);
     }

@@ -188,7 +188,8 @@ internal sealed class SimCluster
         {
             Acknowledged++;
             LastAcknowledgedAt = _pump.Now;
-            Require(_applied.Find(entry) is { } applied && applied.Value.AsSpan().SequenceEqual(entry.Value), $"{entry.Version} of {entry.Key} was acknowledged but applied nowhere");
+            bool isApplied = _applied.Find(entry) is { } applied && applied.Value.AsSpan().SequenceEqual(entry.Value);
+            Require(isApplied, $"{entry.Version} of {entry.Key} was acknowledged but applied nowhere");
             if (!_acknowledged.TryGetValue(entry.Key, out List<Entry>? list))
             {
                 _acknowledged[entry.Key] = list = [];

@@ -109,5 +109,5 @@ internal sealed class AppliedLog
 
     /// <summary>What was applied of that key at that version.</summary>
     public Entry? Find(Entry entry) =>
-        _entries.FirstOrDefault(pair => pair.Key.Sequence == entry.Version.Sequence && pair.Value.Version == entry.Version && pair.Value.Key == entry.Key).Value;
+        _entries.Values.FirstOrDefault(applied => applied.Version == entry.Version && applied.Key == entry.Key);
 }

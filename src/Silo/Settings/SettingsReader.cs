@@ -41,7 +41,8 @@ internal static class SettingsReader
         string? restore = commandLine.GetValueOrDefault(RestoreArgument);
         IReadOnlyList<SiloSettings> nodes = Read(configuration, commandLine.GetValueOrDefault(NodesArgument));
         return restore is not null && (nodes.Count > 1 || nodes[0].Durability == DataDurability.Memory)
-            ? throw new StartException("--restore takes a file to restore into the data folder of one node, on disk: not with --nodes, nor with Data:Durability=Memory.")
+            ? throw new StartException(
+                "--restore takes a file to restore into the data folder of one node, on disk: not with --nodes, nor with Data:Durability=Memory.")
             : new StartOrder(nodes, configuration, restore);
     }
 
