@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Diststore.SystemTests;
+
+/// <summary>The nodes that clients may ask: those that nobody is killing or starting. Any thread.</summary>
+internal sealed class UpNodes(SiloProcess[] up)
+{
+    private volatile SiloProcess[] _up = up;
+
+    public SiloProcess[] Up
+    {
+        get => _up;
+        set => _up = value;
+    }
+}
+
+/// <summary>
+/// A client that keeps a copy of everything by <c>GET /v1/changes</c>, from whichever node answers, and resumes at the
+/// last id that it saw.
+/// </summary>
+internal sealed class ChangeFollower(UpNodes nodes)
+{
+    private readonly Dictionary<string, string?> _state = new(StringComparer.Ordinal);
+    private (long Epoch, long Sequence) _since;
+    private int _turn;
+
+    /// <summary>Follows until told to stop; a node that does not answer is a reason to ask the next.</summary>
+    public async Task RunAsync(CancellationToken over)
+    {
+        while (!over.IsCancellationRequested)
+        {
+            try
+            {
+                SiloProcess[] up = nodes.Up;
+                await ReadAsync(up[_turn++ % up.Length].Http);
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+            {
+                // The node was killed under it; what came before the break was taken.
+            }
+        }
+    }
+
+    /// <summary>Reads what there is now.</summary>
+    public Task CatchUpAsync(HttpFace http) =>
+        Eventually.TrueAsync(async () => await ReadAsync(http) == 200 ? null : "no answer", Eventually.Patience);
+
+    /// <summary>What it ended with must be what the masters list, no more and no less.</summary>
+    public async Task CheckAsync(HttpFace http, string at)
+    {
+        Dictionary<string, string?> alive = _state.Where(static pair => pair.Value is not null).ToDictionary(StringComparer.Ordinal);
+        var listed = new Dictionary<string, string?>(StringComparer.Ordinal);
+        string? after = null;
+        do
+        {
+            Answer page = await http.FetchAsync($"/v1/kv?limit=1000{(after is null ? "" : $"&after={Uri.EscapeDataString(after)}")}");
+            Assert.True(page.Status == 200, $"{page}; {at}");
+            JsonElement json = JsonDocument.Parse(page.Body).RootElement;
+            foreach (JsonElement key in json.GetProperty("keys").EnumerateArray())
+            {
+                listed[key.GetProperty("key").GetString()!] = key.GetProperty("version").GetString();
+            }
+
+            after = json.GetProperty("next").GetString();
+        }
+        while (after is not null);
+        string[] differ = [.. alive.Keys.Union(listed.Keys).Where(key => alive.GetValueOrDefault(key) != listed.GetValueOrDefault(key))];
+        Assert.True(differ.Length == 0, $"the follower and the masters differ in {differ.Length} keys, {differ.FirstOrDefault()} among them; {at}");
+    }
+
+    private async Task<int> ReadAsync(HttpFace http)
+    {
+        string since = string.Create(CultureInfo.InvariantCulture, $"{_since.Epoch}-{_since.Sequence}");
+        Answer answer = await http.FetchAsync($"/v1/changes?since={since}&live=false");
+        Assert.True(answer.Status is 200 or 503, $"/v1/changes?since={since}: {answer}");
+        if (answer.Status == 200)
+        {
+            foreach (string line in Encoding.UTF8.GetString(answer.Body).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                Take(JsonDocument.Parse(line).RootElement);
+            }
+        }
+
+        return answer.Status;
+    }
+
+    private void Take(JsonElement change)
+    {
+        string id = change.GetProperty("id").GetString()!;
+        string[] parts = id.Split('-');
+        (long, long) version = (long.Parse(parts[0], CultureInfo.InvariantCulture), long.Parse(parts[1], CultureInfo.InvariantCulture));
+        Assert.True(version.CompareTo(_since) > 0, $"the change {id} came after {_since}");
+        _since = version;
+        _state[change.GetProperty("key").GetString()!] = change.GetProperty("deleted").GetBoolean() ? null : id;
+    }
+}
