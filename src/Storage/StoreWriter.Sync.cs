@@ -100,7 +100,7 @@ internal sealed partial class StoreWriter
                 Floor = Math.Max(state.Floor, page.Floor),
                 IsWhole = true,
                 Cursor = null,
-                Pending = Continuing(state.Pending, page.Applied),
+                Pending = state.PendingAfter(page.Applied),
             };
             foreach (Batch dropped in state.Pending.Except(next.Pending))
             {

@@ -60,7 +60,7 @@ internal sealed partial class StoreWriter
 
     public AppendResult Append(long epoch, Batch appended)
     {
-        AppendStatus status = Judge(epoch, appended);
+        AppendStatus status = State.Judge(epoch, appended);
         if (status == AppendStatus.Persisted && appended.Before == State.Last)
         {
             using var batch = new RowBatch(_engine);
@@ -149,7 +149,7 @@ internal sealed partial class StoreWriter
             History = history,
             Epochs = state.Epochs.With(highest.Epoch, highest.Sequence),
             Applied = highest,
-            Pending = Continuing(state.Pending, highest),
+            Pending = state.PendingAfter(highest),
             Floor = Math.Max(state.Floor, highest.Sequence),
             IsWhole = true,
             Cursor = null,
@@ -170,32 +170,6 @@ internal sealed partial class StoreWriter
         return _engine.Get<EntryHeader?>(Family.Entries, key, row => Rows.ReadHeader(length, row)) is { } header
             ? header.Version
             : throw _engine.Fail("reading", $"the change index names '{Encoding.UTF8.GetString(key)}', which has no entry", isDamage: true);
-    }
-
-    private AppendStatus Judge(long epoch, Batch batch)
-    {
-        StoreState state = State;
-        if (epoch < state.HighestEpoch)
-        {
-            return AppendStatus.StaleEpoch;
-        }
-
-        if (!state.IsWhole)
-        {
-            return AppendStatus.Gap;
-        }
-
-        bool isHeld = batch.Before == state.Last
-            || state.Epochs.Contains(batch.Last, state.Applied)
-            || state.Pending.Exists(held => held.Last == batch.Last);
-        return isHeld ? AppendStatus.Persisted : AppendStatus.Gap;
-    }
-
-    // A batch of an earlier stream may have come in while changes were pulled: it stays only if it continues the new mark.
-    private static ImmutableList<Batch> Continuing(ImmutableList<Batch> pending, LogPoint applied)
-    {
-        int next = pending.FindIndex(batch => batch.Before == applied);
-        return next < 0 ? ImmutableList<Batch>.Empty : pending.RemoveRange(0, next);
     }
 
     private void DropPending(ImmutableList<Batch> dropped, StoreState next)

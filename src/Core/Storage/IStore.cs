@@ -149,6 +149,32 @@ public sealed record StoreState(
     /// <summary>The end of the log.</summary>
     public LogPoint Last => Pending.Count > 0 ? Pending[^1].Last : Applied;
 
+    /// <summary>
+    /// How a store takes a batch: the fence, the same for every store. Refused when the message's
+    /// <paramref name="epoch"/> is below the highest seen; persisted when it continues the log or is held already.
+    /// </summary>
+    public AppendStatus Judge(long epoch, Batch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (epoch < HighestEpoch)
+        {
+            return AppendStatus.StaleEpoch;
+        }
+
+        bool isHeld = batch.Before == Last || Epochs.Contains(batch.Last, Applied) || Pending.Exists(held => held.Last == batch.Last);
+        return IsWhole && isHeld ? AppendStatus.Persisted : AppendStatus.Gap;
+    }
+
+    /// <summary>
+    /// The pending batches that stay when the mark moves to <paramref name="applied"/>: one of an earlier stream may have
+    /// come in while changes were pulled, and counts only if it continues there.
+    /// </summary>
+    public ImmutableList<Batch> PendingAfter(LogPoint applied)
+    {
+        int next = Pending.FindIndex(batch => batch.Before == applied);
+        return next < 0 ? ImmutableList<Batch>.Empty : Pending.RemoveRange(0, next);
+    }
+
     /// <summary>The epoch history up to <see cref="Last"/>.</summary>
     public EpochHistory EpochsWithPending =>
         Pending.Aggregate(Epochs, static (epochs, batch) => epochs.With(batch.First.Epoch, batch.First.Sequence));

@@ -106,7 +106,7 @@ public sealed partial class MemoryStore
                     Floor = Math.Max(state.Floor, page.Floor),
                     IsWhole = true,
                     Cursor = null,
-                    Pending = Continuing(state.Pending, page.Applied),
+                    Pending = state.PendingAfter(page.Applied),
                 };
             }
 
@@ -134,13 +134,6 @@ public sealed partial class MemoryStore
         }
 
         return ValueTask.CompletedTask;
-    }
-
-    // A batch of an earlier stream may have come in while changes were pulled: it stays only if it continues the new mark.
-    private static ImmutableList<Batch> Continuing(ImmutableList<Batch> pending, LogPoint applied)
-    {
-        int next = pending.FindIndex(batch => batch.Before == applied);
-        return next < 0 ? ImmutableList<Batch>.Empty : pending.RemoveRange(0, next);
     }
 
     // When the primary ordered what is pulled is not told, so the age of its tombstones counts from now.

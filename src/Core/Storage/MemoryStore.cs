@@ -77,7 +77,7 @@ public sealed partial class MemoryStore : IStore
         ArgumentOutOfRangeException.ThrowIfZero(batch.Entries.Length);
         lock (_gate)
         {
-            AppendStatus status = Judge(epoch, batch);
+            AppendStatus status = _state.Judge(epoch, batch);
             if (status == AppendStatus.Persisted && batch.Before == _state.Last)
             {
                 _state = _state with { Pending = _state.Pending.Add(batch) };
@@ -193,30 +193,11 @@ public sealed partial class MemoryStore : IStore
             History = history,
             Epochs = state.Epochs.With(highest.Epoch, highest.Sequence),
             Applied = highest,
-            Pending = Continuing(state.Pending, highest),
+            Pending = state.PendingAfter(highest),
             Floor = Math.Max(state.Floor, highest.Sequence),
             IsWhole = true,
             Cursor = null,
         };
-    }
-
-    private AppendStatus Judge(long epoch, Batch batch)
-    {
-        StoreState state = _state;
-        if (epoch < state.HighestEpoch)
-        {
-            return AppendStatus.StaleEpoch;
-        }
-
-        if (!state.IsWhole)
-        {
-            return AppendStatus.Gap;
-        }
-
-        bool isHeld = batch.Before == state.Last
-            || state.Epochs.Contains(batch.Last, state.Applied)
-            || state.Pending.Exists(held => held.Last == batch.Last);
-        return isHeld ? AppendStatus.Persisted : AppendStatus.Gap;
     }
 
     // What is there under the key is replaced, whatever its version.
