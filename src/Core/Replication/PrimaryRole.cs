@@ -86,6 +86,9 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         _view = view;
         EnterPeers(view);
         Advance();
+
+        // What waited while the former view was known to be over may have no later write to set it going.
+        _work.Set();
     }
 
     /// <summary>Begins to order.</summary>

@@ -7,10 +7,19 @@ namespace Diststore.SystemTests;
 /// <param name="Primary">The primary's name, or <see langword="null"/>.</param>
 /// <param name="Secondary">The other master's name when it is in sync, or <see langword="null"/>.</param>
 /// <param name="Nodes">All live nodes by name, with how many keys each holds.</param>
-internal sealed record ClusterView(long Epoch, string? Primary, string? Secondary, IReadOnlyDictionary<string, long> Nodes)
+/// <param name="Roles">What each live node says that it is.</param>
+internal sealed record ClusterView(
+    long Epoch, string? Primary, string? Secondary, IReadOnlyDictionary<string, long> Nodes, IReadOnlyDictionary<string, string> Roles)
 {
     /// <summary>Both masters; empty unless both are there and in sync.</summary>
     public IReadOnlyList<string> Masters => Primary is not null && Secondary is not null ? [Primary, Secondary] : [];
+
+    /// <summary>
+    /// Whether both masters say of themselves that they are that: one that was killed and is back is named in a view that
+    /// is about to be replaced, but knows better.
+    /// </summary>
+    public bool IsWhole => Masters.Count == 2
+        && Roles.GetValueOrDefault(Primary!) == "primary" && Roles.GetValueOrDefault(Secondary!) == "secondary";
 
     /// <summary>Reads the answer's JSON.</summary>
     public static ClusterView Parse(JsonElement json)
@@ -18,18 +27,21 @@ internal sealed record ClusterView(long Epoch, string? Primary, string? Secondar
         Dictionary<string, long> nodes = json.GetProperty("nodes").EnumerateArray().ToDictionary(
             static node => node.GetProperty("name").GetString()!,
             static node => node.GetProperty("keys").GetInt64());
+        Dictionary<string, string> roles = json.GetProperty("nodes").EnumerateArray().ToDictionary(
+            static node => node.GetProperty("name").GetString()!,
+            static node => node.GetProperty("role").GetString()!);
         if (!json.TryGetProperty("view", out JsonElement view) || view.ValueKind == JsonValueKind.Null)
         {
-            return new ClusterView(0, null, null, nodes);
+            return new ClusterView(0, null, null, nodes, roles);
         }
 
-        return new ClusterView(view.GetProperty("epoch").GetInt64(), Name(view, "primary"), Name(view, "secondary"), nodes);
+        return new ClusterView(view.GetProperty("epoch").GetInt64(), Name(view, "primary"), Name(view, "secondary"), nodes, roles);
     }
 
     /// <inheritdoc/>
     public override string ToString() =>
         $"epoch {Epoch}, primary {Primary ?? "none"}, secondary {Secondary ?? "none"}, "
-        + $"nodes {string.Join(' ', Nodes.Select(static node => $"{node.Key}:{node.Value}"))}";
+        + $"nodes {string.Join(' ', Nodes.Select(node => $"{node.Key}:{Roles[node.Key]}:{node.Value}"))}";
 
     private static string? Name(JsonElement view, string role) => view.TryGetProperty(role, out JsonElement name) ? name.GetString() : null;
 }

@@ -144,7 +144,7 @@ internal sealed class TestCluster : IAsyncDisposable
         async () =>
         {
             ClusterView view = await teller.Http.ClusterAsync();
-            bool good = view.Masters.Count == 2 && view.Masters.All(name => this[name].IsRunning);
+            bool good = view.IsWhole && view.Masters.All(name => this[name].IsRunning);
             return good ? (view, null) : (null, $"{teller.Name} says {view}");
         },
         deadline,
