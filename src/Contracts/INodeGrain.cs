@@ -18,7 +18,7 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
 
     /// <summary>Reads one key, asking others if need be.</summary>
     [Alias("Get")]
-    Task<ReadResult> GetAsync(string key, ReadScope scope);
+    Task<ReadResult> GetAsync(string key, ReadOptions options);
 
     /// <summary>Stores or deletes through the masters.</summary>
     [Alias("WriteThrough")]

@@ -7,8 +7,8 @@ namespace Diststore.Core;
 /// </summary>
 public interface IDiststore
 {
-    /// <summary>Reads a key: here if this node has it, else from whoever has.</summary>
-    ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default);
+    /// <summary>Reads a key: here if this node has it and may show it, else from whoever has.</summary>
+    ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default);
 
     /// <summary>Stores or deletes through the masters; returns once every in-sync master has it.</summary>
     ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default);
@@ -47,44 +47,6 @@ public interface INodeAccess
     /// <summary>Whether requests can be served now; <see langword="null"/> if so, else why not.</summary>
     string? NotReadyBecause { get; }
 }
-
-/// <summary>Which entries a read may find.</summary>
-public enum ReadScope
-{
-    /// <summary>Only what was stored through the masters.</summary>
-    Replicated = 0,
-
-    /// <summary>That, and what some node holds local-only when the masters have no such key.</summary>
-    IncludingLocalOnly = 1,
-}
-
-/// <summary>How a read ended.</summary>
-public enum ReadOutcome
-{
-    /// <summary>The entry is given.</summary>
-    Found = 0,
-
-    /// <summary>A current primary (or, for node-local reads, the node itself) says that there is none.</summary>
-    NotFound = 1,
-
-    /// <summary>Nobody who would know has answered.</summary>
-    Unavailable = 2,
-
-    /// <summary>No live node has the name that was given.</summary>
-    UnknownNode = 3,
-}
-
-/// <summary>A read's result.</summary>
-/// <param name="Outcome">How it ended.</param>
-/// <param name="Entry">The entry, when found; never a tombstone.</param>
-/// <param name="Node">The name of the node that answered the caller.</param>
-/// <param name="Detail">A sentence for the caller where it was not found or not available.</param>
-[GenerateSerializer, Immutable, Alias("diststore.read")]
-public readonly record struct ReadResult(
-    [property: Id(0)] ReadOutcome Outcome,
-    [property: Id(1)] Entry? Entry,
-    [property: Id(2)] string Node,
-    [property: Id(3)] string? Detail = null);
 
 /// <summary>How a write ended.</summary>
 public enum WriteOutcome
@@ -133,11 +95,13 @@ public readonly record struct WriteResult(
 /// <param name="Prefix">Only keys that start with this; empty for all.</param>
 /// <param name="After">Only keys that come after this one, or <see langword="null"/>.</param>
 /// <param name="Limit">At most so many keys, 1 to <see cref="MaxLimit"/>.</param>
+/// <param name="IsStrong">Linearizable, as in <see cref="ReadOptions"/>.</param>
 [GenerateSerializer, Immutable, Alias("diststore.list")]
 public sealed record ListQuery(
     [property: Id(0)] string Prefix,
     [property: Id(1)] string? After,
-    [property: Id(2)] int Limit)
+    [property: Id(2)] int Limit,
+    [property: Id(3)] bool IsStrong = false)
 {
     /// <summary>The most keys of one page.</summary>
     public const int MaxLimit = 1000;

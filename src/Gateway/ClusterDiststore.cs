@@ -33,7 +33,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
+    public async ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
     {
         ReadResult last = new(ReadOutcome.Unavailable, null, "");
         for (int attempt = 0; attempt < MaxReadAttempts; attempt++)
@@ -41,7 +41,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
             try
             {
                 // A hit is a hit in either scope. With anything else the node may have to ask others.
-                ReadResult? atHand = await _reads.ReadAsync(key);
+                ReadResult? atHand = options.TakesAnyHit ? await _reads.ReadAsync(key) : null;
                 if (atHand is { Outcome: ReadOutcome.Found } hit)
                 {
                     return hit;
@@ -53,7 +53,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
                 continue;
             }
 
-            last = await AskAsync(key, scope);
+            last = await AskAsync(key, options);
             if (last.Outcome != ReadOutcome.Unavailable)
             {
                 break;
@@ -185,7 +185,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         }
     }
 
-    private async ValueTask<ReadResult> AskAsync(string key, ReadScope scope)
+    private async ValueTask<ReadResult> AskAsync(string key, ReadOptions options)
     {
         if (_nodes.Next() is not { } node)
         {
@@ -194,7 +194,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
         try
         {
-            return await node.Grain.GetAsync(key, scope).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+            return await node.Grain.GetAsync(key, options).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
         }
         catch (Exception exception)
         {

@@ -17,22 +17,22 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
         int bytes = 0;
         for (int i = 0; i < keys.Length; i++)
         {
-            if (await node.FindHereAsync(keys[i]) is not { } entry)
+            if (await node.FindHereAsync(keys[i]) is not { } hit)
             {
                 continue;
             }
 
-            bytes += entry.SizeBytes;
+            bytes += hit.Entry!.SizeBytes;
             if (i == 0 || bytes <= INodeGrain.MaxAnswerBytes)
             {
-                results[i] = new ReadResult(ReadOutcome.Found, entry, node.Name);
+                results[i] = hit;
             }
         }
 
         return results;
     }
 
-    public Task<ReadResult> GetAsync(string key, ReadScope scope) => node.GetAsync(key, scope).AsTask();
+    public Task<ReadResult> GetAsync(string key, ReadOptions options) => node.GetAsync(key, options).AsTask();
 
     public Task<WriteResult> WriteAsync(Write write) => node.WriteAsync(write).AsTask();
 
@@ -69,6 +69,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
     public Task<MasterReply> StartStreamAsync(StreamRequest request) => node.StartStreamAsync(request);
 
     public Task<MasterReply> CheckStreamAsync(StreamRequest request) => node.CheckStreamAsync(request);
+
+    public Task<FollowReply> FollowAsync(FollowRequest request) => node.FollowAsync(request);
 
     public Task<FetchReply> FetchAsync(FetchRequest request) => node.FetchAsync(request);
 

@@ -3,14 +3,17 @@ using Diststore.Silo;
 namespace Diststore.Cluster.Tests;
 
 /// <summary>What <c>/metrics</c> shows of real nodes, each under its name.</summary>
-public sealed class MetricsTests
+public sealed class MetricsTests : IDisposable
 {
+    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("diststore-");
+
     private static readonly Uri Base = new($"http://127.8.{Random.Shared.Next(1, 255)}.{Random.Shared.Next(1, 255)}:8181");
 
     [Fact]
     public async Task A_silo_shows_what_its_nodes_count()
     {
-        StartOrder order = SettingsReader.Read(["--nodes", "2", $"--Diststore:Node:Address={Base.Host}", "--Diststore:Multicast:Enabled=false"]);
+        StartOrder order = SettingsReader.Read(
+            ["--nodes", "2", $"--Diststore:Node:Address={Base.Host}", "--Diststore:Multicast:Enabled=false", $"--Diststore:Data:Path={_data.FullName}"]);
         await using Clustering clustering = await Clustering.OpenAsync(order.Nodes[0]);
         await using var nodes = new NodeGroup(order, clustering);
         await nodes.StartAsync(CancellationToken.None);
@@ -43,6 +46,8 @@ public sealed class MetricsTests
             Assert.Equal(0, Value(shown, "diststore_copies_size_bytes", node));
         }
     }
+
+    public void Dispose() => _data.Delete(recursive: true);
 
     private static long? Value(string shown, string name, string labels) => shown.Split('\n')
         .Where(line => line.StartsWith(name + "{", StringComparison.Ordinal) && line.Contains(labels, StringComparison.Ordinal))

@@ -181,6 +181,8 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 
     public Task<MasterReply> CheckStreamAsync(StreamRequest request) => CallAsync(p => p.CheckStreamAsync(request));
 
+    public Task<FollowReply> FollowAsync(FollowRequest request) => CallAsync(p => p.FollowAsync(request));
+
     public Task<FetchReply> FetchAsync(FetchRequest request) => CallAsync(p => p.FetchAsync(request));
 
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => CallAsync(p => p.ListFromPrimaryAsync(query));

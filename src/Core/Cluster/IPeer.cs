@@ -39,6 +39,9 @@ public interface IPeer
     /// <summary>A learner asks whether it is still being streamed to.</summary>
     Task<MasterReply> CheckStreamAsync(StreamRequest request);
 
+    /// <summary>Asks the primary what has changed since a point, and how fresh that is.</summary>
+    Task<FollowReply> FollowAsync(FollowRequest request);
+
     /// <summary>Reads what this node can show of a key.</summary>
     Task<FetchReply> FetchAsync(FetchRequest request);
 

@@ -146,6 +146,7 @@ internal sealed partial class PrimaryRole
 
         _link = new PeerLink(_context, _view, request.From, _tail, this);
         _joining = request.From;
+        _partition.EndAlwaysCurrent();
         _joinAt = _last.Sequence;
         SyncsFrom = long.MaxValue;
         _link.StartAt(request.Mark.Sequence);
@@ -165,6 +166,7 @@ internal sealed partial class PrimaryRole
         EndPeers();
         if (view.OtherInSync && view.Other is { } other)
         {
+            _partition.EndAlwaysCurrent();
             _link = new PeerLink(_context, view, other, _tail, this);
             _context.Watch(AlignAsync(_link, view));
         }
