@@ -44,6 +44,15 @@ public interface INodeAccess
     /// <summary>The view, the live nodes and what each says of itself.</summary>
     ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default);
 
+    /// <summary>Has a master give its role to another node.</summary>
+    ValueTask<RoleResult> StepDownAsync(string? node, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Makes the named node the primary of a new history, with what it holds, when no master that was in sync is left.
+    /// Acknowledged writes may be lost; refused without <paramref name="acceptsDataLoss"/>.
+    /// </summary>
+    ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default);
+
     /// <summary>Whether requests can be served now; <see langword="null"/> if so, else why not.</summary>
     string? NotReadyBecause { get; }
 }
@@ -140,6 +149,29 @@ public sealed record ListResult(
 /// <param name="Node">The name of the node that answered the caller.</param>
 [GenerateSerializer, Immutable, Alias("diststore.keys")]
 public sealed record KeysResult([property: Id(0)] string[]? Keys, [property: Id(1)] string Node);
+
+/// <summary>How an operator's wish for other masters ended.</summary>
+public enum RoleOutcome
+{
+    /// <summary>It is so now.</summary>
+    Done = 0,
+
+    /// <summary>It is not allowed now, and nothing was changed.</summary>
+    Refused = 1,
+
+    /// <summary>No live node has the name that was given.</summary>
+    UnknownNode = 2,
+
+    /// <summary>Nobody who could do it answers, or not in time: look at the cluster again.</summary>
+    Unavailable = 3,
+}
+
+/// <summary>The answer to an operator's wish for other masters.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Node">The name of the node that answered the caller.</param>
+/// <param name="Detail">A sentence for the operator where it was not done.</param>
+[GenerateSerializer, Immutable, Alias("diststore.roleresult")]
+public sealed record RoleResult([property: Id(0)] RoleOutcome Outcome, [property: Id(1)] string Node, [property: Id(2)] string? Detail = null);
 
 /// <summary>What a node plays in its newest view.</summary>
 public enum NodeRole

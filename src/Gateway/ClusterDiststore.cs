@@ -167,6 +167,49 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     public async ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         await AnyAsync(grain => grain.GetStatusAsync(), static _ => true) ?? new ClusterStatus(null, [], "");
 
+    /// <inheritdoc/>
+    public async ValueTask<RoleResult> StepDownAsync(string? node, CancellationToken cancellation = default)
+    {
+        if (node is null)
+        {
+            return new RoleResult(RoleOutcome.Refused, "", "a gateway has no role; ?node=NAME says which node is to give its role away");
+        }
+
+        try
+        {
+            return _nodes.Named(node) is { } grain ? await grain.StepDownAsync() : new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause);
+        }
+        catch (NodeNotFoundException)
+        {
+            return new RoleResult(RoleOutcome.UnknownNode, "");
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed(node, exception.Message);
+            return new RoleResult(RoleOutcome.Unavailable, "", "the node did not answer; look at the cluster again");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default)
+    {
+        if (_nodes.Next() is not { } asked)
+        {
+            return new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause);
+        }
+
+        try
+        {
+            return await asked.Grain.ForceElectionAsync(node, acceptsDataLoss);
+        }
+        catch (Exception exception)
+        {
+            // Not tried again: what became of it is not known.
+            SetAside(asked, exception);
+            return new RoleResult(RoleOutcome.Unavailable, "", "the node that was asked did not answer; look at the cluster again");
+        }
+    }
+
     private async Task<ReadResult?[]> AskAsync(string[] keys)
     {
         if (_nodes.Next() is not { } node)

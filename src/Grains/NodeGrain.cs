@@ -10,6 +10,9 @@ namespace Diststore.Grains;
 [Reentrant, Immovable, KeepAlive, NodePlacement, GrainDirectory(NoDirectory.Name)]
 internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INodeGrain
 {
+    // Who is told so tries another node.
+    private Node Serving => node.IsStopping ? throw new NodeNotFoundException($"{node.Name} is stopping") : node;
+
     public async Task<ReadResult?[]> TryGetManyAsync(string[] keys)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(keys.Length, INodeGrain.MaxKeys);
@@ -32,17 +35,19 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
         return results;
     }
 
-    public Task<ReadResult> GetAsync(string key, ReadOptions options) => node.GetAsync(key, options).AsTask();
+    public Task<ReadResult> GetAsync(string key, ReadOptions options) => Serving.GetAsync(key, options).AsTask();
 
-    public Task<WriteResult> WriteAsync(Write write) => node.WriteAsync(write).AsTask();
+    public Task<WriteResult> WriteAsync(Write write) => Serving.WriteAsync(write).AsTask();
 
-    public Task<ChangesResult> ReadChangesAsync(ChangesQuery query) => node.ReadChangesAsync(query).AsTask();
+    public Task<ChangesResult> ReadChangesAsync(ChangesQuery query) => Serving.ReadChangesAsync(query).AsTask();
 
-    public Task<ListResult> ListAsync(ListQuery query) => node.ListAsync(query).AsTask();
+    public Task<ListResult> ListAsync(ListQuery query) => Serving.ListAsync(query).AsTask();
 
-    public Task<BackupStart> StartBackupOfAMasterAsync() => ((INodeAccess)node).StartBackupAsync().AsTask();
+    public Task<BackupStart> StartBackupOfAMasterAsync() => ((INodeAccess)Serving).StartBackupAsync().AsTask();
 
-    public Task<ClusterStatus> GetStatusAsync() => node.GetStatusAsync().AsTask();
+    public Task<ClusterStatus> GetStatusAsync() => Serving.GetStatusAsync().AsTask();
+
+    public Task<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss) => Serving.ForceElectionAsync(node, acceptsDataLoss).AsTask();
 
     public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
 
@@ -81,6 +86,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
     public Task<WatchReply> WatchAsync(ChangesQuery query) => node.WatchAsync(query);
 
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => node.ListFromPrimaryAsync(query);
+
+    public Task<RoleResult> StepDownAsync() => node.StepDownAsync();
 
     public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => node.PutLocalAsync(key, value, contentType);
 

@@ -29,7 +29,9 @@ public sealed class MetricsTests : IDisposable
         {
             shown = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
             return new[] { "node=\"node-1\"", "node=\"node-2\"" }.All(node =>
-                Value(shown, "diststore_sequence_followed", node) == 1 && Value(shown, "diststore_sequence_applied", node) == 1 && Value(shown, "diststore_epoch", node) >= 2);
+                Value(shown, "diststore_sequence_followed", node) == 1
+                && Value(shown, "diststore_sequence_applied", node) == 1
+                && Value(shown, "diststore_epoch", node) >= 2);
         });
         string primary = Value(shown, "diststore_batches_ordered_total", "node=\"node-1\"") is null ? "node-2" : "node-1";
         string learner = primary == "node-1" ? "node-2" : "node-1";

@@ -149,6 +149,22 @@ internal sealed class FakeStore : IDiststore, INodeAccess
             ? new KeysResult([.. Replicated.Keys.Concat(LocalOnly.Keys).Distinct().Order(KeyOrder.Instance)], Name)
             : new KeysResult(null, ""));
 
+    public RoleResult? RoleAnswer { get; set; }
+
+    public List<string> RoleWishes { get; } = [];
+
+    public ValueTask<RoleResult> StepDownAsync(string? node, CancellationToken cancellation = default)
+    {
+        RoleWishes.Add($"step-down {node}");
+        return ValueTask.FromResult(RoleAnswer ?? new RoleResult(RoleOutcome.Done, Name));
+    }
+
+    public ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default)
+    {
+        RoleWishes.Add($"force {node} {acceptsDataLoss}");
+        return ValueTask.FromResult(RoleAnswer ?? new RoleResult(RoleOutcome.Done, Name));
+    }
+
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default)
     {
         var master = new MasterId(Name, Guid.Empty, Guid.Empty, Durable: false);

@@ -57,6 +57,9 @@ public interface IPeer
     /// <summary>The next part of a backup that the asked node has started.</summary>
     Task<BackupPart> ReadBackupAsync(Guid id);
 
+    /// <summary>Has the asked node give its role as a master to another one.</summary>
+    Task<RoleResult> StepDownAsync();
+
     /// <summary>Stores an entry on the asked node alone.</summary>
     Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType);
 

@@ -124,7 +124,8 @@ public sealed record PingReply(
     [property: Id(5)] long Keys,
     [property: Id(6)] bool HoldsReplicated,
     [property: Id(7)] MasterId? Candidate,
-    [property: Id(8)] NodeRole Role);
+    [property: Id(8)] NodeRole Role,
+    [property: Id(9)] bool IsLeaving = false);
 
 /// <summary>
 /// A learner's start: what it has, under which view. <paramref name="Attempt"/> numbers the learner's starts, so that

@@ -13,6 +13,7 @@ internal sealed class Partition
     private readonly Action<Batch> _onApplied;
     private Task _adopting = Task.CompletedTask;
     private volatile ServedState _served = ServedState.Nothing;
+    private volatile MasterView? _atOddsWith; // read from any thread
     private bool _stopped;
 
     /// <param name="context">What the node works with.</param>
@@ -58,22 +59,46 @@ internal sealed class Partition
 
     private static bool IsInSyncMaster(NodeRole role) => role is NodeRole.Primary or NodeRole.Secondary;
 
+    /// <summary>
+    /// A newer view of another history, while this store may hold acknowledged writes that it lacks: not adopted, or nobody
+    /// would know of them any more. An operator has to decide.
+    /// </summary>
+    public MasterView? AtOddsWith
+    {
+        get => _atOddsWith;
+        private set => _atOddsWith = value;
+    }
+
     /// <summary>Takes note of a view; if it is newer it is adopted.</summary>
     public void Learn(MasterView view)
     {
-        if (Newest is null || view.Epoch > Newest.Epoch)
+        if (Newest is not null && view.Epoch <= Newest.Epoch)
         {
-            Newest = view;
-            _adopting = AdoptInStoreAsync(view);
-            _context.Watch(_adopting);
+            return;
         }
+
+        if (Newest?.IsAtOddsWith(view, _context.Self) == true)
+        {
+            if (AtOddsWith?.History != view.History)
+            {
+                _context.Log.AtOdds(view, Newest);
+            }
+
+            AtOddsWith = view;
+            return;
+        }
+
+        AtOddsWith = null;
+        Newest = view;
+        _adopting = AdoptInStoreAsync(view);
+        _context.Watch(_adopting);
     }
 
     /// <summary>Takes note of a view and waits until this node acts in it, or in a newer one.</summary>
     public async Task AdoptAsync(MasterView view)
     {
         Learn(view);
-        while (Acting is null || Acting.Epoch < view.Epoch)
+        while (Newest?.Epoch >= view.Epoch && (Acting is null || Acting.Epoch < view.Epoch))
         {
             await _adopting;
         }

@@ -155,7 +155,8 @@ public sealed partial class Node
             (_partition.Served.IsFromStore || _partition.Role == NodeRole.Learner ? state.Entries : _copies.Count) + state.LocalEntries,
             state.Applied.Sequence > 0,
             state.Candidate,
-            _partition.Role);
+            _partition.Role,
+            _isStopping);
     }
 
     private async Task<List<string>> AppliedKeysAsync()

@@ -6,7 +6,7 @@ namespace Diststore.Core;
 /// <summary>
 /// One node: what it holds, what it plays among the masters, and how it answers. Everything mutable lives on the
 /// node's scheduler; every public method may be called from any thread and goes there by itself. What users ask is in
-/// this file, what other nodes ask in <c>Node.Peer.cs</c>.
+/// this file, what other nodes ask in <c>Node.Peer.cs</c>, giving roles away in <c>Node.Roles.cs</c>.
 /// </summary>
 public sealed partial class Node : IDiststore, INodeAccess, IPeer
 {
@@ -85,7 +85,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     public string Name => _context.Settings.Name;
 
     /// <inheritdoc/>
-    public string? NotReadyBecause => _notReady;
+    public string? NotReadyBecause => _notReady
+        ?? (_partition.AtOddsWith is null ? null : "its data is of another history than the masters' view; an operator has to force an election");
 
     /// <summary>The newest view that this node has heard of. Any thread.</summary>
     public MasterView? KnownView => _partition.Newest;
@@ -105,18 +106,6 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             _context.Watch(SweepAsync());
             return Task.FromResult(true);
         });
-
-    /// <summary>Ends the loops; what is under way is answered as not known.</summary>
-    public Task StopAsync()
-    {
-        _notReady = "the node is stopping";
-        return OnSchedulerAsync(() =>
-        {
-            _partition.Primary?.End();
-            _context.Stop();
-            return Task.FromResult(true);
-        });
-    }
 
     /// <summary>
     /// What this node may show of a replicated key without asking anyone: an entry that is surely not older than the bound,
@@ -152,15 +141,15 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <inheritdoc/>
     public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => _writes.WriteAsync(write)).WaitAsync(cancellation));
+        new(ServeAsync(() => _writes.WriteAsync(write), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => ListFromWhoeverIsPrimaryAsync(query)).WaitAsync(cancellation));
+        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => ReadChangesFromPrimaryAsync(query)).WaitAsync(cancellation));
+        new(ServeAsync(() => ReadChangesFromPrimaryAsync(query), cancellation));
 
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
@@ -220,7 +209,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     }
 
     private Task<ReadResult> AskAsync(string key, ReadOptions options, Forwarding why, CancellationToken cancellation) =>
-        OnSchedulerAsync(() => _reads.GetAsync(key, options, why)).WaitAsync(cancellation);
+        ServeAsync(() => _reads.GetAsync(key, options, why), cancellation);
 
     // Runs a node-local request here or at the named node; not known where no live node has the name.
     private async Task<(bool Known, T? Result)> AtAsync<T>(string? node, Func<IPeer, Task<T>> request, CancellationToken cancellation)

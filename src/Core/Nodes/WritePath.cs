@@ -8,8 +8,8 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
 {
     private const string OutcomeUnknown = "the primary did not answer; whether the write was done is not known";
 
-    // A stall while the primary loses its peer fits in; beyond it the outcome is not known.
-    private TimeSpan AnswerTimeout => 4 * context.Settings.ReplyTimeout;
+    /// <summary>A stall while the primary loses its peer fits in; beyond it the outcome is not known.</summary>
+    public TimeSpan AnswerTimeout => 4 * context.Settings.ReplyTimeout;
 
     private string Name => context.Settings.Name;
 

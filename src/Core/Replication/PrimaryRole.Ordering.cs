@@ -36,7 +36,7 @@ internal sealed partial class PrimaryRole
 
         if (_view.InSyncSet.Count() < _context.Settings.MinInSync)
         {
-            writes.ForEach(write => write.Answer(WriteStatus.Overloaded, _view, "fewer masters are in sync than Masters:MinInSync asks for"));
+            writes.ForEach(write => write.Answer(WriteStatus.Overloaded, _view, TooFewInSync));
             return;
         }
 

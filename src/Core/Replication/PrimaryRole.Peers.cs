@@ -159,7 +159,8 @@ internal sealed partial class PrimaryRole
         !_ended && request.View.Epoch == _view.Epoch && _link?.Peer == request.From && request.Attempt == _attempt;
 
     private bool IsLearnerOfThisView(MasterView view, MasterId from) =>
-        !_ended && IsReady && view.Epoch == _view.Epoch && _partition.Acting == _view && !_view.OtherInSync && _view.Other == from;
+        !_ended && IsReady && view.Epoch == _view.Epoch && _partition.Acting == _view
+        && !_view.OtherInSync && !_view.IsContested && _view.Other == from;
 
     private void EnterPeers(MasterView view)
     {

@@ -27,6 +27,9 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     /// <summary>Batches that are ordered and not yet committed.</summary>
     private const int MaxBatchesUnderWay = 4;
 
+    private const string TooFewInSync = "fewer masters are in sync than Masters:MinInSync asks for";
+    private const string Contested = "a master of another history has turned up; an operator has to force an election";
+
     private readonly NodeContext _context;
     private readonly Partition _partition;
     private readonly Action<Batch> _onApplied;
@@ -82,12 +85,13 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     public LogPoint Committed { get; private set; }
 
     /// <summary>Whether this epoch's primary may order: it acts in the newest view that it knows.</summary>
-    private bool MayOrder => !_ended && _broken is null && IsReady && _partition.Newest == _view;
+    private bool MayOrder => !_ended && _broken is null && !_handingOver && !_view.IsContested && IsReady && _partition.Newest == _view;
 
     /// <summary>Goes on under a new view, in which this node is the primary again (or for the first time).</summary>
     public void Enter(MasterView view)
     {
         _view = view;
+        _handingOver = false;
         EnterPeers(view);
         Advance();
 
@@ -114,9 +118,9 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         {
             write.Answer(WriteStatus.Overloaded, _view, "too many writes are waiting");
         }
-        else if (_broken is not null)
+        else if (_broken is not null || _view.IsContested)
         {
-            write.Answer(WriteStatus.Overloaded, _view, _broken);
+            write.Answer(WriteStatus.Overloaded, _view, _broken ?? Contested);
         }
         else
         {
@@ -280,13 +284,12 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
     private void Answer(JudgedWrites judged)
     {
-        bool enough = _view.InSyncSet.Count() >= _context.Settings.MinInSync;
+        string? whyNot = _view.IsContested ? Contested
+            : _view.InSyncSet.Count() < _context.Settings.MinInSync ? TooFewInSync
+            : null;
         foreach (PendingWrite write in judged.Writes)
         {
-            write.Answer(
-                enough ? write.Judged : WriteStatus.Unknown,
-                _view,
-                enough ? null : "fewer masters are in sync than Masters:MinInSync asks for");
+            write.Answer(whyNot is null ? write.Judged : WriteStatus.Unknown, _view, whyNot);
         }
     }
 }
