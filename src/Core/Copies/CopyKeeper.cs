@@ -32,7 +32,7 @@ internal sealed class CopyKeeper(CopyTable copies)
     {
         bool isCovered = Followed is { } followed && (currentAt.Sequence >= followed.Sequence || currentAt.Sequence >= _windowStart);
         bool isOutdated = _newest.TryGetValue(entry.Key, out LogPoint newest) && newest > entry.Version;
-        return isCovered && !isOutdated && copies.Keep(entry, life);
+        return ((isCovered && !isOutdated) || PlantedBugs.Has(PlantedBug.KeepLateValue)) && copies.Keep(entry, life);
     }
 
     /// <summary>A key has changed: an older copy goes, and an older value on its way will not be kept.</summary>

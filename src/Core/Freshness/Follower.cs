@@ -85,7 +85,7 @@ internal sealed class Follower
                 return false;
             }
 
-            long currentAsOf = sent - _context.Timestamps(reply.Age);
+            long currentAsOf = (PlantedBugs.Has(PlantedBug.CountAgeFromAnswer) ? _context.Time.GetTimestamp() : sent) - _context.Timestamps(reply.Age);
             if (isMaster)
             {
                 return await _partition.Replica.FollowAsync(view, reply, currentAsOf);

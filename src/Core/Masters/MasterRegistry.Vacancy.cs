@@ -84,7 +84,9 @@ public sealed partial class MasterRegistry
             return answers.ContainsKey(view.Other!.Name) ? new Decision(Succeed(view, view.Other, answers), "the primary is lost") : null;
         }
 
-        return JudgeVacancy(view, answers);
+        return PlantedBugs.Has(PlantedBug.PromoteLearner) && view.Other is { } learner && answers.ContainsKey(learner.Name)
+            ? new Decision(Succeed(view, learner, answers), "the primary is lost")
+            : JudgeVacancy(view, answers);
     }
 
     private Decision? JudgeOther(MasterView view, Dictionary<string, PingReply> answers)

@@ -172,7 +172,11 @@ internal sealed class Partition
         if (otherHistory || IsInSyncMaster(before) != IsInSyncMaster(role))
         {
             // Dropped before anything of the new role is shown.
-            Copies.Forget();
+            if (!PlantedBugs.Has(PlantedBug.CopiesKeptOnBecomingMaster))
+            {
+                Copies.Forget();
+            }
+
             Serve(ServedState.Never);
         }
         else

@@ -6,6 +6,8 @@ public sealed partial class Node
     // How long a stop waits for somebody to take over: a learner may have to sync first.
     private static readonly TimeSpan HandOverPatience = TimeSpan.FromSeconds(15);
 
+    private const string Stopped = "this node can serve no more; ask another one";
+
     private static readonly TimeSpan RolePause = TimeSpan.FromMilliseconds(50);
 
     private volatile bool _isStopping;
@@ -23,10 +25,11 @@ public sealed partial class Node
 
     /// <inheritdoc/>
     public ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => ForceAsync(node, acceptsDataLoss)).WaitAsync(cancellation));
+        new(ServeAsync(() => ForceAsync(node, acceptsDataLoss), new RoleResult(RoleOutcome.Unavailable, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
-    public Task<RoleResult> StepDownAsync() => OnSchedulerAsync(StepDownHereAsync);
+    public Task<RoleResult> StepDownAsync() =>
+        ServeAsync(StepDownHereAsync, new RoleResult(RoleOutcome.Unavailable, Name, Stopped), CancellationToken.None);
 
     /// <summary>
     /// Ends the node in an orderly way: takes no more requests, gives its roles away, lets what is under way end, as far as
@@ -38,12 +41,8 @@ public sealed partial class Node
         _notReady = "the node is stopping";
         return OnSchedulerAsync(async () =>
         {
-            if (!_hasFailed)
-            {
-                await LeaveMastersInTimeAsync();
-                await AnswersGivenAsync();
-            }
-
+            await LeaveMastersInTimeAsync();
+            await AnswersGivenAsync();
             _partition.Primary?.End();
             _context.Stop();
             return true;
@@ -97,9 +96,13 @@ public sealed partial class Node
         {
             await LeaveMastersAsync().WaitAsync(HandOverPatience, _context.Time, _context.Stopping);
         }
-        catch (TimeoutException)
+        catch (Exception e) when (e is TimeoutException or StoreFailedException)
         {
             _context.Log.KeptRole(_partition.Role);
+        }
+        catch (OperationCanceledException) when (_context.Stopping.IsCancellationRequested)
+        {
+            // This life of the node is over already, and so are its roles.
         }
     }
 
@@ -134,17 +137,22 @@ public sealed partial class Node
         long started = _context.Time.GetTimestamp();
         while (Volatile.Read(ref _underWay) > 0 && _context.Time.GetElapsedTime(started) < _writes.AnswerTimeout)
         {
-            await _context.Delay(RolePause);
+            await Task.Delay(RolePause, _context.Time);
         }
     }
 
-    // For a user: counted, so that a stop can wait for it.
-    private async Task<T> ServeAsync<T>(Func<Task<T>> request, CancellationToken cancellation)
+    // For a user: counted, so that a stop can wait for it. What still looks for somebody to ask when the node ends, or its
+    // store fails, has done nothing yet.
+    private async Task<T> ServeAsync<T>(Func<Task<T>> request, T whenStopped, CancellationToken cancellation)
     {
         Interlocked.Increment(ref _underWay);
         try
         {
             return await OnSchedulerAsync(request).WaitAsync(cancellation);
+        }
+        catch (Exception e) when (e is StoreFailedException || (e is OperationCanceledException && _context.Stopping.IsCancellationRequested))
+        {
+            return whenStopped;
         }
         finally
         {

@@ -60,7 +60,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             Random = random,
             Log = logger,
             Instruments = new NodeInstruments(settings.Name, meters),
-            Self = new MasterId(settings.Name, store.Id, Ids.Next(random), store.IsDurable),
+            Self = new MasterId(
+                settings.Name, store.Id, PlantedBugs.Has(PlantedBug.ReopenedStoreOrders) ? store.Id : Ids.Next(random), store.IsDurable),
             Fail = OnFailure,
         };
         _channel = new DatagramChannel(settings.Name, settings.ClusterKey, transport);
@@ -80,6 +81,9 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <summary>Raised once when this life of the node ends for a reason of its own, for instance a failed store. Any thread.</summary>
     public event Action<Exception>? Failed;
+
+    /// <summary>Who the node is in this life.</summary>
+    internal MasterId Id => _context.Self;
 
     /// <summary>The node's name.</summary>
     public string Name => _context.Settings.Name;
@@ -141,15 +145,15 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <inheritdoc/>
     public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => _writes.WriteAsync(write), cancellation));
+        new(ServeAsync(() => _writes.WriteAsync(write), new WriteResult(WriteOutcome.Unavailable, default, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query), cancellation));
+        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query), new ListResult(false, [], false, default, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => ReadChangesFromPrimaryAsync(query), cancellation));
+        new(ServeAsync(() => ReadChangesFromPrimaryAsync(query), new ChangesResult(ChangesOutcome.Unavailable, [], Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
@@ -209,7 +213,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     }
 
     private Task<ReadResult> AskAsync(string key, ReadOptions options, Forwarding why, CancellationToken cancellation) =>
-        ServeAsync(() => _reads.GetAsync(key, options, why), cancellation);
+        ServeAsync(() => _reads.GetAsync(key, options, why), new ReadResult(ReadOutcome.Unavailable, null, Name, Stopped), cancellation);
 
     // Runs a node-local request here or at the named node; not known where no live node has the name.
     private async Task<(bool Known, T? Result)> AtAsync<T>(string? node, Func<IPeer, Task<T>> request, CancellationToken cancellation)

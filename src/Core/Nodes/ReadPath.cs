@@ -191,7 +191,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
             else if (!await question.WaitAsync(context.Settings.WhoHasTimeout, context.Time, context.Stopping))
             {
                 context.Instruments.QuestionTimedOut();
-                return null;
+                return PlantedBugs.Has(PlantedBug.NotFoundOnSilence) ? new FetchReply(FetchStatus.NotFound) : null;
             }
         }
     }

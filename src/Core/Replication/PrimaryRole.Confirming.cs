@@ -49,7 +49,7 @@ internal sealed partial class PrimaryRole
             return false;
         }
 
-        MasterId[] needed = [.. Needed];
+        MasterId[] needed = [.. Needed.Where(peer => peer != _joining || !PlantedBugs.Has(PlantedBug.ConfirmWithoutJoining))];
         bool stands = needed.Length > 0
             ? (await Task.WhenAll(needed.Select(peer => ConfirmWithAsync(view, peer)))).All(static granted => granted)
             : !NeedsNobodyButIsVolatile || await IsStoredAsync(view);

@@ -84,6 +84,11 @@ internal sealed partial class PrimaryRole
             _context.Instruments.BatchOrdered();
         }
 
+        if (PlantedBugs.Has(PlantedBug.RefuseBeforeCommitted))
+        {
+            writes.Where(static write => write.IsRefused).ToList().ForEach(write => write.Answer(write.Judged, _view));
+        }
+
         _judged.Enqueue(new JudgedWrites(writes, _last.Sequence, batch is null, batch));
         if (batch is null)
         {

@@ -30,7 +30,7 @@ internal sealed partial class PrimaryRole
             {
                 yield return _view.Other;
             }
-            else if (_joining is not null)
+            else if (_joining is not null && !PlantedBugs.Has(PlantedBug.JoinWithoutBothSets))
             {
                 yield return _joining;
             }
@@ -106,7 +106,7 @@ internal sealed partial class PrimaryRole
         }
 
         SyncsFrom = request.After is null ? _context.Store.State.Applied.Sequence : request.FirstSequence;
-        KeyPage page = await _context.Store.ScanAsync(new KeyScan("", request.After, int.MaxValue, SyncPageBytes, Tombstones: true));
+        KeyPage page = await _context.Store.ScanAsync(new KeyScan("", request.After, int.MaxValue, SyncPageBytes, Tombstones: !PlantedBugs.Has(PlantedBug.FullSyncWithoutTombstones)));
         return new SyncPageReply(page, null);
     }
 
@@ -184,7 +184,8 @@ internal sealed partial class PrimaryRole
 
     private void PumpLinks() => _link?.Pump();
 
-    private long AcknowledgedByNeeded() => Needed.Any() ? _link?.Acknowledged ?? -1 : long.MaxValue;
+    private long AcknowledgedByNeeded() =>
+        PlantedBugs.Has(PlantedBug.AcknowledgeBeforePeer) || !Needed.Any() ? long.MaxValue : _link?.Acknowledged ?? -1;
 
     // On a new view the other in-sync master first drops what is not in this log and says what it has.
     private async Task AlignAsync(PeerLink link, MasterView view)
@@ -252,6 +253,12 @@ internal sealed partial class PrimaryRole
             if (await _context.AskRegistryAsync(ask) is { } stored)
             {
                 _partition.Learn(stored);
+            }
+
+            if (_partition.Newest == view && PlantedBugs.Has(PlantedBug.OldEpochIsOutcome))
+            {
+                (_admitting, _joining, _handingOver) = (false, null, false);
+                return;
             }
 
             if (_partition.Newest == view)

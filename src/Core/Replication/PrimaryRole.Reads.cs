@@ -22,7 +22,7 @@ internal sealed partial class PrimaryRole
         for (int round = 0; round < MaxFetchRounds; round++)
         {
             bool isCurrent = request.IsStrong || _applied < request.MinSequence
-                ? IsReady && await ConfirmAsync()
+                ? IsReady && (PlantedBugs.Has(PlantedBug.StrongWithoutConfirmation) || await ConfirmAsync())
                 : await IsCurrentAsync(request.MaxAge);
             ServedState served = _partition.Served;
             LogPoint applied = _context.Store.State.Applied;
@@ -55,9 +55,7 @@ internal sealed partial class PrimaryRole
     /// <summary>What changed since the point up to which a node follows, and how fresh that is.</summary>
     public async Task<FollowReply> FollowAsync(FollowRequest request)
     {
-        // A commit point counts only within one view.
-        bool isMeant = !request.IsMaster || request.Epoch == _view.Epoch;
-        if (!isMeant || !await IsCurrentAsync(_context.Settings.MaxStaleness / 3) || (request.IsMaster && request.Epoch != _view.Epoch))
+        if (!IsMeant() || !await IsCurrentAsync(_context.Settings.MaxStaleness / 3) || !IsMeant())
         {
             return new FollowReply(false, _partition.Newest, [], default, false, false, default);
         }
@@ -85,6 +83,9 @@ internal sealed partial class PrimaryRole
         return since < page.Floor || !page.IsWhole
             ? Jump()
             : Followed([.. page.Entries.Select(static entry => new ChangedKey(entry.Key, entry.Version))], page.Applied, isWhole: true);
+
+        // A commit point counts only within one view.
+        bool IsMeant() => !request.IsMaster || request.Epoch == _view.Epoch || PlantedBugs.Has(PlantedBug.CommitByNumber);
     }
 
     /// <summary>A page of keys; null when this node is not surely the primary.</summary>

@@ -73,7 +73,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         _epochs = state.EpochsWithPending;
         _last = state.Last;
         _persisted = state.Last.Sequence;
-        _readyAt = state.Last.Sequence;
+        _readyAt = PlantedBugs.Has(PlantedBug.AnswerBeforeLogIsWhole) ? 0 : state.Last.Sequence;
         _applied = state.Applied.Sequence;
         Committed = state.Applied;
     }
