@@ -13,13 +13,13 @@ public sealed class GatewaySettingsTests
             "Cluster:Id=x", "Limits:MaxValueBytes=1 KiB", "Security:Tokens=a,b", "Security:Tokens:0=c");
         Assert.Equal(IPAddress.Parse("127.1.2.3"), settings.Address);
         Assert.Equal(81, settings.HttpPort);
-        Assert.Equal([30000, 30001], settings.Gateways.Select(endpoint => endpoint.Port));
+        Assert.Equal([30000, 30001], settings.Cluster.Gateways.Select(endpoint => endpoint.Port));
         Assert.Equal("x", settings.ClusterId);
         Assert.Equal(1024, settings.MaxValueBytes);
         Assert.Equal(["a", "b", "c"], settings.Tokens);
         GatewaySettings redis = Good("Cluster:Provider=Redis", "Cluster:ConnectionString=127.0.0.1:1");
         Assert.Equal((8080, 4 << 20, "diststore"), (redis.HttpPort, redis.MaxValueBytes, redis.ClusterId));
-        Assert.Single(redis.Redis!.EndPoints);
+        Assert.Single(redis.Cluster.Redis!.EndPoints);
     }
 
     [Theory]
