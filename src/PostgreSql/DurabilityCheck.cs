@@ -2,7 +2,10 @@ using Npgsql;
 
 namespace Diststore.PostgreSql;
 
-/// <summary>A view that was acknowledged and then lost would let two primaries be: the server has to keep what it acknowledges.</summary>
+/// <summary>
+/// A view that was acknowledged and then lost could bring back a master that missed writes: the server has to keep what
+/// it acknowledges.
+/// </summary>
 internal static class DurabilityCheck
 {
     private const string TurnedOff = "SELECT name FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') AND setting = 'off' ORDER BY name";
