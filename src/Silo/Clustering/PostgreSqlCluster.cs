@@ -1,5 +1,6 @@
 using Diststore.Grains;
 using Diststore.PostgreSql;
+using Orleans.Serialization;
 using Orleans.Storage;
 
 namespace Diststore.Silo;
@@ -31,7 +32,7 @@ internal sealed class PostgreSqlCluster : Clustering
     public override void Configure(ISiloBuilder silo)
     {
         silo.UseAdoNetClustering(options => (options.Invariant, options.DataSource) = (PostgreSqlServer.Invariant, _server.DataSource));
-        silo.AddAdoNetGrainStorage(DiststoreGrainsExtensions.StorageName, builder => builder.Configure<Orleans.Serialization.Serializer>((storage, serializer) =>
+        silo.AddAdoNetGrainStorage(DiststoreGrainsExtensions.StorageName, builder => builder.Configure<Serializer>((storage, serializer) =>
         {
             (storage.Invariant, storage.DataSource) = (PostgreSqlServer.Invariant, _server.DataSource);
             storage.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
