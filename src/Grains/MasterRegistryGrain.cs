@@ -43,6 +43,12 @@ internal sealed partial class MasterRegistryGrain(
 
     public Task<MasterView?> ReportAsync(long epoch) => _registry.ReportAsync(epoch);
 
+    public Task<MasterView?> HandOverAsync(long epoch, MasterId primary) => _registry.HandOverAsync(epoch, primary);
+
+    public Task<MasterView?> LeaveAsync(long epoch, MasterId master) => _registry.LeaveAsync(epoch, master);
+
+    public Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss) => _registry.ForceAsync(node, acceptsDataLoss);
+
     public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
 
     // This node has become the primary since the registry was placed here. While the pair is whole there is time to move.

@@ -150,7 +150,7 @@ internal sealed class SimCluster
         else
         {
             bool mustExist = _acknowledged.ContainsKey(key) && !_maybeDeleted.Contains(key);
-            ReadResult result = await node.GetAsync(key, ReadScope.Replicated);
+            ReadResult result = await node.GetAsync(key);
             ReadsFound += result.Outcome == ReadOutcome.Found ? 1 : 0;
             ReadsNotFound += result.Outcome == ReadOutcome.NotFound ? 1 : 0;
             bool falselyMissing = mustExist && result.Outcome == ReadOutcome.NotFound && !_maybeDeleted.Contains(key);
@@ -169,7 +169,7 @@ internal sealed class SimCluster
     // Of all that were to replace one version at most one may have done so.
     private async Task CompareAndSetAsync(Node node, string key)
     {
-        ReadResult read = await node.GetAsync(key, ReadScope.Replicated);
+        ReadResult read = await node.GetAsync(key);
         if (read.Entry is not { } seen)
         {
             return;

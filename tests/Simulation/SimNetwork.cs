@@ -148,7 +148,13 @@ internal sealed class SimRegistryProxy(SimNetwork network, SimHost self, string 
 
     public Task<MasterView?> ReportAsync(long epoch) => CallAsync(r => r.ReportAsync(epoch));
 
-    private Task<MasterView?> CallAsync(Func<IRegistry, Task<MasterView?>> call) => network.CallAsync(self, registry, call);
+    public Task<MasterView?> HandOverAsync(long epoch, MasterId primary) => CallAsync(r => r.HandOverAsync(epoch, primary));
+
+    public Task<MasterView?> LeaveAsync(long epoch, MasterId master) => CallAsync(r => r.LeaveAsync(epoch, master));
+
+    public Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss) => CallAsync(r => r.ForceAsync(node, acceptsDataLoss));
+
+    private Task<T> CallAsync<T>(Func<IRegistry, Task<T>> call) => network.CallAsync(self, registry, call);
 }
 
 internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : IPeer
@@ -181,6 +187,8 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 
     public Task<MasterReply> CheckStreamAsync(StreamRequest request) => CallAsync(p => p.CheckStreamAsync(request));
 
+    public Task<FollowReply> FollowAsync(FollowRequest request) => CallAsync(p => p.FollowAsync(request));
+
     public Task<FetchReply> FetchAsync(FetchRequest request) => CallAsync(p => p.FetchAsync(request));
 
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => CallAsync(p => p.ListFromPrimaryAsync(query));
@@ -190,6 +198,8 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
     public Task<BackupStart> StartBackupAsync() => CallAsync(p => p.StartBackupAsync());
 
     public Task<BackupPart> ReadBackupAsync(Guid id) => CallAsync(p => p.ReadBackupAsync(id));
+
+    public Task<RoleResult> StepDownAsync() => CallAsync(p => p.StepDownAsync());
 
     public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => CallAsync(p => p.PutLocalAsync(key, value, contentType));
 

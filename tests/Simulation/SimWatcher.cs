@@ -72,7 +72,7 @@ internal sealed class SimWatcher(Pump pump)
         _since = list.Point;
         foreach (ListedKey key in list.Keys)
         {
-            if ((await node.GetAsync(key.Key, ReadScope.Replicated)).Entry is { } entry)
+            if ((await node.GetAsync(key.Key)).Entry is { } entry)
             {
                 _state[key.Key] = entry;
             }

@@ -146,6 +146,7 @@ internal sealed partial class PrimaryRole
 
         _link = new PeerLink(_context, _view, request.From, _tail, this);
         _joining = request.From;
+        _partition.EndAlwaysCurrent();
         _joinAt = _last.Sequence;
         SyncsFrom = long.MaxValue;
         _link.StartAt(request.Mark.Sequence);
@@ -158,13 +159,15 @@ internal sealed partial class PrimaryRole
         !_ended && request.View.Epoch == _view.Epoch && _link?.Peer == request.From && request.Attempt == _attempt;
 
     private bool IsLearnerOfThisView(MasterView view, MasterId from) =>
-        !_ended && IsReady && view.Epoch == _view.Epoch && _partition.Acting == _view && !_view.OtherInSync && _view.Other == from;
+        !_ended && IsReady && view.Epoch == _view.Epoch && _partition.Acting == _view
+        && !_view.OtherInSync && !_view.IsContested && _view.Other == from;
 
     private void EnterPeers(MasterView view)
     {
         EndPeers();
         if (view.OtherInSync && view.Other is { } other)
         {
+            _partition.EndAlwaysCurrent();
             _link = new PeerLink(_context, view, other, _tail, this);
             _context.Watch(AlignAsync(_link, view));
         }

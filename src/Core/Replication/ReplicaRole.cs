@@ -58,6 +58,27 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
             ? new MasterReply(true, null)
             : new MasterReply(false, partition.Newest);
 
+    /// <summary>
+    /// Takes the primary's answer to this master's question: what is committed is applied, and then this master is current as
+    /// of that moment. Only the answer of the primary of this very view counts.
+    /// </summary>
+    public async Task<bool> FollowAsync(MasterView view, FollowReply reply, long currentAsOf)
+    {
+        if (reply.View?.Epoch != view.Epoch)
+        {
+            return false;
+        }
+
+        await ApplyAsync(view, reply.Upto);
+        bool isWhole = partition.Acting == view && context.Store.State.Applied.Sequence >= reply.Upto.Sequence;
+        if (isWhole)
+        {
+            partition.SetCurrentAsOf(currentAsOf);
+        }
+
+        return isWhole;
+    }
+
     private async Task<bool> IsMeantAsync(MasterView view, MasterId to)
     {
         if (to != context.Self)
