@@ -18,6 +18,7 @@ internal sealed partial class MasterRegistryGrain(
     ILogger<MasterRegistry> logger) : Grain, IMasterRegistryGrain
 {
     private MasterRegistry _registry = null!; // made on activation, and called, on this activation's scheduler
+    private bool _failing; // said once, not every tick
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -64,12 +65,22 @@ internal sealed partial class MasterRegistryGrain(
         try
         {
             await _registry.TickAsync();
+            if (_failing)
+            {
+                _failing = false;
+                LogTicksAgain(logger);
+            }
+
             StepAsideForThePrimary();
         }
         catch (Exception exception)
         {
-            // Storage or a node did not answer; the next tick decides afresh.
-            LogTickFailed(logger, exception.Message);
+            // The storage did not answer; the next tick decides afresh.
+            if (!_failing)
+            {
+                _failing = true;
+                LogTickFailed(logger, exception.Message);
+            }
         }
     }
 }
