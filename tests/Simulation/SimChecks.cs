@@ -22,9 +22,12 @@ internal sealed class SimChecks(Pump pump, AppliedLog applied, History history)
         history.Reads.ForEach(CheckBound);
     }
 
-    // What was acknowledged before the bound began has to show, or something later.
+    // What was acknowledged before the bound began has to show, or something later; and nothing that was never committed.
     private void CheckBound(BoundedRead read)
     {
+        pump.Require(
+            read.Shown is null || applied.Find(read.Key, read.Shown.Value) is not null,
+            $"{read.Node} showed {read.Shown} of {read.Key} at {TimeSpan.FromTicks(read.Ended)}, which nobody ever applied");
         LogPoint floor = read.AtLeast;
         if (read.Bound < TimeSpan.MaxValue && history.Writes.TryGetValue(read.Key, out List<Acknowledged>? writes))
         {

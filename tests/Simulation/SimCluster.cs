@@ -129,7 +129,7 @@ internal sealed class SimCluster
     // As the supervisor of a real node does: the store is opened anew, in a new process.
     private void OnFailed(SimNode node, Exception reason)
     {
-        _pump.Require(reason is StoreFailedException, $"{node.Name} gave up: {reason}");
+        _pump.Require(reason is StoreFailedException { Message: SimStore.Refusal }, $"{node.Name} gave up: {reason}");
         Node? failed = node.Node;
         _pump.Schedule(TimeSpan.FromMilliseconds(500), () =>
         {

@@ -32,7 +32,7 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
     {
         storage.Replaced = null;
         (storage.IsDown, storage.LostAnswers) = (false, 0);
-        (network.Loss, network.DatagramLoss, network.Slow) = (0, 0, 0);
+        (network.Loss, network.DatagramLoss, network.Slow, network.SlowHost) = (0, 0, 0, null);
         Calm();
         foreach (SimNode node in cluster.Nodes)
         {
@@ -57,7 +57,18 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
     // What goes wrong while the masters change is what goes wrong.
     private void OnView(MasterView view)
     {
-        if (pump.Elapsed < _until && pump.Random.NextDouble() < 0.3)
+        if (pump.Elapsed >= _until || pump.Elapsed < _quietUntil)
+        {
+            return;
+        }
+
+        double x = pump.Random.NextDouble();
+        if (x < 0.08 && kinds.Durable)
+        {
+            // Before it hears of it.
+            Isolate(cluster.Named(view.Primary.Name));
+        }
+        else if (x < 0.3)
         {
             pump.Schedule(pump.Exponential(TimeSpan.FromMilliseconds(60)), DoUnlessQuiet);
         }
@@ -75,14 +86,20 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
     {
         switch (pump.Random.NextDouble())
         {
-            case < 0.20:
+            case < 0.18:
                 Crash(node);
                 break;
-            case < 0.34:
+            case < 0.21:
+                CrashPrimaryAndPauseOther();
+                break;
+            case < 0.33:
                 Pause(node.Scheduler);
                 break;
-            case < 0.58:
+            case < 0.53:
                 CutLinks(node);
+                break;
+            case < 0.58:
+                SlowThenIsolate(node);
                 break;
             case < 0.74:
                 network.HealLinks();
@@ -180,6 +197,46 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
         && cluster.Nodes.All(static node => node.Answers)
         && view.InSyncSet.All(id => cluster.Named(id.Name) is var node && node.Node!.Id == id && node.Disk.State.View == view);
 
+    // The other one may hold what the primary has not persisted yet, and is not there when the masters are picked.
+    private void CrashPrimaryAndPauseOther()
+    {
+        if (kinds.Durable && storage.View is { OtherInSync: true, Other: { } other } view && cluster.Named(view.Primary.Name) is { IsUp: true } primary)
+        {
+            cluster.Kill(primary, TimeSpan.FromMilliseconds(pump.Pick([100, 700])));
+            SimScheduler paused = cluster.Named(other.Name).Scheduler;
+            paused.Pause();
+            pump.Schedule(TimeSpan.FromMilliseconds(pump.Pick([300, 6500])), paused.Resume);
+        }
+    }
+
+    private void SlowThenIsolate(SimNode node)
+    {
+        if (kinds.Durable)
+        {
+            network.SlowHost = node.Name;
+            pump.Schedule(TimeSpan.FromMilliseconds(pump.Random.Next(500, 1500)), () =>
+            {
+                network.SlowHost = null;
+                Isolate(node);
+            });
+        }
+    }
+
+    // Its clients reach it still.
+    private void Isolate(SimNode node)
+    {
+        foreach (string other in OthersOf(node))
+        {
+            network.Cut(node.Name, other);
+            network.Cut(other, node.Name);
+        }
+
+        pump.Schedule(TimeSpan.FromMilliseconds(pump.Random.Next(1000, 4000)), network.HealLinks);
+    }
+
+    private string[] OthersOf(SimNode node) =>
+        [.. cluster.Nodes.Select(static n => n.Name).Concat(SimCluster.RegistryNames).Where(name => name != node.Name)];
+
     private void Pause(SimScheduler scheduler)
     {
         if (kinds.Durable || pump.Random.Next(2) == 0)
@@ -191,7 +248,7 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
 
     private void CutLinks(SimNode node)
     {
-        string[] others = [.. cluster.Nodes.Select(static n => n.Name).Concat(SimCluster.RegistryNames).Where(name => name != node.Name)];
+        string[] others = OthersOf(node);
         bool alone = pump.Random.NextDouble() < 0.4;
         string only = pump.Pick(others);
         foreach (string other in others.Where(other => alone ? other == only : pump.Random.NextDouble() < 0.6))

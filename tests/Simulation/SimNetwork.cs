@@ -18,6 +18,9 @@ internal sealed class SimNetwork(Pump pump)
     /// <summary>Part of all messages that take long, some longer than a reply is waited for.</summary>
     public double Slow { get; set; }
 
+    /// <summary>The host whose messages, to it and from it, all take long; null for none.</summary>
+    public string? SlowHost { get; set; }
+
     /// <summary>Names of the nodes that membership lists.</summary>
     public IReadOnlyList<string> Members { get; set; } = [];
 
@@ -81,7 +84,8 @@ internal sealed class SimNetwork(Pump pump)
     {
         if (!_cut.Contains((from, to)) && pump.Random.NextDouble() >= Loss)
         {
-            pump.Schedule(Delay(), action);
+            TimeSpan congested = SlowHost is not null && (from == SlowHost || to == SlowHost) ? TimeSpan.FromMilliseconds(pump.Random.Next(20, 160)) : TimeSpan.Zero;
+            pump.Schedule(Delay() + congested, action);
         }
     }
 

@@ -6,6 +6,9 @@ namespace Diststore.Simulation;
 /// </summary>
 internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : IStore
 {
+    /// <summary>What a failed write says; nothing else may fail.</summary>
+    public const string Refusal = "the disk does not take this write";
+
     private const int PageBytes = 600; // so that a sync takes several pages
 
     private Task _tail = Task.CompletedTask;
@@ -99,7 +102,7 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
                 disk.Do(store => result = Now(operation(store)), synced && !fails, time.GetUtcNow());
             }
 
-            _failure ??= fails ? new StoreFailedException("the disk does not take this write") : null;
+            _failure ??= fails ? new StoreFailedException(Refusal) : null;
             return _failure is null ? result! : throw new StoreFailedException(_failure.Message, _failure);
         }
         finally

@@ -169,6 +169,12 @@ internal sealed partial class PrimaryRole
         {
             _partition.EndAlwaysCurrent();
             _link = new PeerLink(_context, view, other, _tail, this);
+            if (PlantedBugs.Has(PlantedBug.ReopenedStoreOrders) || PlantedBugs.Has(PlantedBug.IgnoreProcessOnReplicate))
+            {
+                _link.StartAt(_last.Sequence);
+                return;
+            }
+
             _context.Watch(AlignAsync(_link, view));
         }
     }

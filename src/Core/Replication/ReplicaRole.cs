@@ -81,7 +81,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
 
     private async Task<bool> IsMeantAsync(MasterView view, MasterId to)
     {
-        if (to != context.Self && !(PlantedBugs.Has(PlantedBug.IgnoreProcessOnReplicate) && to.Name == context.Self.Name))
+        if (!MasterView.IsSame(to, context.Self))
         {
             return false;
         }
