@@ -37,10 +37,10 @@ internal static class ReadDirectives
     {
         options = new ReadOptions(scope);
         problem = null;
-        StringValues minSequence = default;
 
         // Three looks at headers that hardly a request has: who has none of them pays for no more.
-        if (consistency is null && headers.CacheControl.Count == 0 && headers.Pragma.Count == 0 && !headers.TryGetValue(MinSequence, out minSequence))
+        bool namesWrite = headers.TryGetValue(MinSequence, out StringValues minSequence);
+        if (consistency is null && !namesWrite && headers.CacheControl.Count == 0 && headers.Pragma.Count == 0)
         {
             return true;
         }
@@ -52,8 +52,7 @@ internal static class ReadDirectives
         }
 
         long sequence = 0;
-        if (headers.TryGetValue(MinSequence, out minSequence)
-            && !long.TryParse(minSequence.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out sequence))
+        if (namesWrite && !long.TryParse(minSequence.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out sequence))
         {
             problem = $"{MinSequence} takes a number from 0 to {long.MaxValue}, as {HeaderTexts.Sequence} gives it";
             return false;
