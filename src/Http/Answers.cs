@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Pipelines;
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
@@ -28,12 +29,7 @@ internal static class Answers
         switch (result.Outcome)
         {
             case WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted:
-                SetNode(context.Response.Headers, result.Node);
-                if (result.Version != LogPoint.Zero && result.Outcome != WriteOutcome.Deleted)
-                {
-                    context.Response.Headers.ETag = $"\"{result.Version}\"";
-                }
-
+                SetWritten(context.Response.Headers, result);
                 return done(context, result);
             case WriteOutcome.NotFound:
                 return Problems.WriteAsync(context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no such key", Node: result.Node));
@@ -57,12 +53,7 @@ internal static class Answers
     public static Task NotModified(HttpContext context, in ReadResult result)
     {
         context.Response.StatusCode = StatusCodes.Status304NotModified;
-        if (result.Entry!.Version != LogPoint.Zero)
-        {
-            context.Response.Headers.ETag = result.Entry.ETag;
-        }
-
-        SetNode(context.Response.Headers, result.Node);
+        SetRead(context.Response.Headers, result);
         return Task.CompletedTask;
     }
 
@@ -75,7 +66,7 @@ internal static class Answers
     {
         HttpResponse response = context.Response;
         response.Headers.ContentType = contentType;
-        SetNode(response.Headers, node);
+        NodeTexts.Set(response.Headers, node);
         return Send(context, body);
     }
 
@@ -88,7 +79,7 @@ internal static class Answers
         headers.XContentTypeOptions = HeaderTexts.NoSniff;
         // Or a proxy (nginx) gathers the stream until it ends.
         headers["X-Accel-Buffering"] = "no";
-        SetNode(headers, node);
+        NodeTexts.Set(headers, node);
     }
 
     private static Task Write(HttpContext context, in ReadResult result)
@@ -101,20 +92,47 @@ internal static class Answers
         Entry entry = result.Entry!;
         IHeaderDictionary headers = context.Response.Headers;
         headers.ContentType = entry.ContentType ?? HeaderTexts.OctetStream;
-        if (entry.Version != LogPoint.Zero)
+        SetRead(headers, result);
+        return Send(context, entry.Value!);
+    }
+
+    private static void SetRead(IHeaderDictionary headers, in ReadResult result)
+    {
+        if (result.Entry!.Version != LogPoint.Zero)
         {
             // A local-only entry has no version, and one tag for different values would be a lie.
-            headers.ETag = entry.ETag;
+            headers.ETag = result.Entry.ETag;
         }
 
-        SetNode(headers, result.Node);
-        return Send(context, entry.Value!);
+        NodeTexts.Set(headers, result);
+    }
+
+    private static void SetWritten(IHeaderDictionary headers, in WriteResult result)
+    {
+        NodeTexts.Set(headers, result.Node);
+        if (result.Version == LogPoint.Zero)
+        {
+            // What one node alone keeps has no place in the log.
+            return;
+        }
+
+        headers[HeaderTexts.Sequence] = result.Version.Sequence.ToString(CultureInfo.InvariantCulture);
+        if (result.Outcome != WriteOutcome.Deleted)
+        {
+            headers.ETag = $"\"{result.Version}\"";
+        }
     }
 
     private static Task Missed(HttpContext context, in ReadResult result) => result.Outcome switch
     {
-        ReadOutcome.NotFound => Problems.WriteAsync(
-            context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no such key", Node: result.Node)),
+        // A node that only looked at what it holds itself says nothing of the cluster's state.
+        ReadOutcome.NotFound => Problems.WriteAsync(context, new Fault(
+            StatusCodes.Status404NotFound,
+            result.Detail ?? "there is no such key",
+            Node: result.Node,
+            Read: result.Forwarding == Forwarding.None ? null : result)),
+        ReadOutcome.NotHere => Problems.WriteAsync(
+            context, new Fault(StatusCodes.Status504GatewayTimeout, result.Detail ?? "this node has nothing that it may show", Node: result.Node)),
         ReadOutcome.UnknownNode => Problems.WriteAsync(
             context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no live node of that name")),
         _ => Unavailable(context, result.Detail ?? "nobody who would know has answered", result.Node),
@@ -148,14 +166,6 @@ internal static class Answers
             {
                 return;
             }
-        }
-    }
-
-    private static void SetNode(IHeaderDictionary headers, string? node)
-    {
-        if (!string.IsNullOrEmpty(node))
-        {
-            headers[HeaderTexts.NodeName] = HeaderTexts.OfNode(node);
         }
     }
 }

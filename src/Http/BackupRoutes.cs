@@ -35,7 +35,7 @@ internal sealed class BackupRoutes(INodeAccess nodes)
 
         context.Response.ContentType = "application/octet-stream";
         context.Response.Headers.ContentDisposition = "attachment; filename=\"diststore.backup\"";
-        context.Response.Headers[HeaderTexts.NodeName] = HeaderTexts.OfNode(start.Node);
+        NodeTexts.Set(context.Response.Headers, start.Node);
         while (await nodes.ReadBackupAsync(start.Node, start.Id, context.RequestAborted) is { Bytes: var bytes })
         {
             if (bytes is null)

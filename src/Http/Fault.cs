@@ -1,3 +1,4 @@
+using Diststore.Core;
 using Microsoft.AspNetCore.Http;
 
 namespace Diststore.Http;
@@ -7,7 +8,8 @@ namespace Diststore.Http;
 /// <param name="Detail">What was wrong, in a sentence for the client.</param>
 /// <param name="Allow">The methods that the route takes, with 405.</param>
 /// <param name="Node">The node that answered, if any.</param>
-internal sealed record Fault(int Status, string Detail, string? Allow = null, string? Node = null)
+/// <param name="Read">What was read, where the answer tells of the state that it showed.</param>
+internal sealed record Fault(int Status, string Detail, string? Allow = null, string? Node = null, ReadResult? Read = null)
 {
     public static Fault Bad(string detail) => new(StatusCodes.Status400BadRequest, detail);
 

@@ -7,14 +7,12 @@ namespace Diststore.Http;
 internal static class HeaderTexts
 {
     public const string NodeName = "Diststore-Node";
+    public const string Sequence = "Diststore-Sequence";
 
     public static readonly StringValues NoSniff = "nosniff";
     public static readonly StringValues PlainText = "text/plain; charset=utf-8";
     public static readonly StringValues Json = "application/json";
     public static readonly StringValues OctetStream = "application/octet-stream";
-
-    /// <summary>A node's name as a header's value: Kestrel throws on what is not visible ASCII.</summary>
-    public static string OfNode(string name) => IsVisibleAscii(name) ? name : Uri.EscapeDataString(name);
 
     /// <summary>What is wrong with a media type that is to be kept and given back, for the client, or null.</summary>
     public static string? ProblemWithContentType(string type) =>
@@ -22,5 +20,6 @@ internal static class HeaderTexts
         : !IsVisibleAscii(type) ? "the Content-Type has characters other than visible ASCII"
         : null;
 
-    private static bool IsVisibleAscii(string text) => Ascii.IsValid(text) && !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
+    /// <summary>Whether a text is what a header's value may be.</summary>
+    public static bool IsVisibleAscii(string text) => Ascii.IsValid(text) && !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 }

@@ -19,9 +19,11 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
 
         Span<string?> ttl = [null];
         TimeSpan? life = null;
+        ReadOptions asked = default;
         bool puts = HttpMethods.IsPut(method);
         if (!target.TryGetKey(Prefix.Length, out string key, out string? problem)
-            || !(puts ? target.TryGetParameters(["ttl"], ttl, out problem) : target.TryGetNoParameters(out problem))
+            || !(reads ? ReadDirectives.TryRead(context.Request.Headers, target, ReadScope.Replicated, out asked, out problem)
+                : puts ? target.TryGetParameters(["ttl"], ttl, out problem) : target.TryGetNoParameters(out problem))
             || !TimeToLive.TryParse(ttl[0], out life, out problem)
             || !EntityTags.TryRead(context.Request.Headers, out Condition? condition, out problem))
         {
@@ -30,17 +32,17 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
 
         return puts ? PutAsync(context, key, life, condition)
             : !reads ? DeleteAsync(context, key, condition)
-            : condition is null ? Answers.ReadAsync(context, store.GetAsync(key))
-            : ReadAsync(context, key, condition);
+            : condition is null ? Answers.ReadAsync(context, store.GetAsync(key, asked))
+            : ReadAsync(context, key, asked, condition);
     }
 
     // A condition is judged by the entry read; where there is none, the answer is the same as without a condition (RFC 9110, section 13.2.1).
-    private async Task ReadAsync(HttpContext context, string key, Condition condition)
+    private async Task ReadAsync(HttpContext context, string key, ReadOptions asked, Condition condition)
     {
-        ReadResult result = await store.GetAsync(key);
+        ReadResult result = await store.GetAsync(key, asked);
         LogPoint? version = result.Entry?.Version;
         await (result.Outcome != ReadOutcome.Found || condition.Holds(version) ? Answers.ReadAsync(context, ValueTask.FromResult(result))
-            : condition.IfMatch?.Matches(version) == false ? Problems.WriteAsync(context, Fault.ConditionFailed(result.Node))
+            : condition.IfMatch?.Matches(version) == false ? Problems.WriteAsync(context, Fault.ConditionFailed(result.Node) with { Read = result })
             : Answers.NotModified(context, result));
     }
 

@@ -22,8 +22,9 @@ internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
         }
 
-        Span<string?> values = [null, null, null];
-        if (!target.TryGetParameters(["prefix", "after", "limit"], values, out string? problem))
+        Span<string?> values = [null, null, null, null];
+        if (!target.TryGetParameters(["prefix", "after", "limit", ReadDirectives.Consistency], values, out string? problem)
+            || !ReadDirectives.TryRead(context.Request.Headers, values[3], ReadScope.Replicated, out ReadOptions asked, out problem))
         {
             return Problems.WriteAsync(context, Fault.Bad(problem));
         }
@@ -37,7 +38,8 @@ internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
 
         // Nothing comes before "after=", so an empty one asks for the first page.
         string? after = string.IsNullOrEmpty(values[1]) ? null : values[1];
-        return PageAsync(context, new ListQuery(values[0] ?? "", after, limit));
+        // A page is the primary's; whatever it has to be fresher for, a strong one is fresh enough.
+        return PageAsync(context, new ListQuery(values[0] ?? "", after, limit, IsStrong: !asked.TakesAnyHit));
     }
 
     public Task NodeKeysAsync(HttpContext context, RequestTarget target)

@@ -52,9 +52,13 @@ internal static class Problems
                 break;
         }
 
-        if (!string.IsNullOrEmpty(fault.Node))
+        if (fault.Read is { } read)
         {
-            headers[HeaderTexts.NodeName] = HeaderTexts.OfNode(fault.Node);
+            NodeTexts.Set(headers, read);
+        }
+        else
+        {
+            NodeTexts.Set(headers, fault.Node);
         }
 
         return json ? Json(fault) : Encoding.UTF8.GetBytes(fault.Detail.ReplaceLineEndings(" ") + "\n");

@@ -15,9 +15,10 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
     public Task GetAsync(HttpContext context, RequestTarget target)
     {
         return !IsRead(context) ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
-            : !target.TryGetKey(GetPrefix.Length, out string key, out string? problem) || !target.TryGetNoParameters(out problem)
+            : !target.TryGetKey(GetPrefix.Length, out string key, out string? problem)
+                || !ReadDirectives.TryRead(context.Request.Headers, target, ReadScope.IncludingLocalOnly, out ReadOptions asked, out problem)
                 ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : Answers.ReadAsync(context, store.GetAsync(key, new ReadOptions(ReadScope.IncludingLocalOnly)));
+            : Answers.ReadAsync(context, store.GetAsync(key, asked));
     }
 
     public Task GetLocalAsync(HttpContext context, RequestTarget target)

@@ -21,6 +21,15 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 
     public WriteResult? Write { get; set; }
 
+    /// <summary>What reads make of their result, so that it has an age or was asked for elsewhere.</summary>
+    public Func<ReadResult, ReadResult> Shown { get; set; } = static result => result;
+
+    /// <summary>What the last read was asked with.</summary>
+    public ReadOptions? AskedRead { get; set; }
+
+    /// <summary>The last listing that was asked for.</summary>
+    public ListQuery? AskedList { get; private set; }
+
     /// <summary>What reads of changes answer instead, where it gives anything.</summary>
     public Func<ChangesQuery, ChangesResult?>? Changes { get; set; }
 
@@ -44,10 +53,11 @@ internal sealed class FakeStore : IDiststore, INodeAccess
             throw Throws;
         }
 
-        return ValueTask.FromResult(Read ?? (Replicated.TryGetValue(key, out Entry? entry)
-            || (options.Scope == ReadScope.IncludingLocalOnly && LocalOnly.TryGetValue(key, out entry))
-                ? new ReadResult(ReadOutcome.Found, entry, Name)
-                : new ReadResult(ReadOutcome.NotFound, null, Name)));
+        AskedRead = options;
+        bool isFound = Replicated.TryGetValue(key, out Entry? entry)
+            || (options.Scope == ReadScope.IncludingLocalOnly && LocalOnly.TryGetValue(key, out entry));
+        ReadOutcome outcome = isFound ? ReadOutcome.Found : options.OnlyHere ? ReadOutcome.NotHere : ReadOutcome.NotFound;
+        return ValueTask.FromResult(Read ?? Shown(new ReadResult(outcome, entry, Name)));
     }
 
     public async ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default)
@@ -112,6 +122,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
     {
+        AskedList = query;
         ListedKey[] keys = [.. Replicated.Values
             .Where(entry => entry.Key.StartsWith(query.Prefix, StringComparison.Ordinal)
                 && (query.After is null || KeyOrder.Instance.Compare(entry.Key, query.After) > 0))

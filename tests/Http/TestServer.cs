@@ -77,6 +77,13 @@ public sealed class TestServer : IAsyncDisposable
 /// <summary>What came back over a raw socket.</summary>
 public sealed record Answer(int Status, string Headers, string Body)
 {
+    /// <summary>The value of the one header of this name, null where there is none.</summary>
+    public string? Header(string name)
+    {
+        string start = name + ": ";
+        return Headers.Split("\r\n").SingleOrDefault(line => line.StartsWith(start, StringComparison.OrdinalIgnoreCase))?[start.Length..];
+    }
+
     public static async Task<Answer> ReadAsync(Stream stream)
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(15));
