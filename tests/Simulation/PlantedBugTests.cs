@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 
 namespace Diststore.Simulation;
@@ -20,7 +21,7 @@ public sealed class PlantedBugTests
         int seeds = int.Parse(Environment.GetEnvironmentVariable("DISTSTORE_BUG_SEEDS") ?? "400", CultureInfo.InvariantCulture);
         string? found = null;
         int tried = 0;
-        Parallel.For(0, seeds, (seed, loop) =>
+        Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, seeds), EnumerablePartitionerOptions.NoBuffering), (seed, loop) =>
         {
             PlantedBugs.Plant(bug);
             try

@@ -48,7 +48,7 @@ public sealed class ProtocolTests
         (int from, int to) = Seeds();
         int acknowledged = 0, views = 0, strong = 0;
         var failures = new ConcurrentBag<string>();
-        Parallel.For(from, to, seed =>
+        Parallel.ForEach(Partitioner.Create(Enumerable.Range(from, to - from), EnumerablePartitionerOptions.NoBuffering), seed =>
         {
             var cluster = new SimCluster(seed, durable);
             try

@@ -23,7 +23,6 @@ internal sealed class SimCluster
     private readonly SimNetwork _network;
     private readonly AppliedLog _applied = new();
     private readonly History _history = new();
-    private readonly SimViewStorage _storage;
     private readonly SimFaults _faults;
     private readonly SimWatcher _watcher;
     private readonly NodeSettings _settings = new() { Name = "", MaxStaleness = MaxStaleness, TombstoneRetention = TimeSpan.FromHours(1) };
@@ -35,7 +34,7 @@ internal sealed class SimCluster
         _durable = durable;
         _pump = new Pump(seed);
         _network = new SimNetwork(_pump);
-        _storage = new SimViewStorage(_pump);
+        Storage = new SimViewStorage(_pump);
         Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode(_pump, $"node-{i}", i, _network, _applied, durable, logs) { Failed = OnFailed })];
         _network.Members = [.. Nodes.Select(static node => node.Name)];
         Clients = new SimClients(_pump, Nodes, _applied, _history);
@@ -46,13 +45,13 @@ internal sealed class SimCluster
             Start(node);
         }
 
-        Registries = [.. RegistryNames.Select((name, i) => new SimRegistry(_pump, name, nodes + i, _network, _storage, logs))];
+        Registries = [.. RegistryNames.Select((name, i) => new SimRegistry(_pump, name, nodes + i, _network, Storage, logs))];
         foreach (SimRegistry registry in Registries)
         {
             _network.Add(registry);
         }
 
-        _faults = new SimFaults(_pump, _network, _storage, this, new FaultKinds { Durable = durable });
+        _faults = new SimFaults(_pump, _network, Storage, this, new FaultKinds { Durable = durable });
     }
 
     public IReadOnlyList<SimNode> Nodes { get; }
@@ -60,6 +59,8 @@ internal sealed class SimCluster
     public IReadOnlyList<SimRegistry> Registries { get; }
 
     public SimClients Clients { get; }
+
+    public SimViewStorage Storage { get; }
 
     public ulong Trace => _pump.Trace;
 
@@ -69,7 +70,7 @@ internal sealed class SimCluster
 
     public int Watched => _watcher.Seen;
 
-    public int Views => _storage.All.Count;
+    public int Views => Storage.All.Count;
 
     public SimNode Named(string name) => Nodes.Single(node => node.Name == name);
 
@@ -95,6 +96,22 @@ internal sealed class SimCluster
         _pump.RunUntil(faulty + Recovery + Settling);
         CheckWhole(faulty);
         new SimChecks(_pump, _applied, _history).Run();
+    }
+
+    /// <summary>Lets time pass, without load or faults of chance.</summary>
+    public void RunFor(TimeSpan time) => _pump.RunUntil(_pump.Elapsed + time);
+
+    /// <summary>Asks a node and lets time pass until it has answered.</summary>
+    public T Ask<T>(SimNode node, Func<Node, ValueTask<T>> request)
+    {
+        Task<T>? answer = null;
+        new SimScheduler(_pump, "operator", 300).Post(() => answer = request(node.Node!).AsTask());
+        for (int i = 0; i < 300 && answer is not { IsCompleted: true }; i++)
+        {
+            RunFor(TimeSpan.FromMilliseconds(100));
+        }
+
+        return answer is { IsCompleted: true } ? answer.GetAwaiter().GetResult() : throw new SimulationException($"{node.Name} does not answer");
     }
 
     public void Kill(SimNode node, TimeSpan backAfter)
@@ -145,9 +162,9 @@ internal sealed class SimCluster
 
     private void CheckWhole(TimeSpan faulty)
     {
-        string at = string.Create(CultureInfo.InvariantCulture, $"{_storage.View}, last acknowledged at {TimeSpan.FromTicks(Clients.LastAcknowledgedAt)}");
+        string at = string.Create(CultureInfo.InvariantCulture, $"{Storage.View}, last acknowledged at {TimeSpan.FromTicks(Clients.LastAcknowledgedAt)}");
         _pump.Require(Clients.LastAcknowledgedAt > (faulty + Recovery - TimeSpan.FromSeconds(2)).Ticks, $"no writes after healing; {at}");
-        MasterView view = _storage.View!;
+        MasterView view = Storage.View!;
         _pump.Require(view.OtherInSync && !view.IsContested, $"the pair is not whole; {at}");
         SimNode[] masters = [.. view.InSyncSet.Select(id => Named(id.Name))];
         foreach (string key in Clients.Keys)

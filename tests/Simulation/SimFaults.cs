@@ -90,7 +90,7 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
                 Crash(node);
                 break;
             case < 0.21:
-                CrashPrimaryAndPauseOther();
+                CrashPrimaryBehindOther(pump.Elapsed + TimeSpan.FromMilliseconds(300));
                 break;
             case < 0.33:
                 Pause(node.Scheduler);
@@ -197,15 +197,28 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
         && cluster.Nodes.All(static node => node.Answers)
         && view.InSyncSet.All(id => cluster.Named(id.Name) is var node && node.Node!.Id == id && node.Disk.State.View == view);
 
-    // The other one may hold what the primary has not persisted yet, and is not there when the masters are picked.
-    private void CrashPrimaryAndPauseOther()
+    // The other master holds what the primary has not persisted yet. It is there when the masters are picked, or it is not and
+    // comes back later with what nobody else has; mostly nothing else happens meanwhile.
+    private void CrashPrimaryBehindOther(TimeSpan until)
     {
-        if (kinds.Durable && storage.View is { OtherInSync: true, Other: { } other } view && cluster.Named(view.Primary.Name) is { IsUp: true } primary)
+        if (!kinds.Durable || pump.Elapsed > until || storage.View is not { OtherInSync: true, Other: { } other } view)
         {
-            cluster.Kill(primary, TimeSpan.FromMilliseconds(pump.Pick([100, 700])));
-            SimScheduler paused = cluster.Named(other.Name).Scheduler;
-            paused.Pause();
-            pump.Schedule(TimeSpan.FromMilliseconds(pump.Pick([300, 6500])), paused.Resume);
+            return;
+        }
+
+        SimNode primary = cluster.Named(view.Primary.Name), ahead = cluster.Named(other.Name);
+        if (!primary.Answers || !ahead.Answers || ahead.Disk.State.Last <= primary.Disk.State.Last)
+        {
+            pump.Schedule(TimeSpan.FromMilliseconds(0.2), () => CrashPrimaryBehindOther(until));
+            return;
+        }
+
+        cluster.Kill(primary, TimeSpan.FromMilliseconds(100));
+        if (pump.Random.Next(2) == 0)
+        {
+            ahead.Scheduler.Pause();
+            pump.Schedule(TimeSpan.FromSeconds(9), ahead.Scheduler.Resume);
+            _quietUntil = pump.Elapsed + TimeSpan.FromSeconds(pump.Pick([0, 10]));
         }
     }
 

@@ -146,12 +146,8 @@ internal sealed class SimViewStorage(Pump pump)
             bool replaced = (long)read.Tag! == storage._tag;
             if (replaced)
             {
-                long highest = storage.All.Count == 0 ? 0 : storage.All[^1].Epoch;
-                if (next.Epoch <= highest)
-                {
-                    throw new SimulationException($"the epoch must grow: {storage.All[^1]} -> {next}");
-                }
-
+                MasterView? last = storage.All.FindLast(view => view.History == next.History);
+                storage.Require(next.Epoch > (last?.Epoch ?? 0), $"the epoch must grow: {last} -> {next}");
                 storage._tag++;
                 storage.View = next;
                 storage.All.Add(next);
@@ -171,6 +167,8 @@ internal sealed class SimViewStorage(Pump pump)
             }
         }
     }
+
+    private void Require(bool holds, string otherwise) => pump.Require(holds, otherwise);
 
     private bool LostAnswersNow() => pump.Random.NextDouble() < LostAnswers;
 }

@@ -18,7 +18,7 @@ internal sealed class SimNetwork(Pump pump)
     /// <summary>Part of all messages that take long, some longer than a reply is waited for.</summary>
     public double Slow { get; set; }
 
-    /// <summary>The host whose messages, to it and from it, all take long; null for none.</summary>
+    /// <summary>The host that hears everything late; null for none.</summary>
     public string? SlowHost { get; set; }
 
     /// <summary>Names of the nodes that membership lists.</summary>
@@ -84,8 +84,7 @@ internal sealed class SimNetwork(Pump pump)
     {
         if (!_cut.Contains((from, to)) && pump.Random.NextDouble() >= Loss)
         {
-            TimeSpan congested = SlowHost is not null && (from == SlowHost || to == SlowHost) ? TimeSpan.FromMilliseconds(pump.Random.Next(20, 160)) : TimeSpan.Zero;
-            pump.Schedule(Delay() + congested, action);
+            pump.Schedule(Delay() + (to == SlowHost ? TimeSpan.FromMilliseconds(pump.Random.Next(150, 300)) : TimeSpan.Zero), action);
         }
     }
 

@@ -60,7 +60,7 @@ internal sealed class Follower
             return primary.IsReady && await primary.ConfirmAsync();
         }
 
-        for (int page = 0; page < MaxPages && _partition.Acting is { } view; page++)
+        for (int page = 0; page < MaxPages && (PlantedBugs.Has(PlantedBug.CommitByNumber) ? _partition.Newest : _partition.Acting) is { } view; page++)
         {
             bool isMaster = _partition.Role == NodeRole.Secondary;
             FollowRequest request = isMaster
@@ -80,7 +80,7 @@ internal sealed class Follower
             }
 
             // What was asked in another role, or of another view's primary, says nothing here.
-            if (_partition.Acting != view || _partition.Primary is not null)
+            if ((_partition.Acting != view && !PlantedBugs.Has(PlantedBug.CommitByNumber)) || _partition.Primary is not null)
             {
                 return false;
             }

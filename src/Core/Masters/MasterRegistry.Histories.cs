@@ -3,6 +3,9 @@ namespace Diststore.Core;
 /// <content>How histories begin, are taken up again after the storage lost the view, and are told from each other.</content>
 public sealed partial class MasterRegistry
 {
+    // Left out where views may have been lost with the storage.
+    private const int EpochsSkipped = 1000;
+
     /// <inheritdoc/>
     public async Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss)
     {
@@ -28,8 +31,10 @@ public sealed partial class MasterRegistry
         .Where(view => stored is null || view.History == stored.History)
         .MaxBy(static view => view.Epoch);
 
+    // Whoever lost the view may have lost newer ones than anybody remembers, and one of those may be on its way to a node: no
+    // epoch is given twice.
     private static long NextEpoch(MasterView? known, Dictionary<string, PingReply> answers) =>
-        Math.Max(known?.Epoch ?? 0, answers.Values.Max(static answer => answer.HighestEpoch)) + 1;
+        Math.Max(known?.Epoch ?? 0, answers.Values.Max(static answer => answer.HighestEpoch)) + EpochsSkipped;
 
     // A master that was in sync in another history has answered: an operator has to say which one stands.
     private static Decision? Contest(MasterView view, Dictionary<string, PingReply> answers)

@@ -43,6 +43,20 @@ internal sealed partial class PrimaryRole
         return true;
     }
 
+    // Only where that fault is planted: whoever still waits takes any write at the same sequence for its own.
+    private async Task AnswerLateAsync(JudgedWrites[] late)
+    {
+        foreach (JudgedWrites judged in late)
+        {
+            while (_context.Store.State.Applied.Sequence < judged.Sequence)
+            {
+                await _context.Delay(RegistryPause);
+            }
+
+            Answer(judged);
+        }
+    }
+
     private void FailAll(string reason, WriteStatus ofWhatWasNotDone)
     {
         while (_waiting.TryDequeue(out PendingWrite? write))
@@ -53,6 +67,7 @@ internal sealed partial class PrimaryRole
         _waitingBytes = 0;
         if (PlantedBugs.Has(PlantedBug.WaitersSurviveRole))
         {
+            _context.Watch(AnswerLateAsync([.. _judged]));
             return;
         }
 

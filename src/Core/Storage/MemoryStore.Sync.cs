@@ -97,12 +97,7 @@ public sealed partial class MemoryStore
             }
 
             Take(page.Entries);
-            if (PlantedBugs.Has(PlantedBug.MoveMarkWithinPull) && page.Entries.Length > 0)
-            {
-                page = page with { IsWhole = true, Applied = page.Entries[^1].Version };
-            }
-
-            if (page.IsWhole)
+            if (page.IsWhole || PlantedBugs.Has(PlantedBug.MoveMarkWithinPull))
             {
                 state = state with
                 {

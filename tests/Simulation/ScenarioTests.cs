@@ -1,0 +1,134 @@
+namespace Diststore.Simulation;
+
+/// <summary>What an operator does, step by step: hand-overs, forced elections, histories that contradict each other.</summary>
+public sealed class ScenarioTests
+{
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(10);
+
+    private readonly SimCluster _cluster = new(seed: 5, durable: true);
+
+    [Fact]
+    public void A_primary_that_steps_down_changes_places_with_the_other_master()
+    {
+        Put("key", 1);
+        _cluster.RunFor(Moment);
+        MasterView before = View;
+
+        Assert.Equal(RoleOutcome.Done, Ask(Up, node => node.StepDownAsync(before.Primary.Name)).Outcome);
+
+        Assert.Equal((before.Epoch + 1, before.Other!, before.Primary, true), (View.Epoch, View.Primary, View.Other!, View.OtherInSync));
+        Put("key", 2);
+        Assert.Equal(2, Get("key"));
+        Assert.Equal(RoleOutcome.Refused, Ask(Up, node => node.StepDownAsync(Neither().Name)).Outcome);
+        Assert.Equal(RoleOutcome.UnknownNode, Ask(Up, node => node.StepDownAsync("nobody")).Outcome);
+    }
+
+    [Fact]
+    public void A_stopping_primary_leaves_and_no_write_meets_its_end()
+    {
+        Put("key", 1);
+        _cluster.RunFor(Moment);
+        SimNode stopping = _cluster.Named(View.Primary.Name);
+        Ask(stopping, async node =>
+        {
+            await node.StopAsync();
+            return true;
+        });
+
+        Assert.DoesNotContain(View.InSyncSet, master => master.Name == stopping.Name);
+        _cluster.Kill(stopping, TimeSpan.FromHours(1));
+        Put("key", 2);
+        _cluster.RunFor(Moment);
+        Assert.True(View.OtherInSync, $"{View}");
+    }
+
+    [Fact]
+    public void An_election_is_forced_only_where_nobody_in_sync_is_left_and_the_loss_is_accepted()
+    {
+        Put("lost", 1);
+        _cluster.RunFor(Moment);
+        SimNode third = Neither();
+        RoleResult refused = Ask(third, node => node.ForceElectionAsync(third.Name, acceptsDataLoss: true));
+        Assert.Equal(RoleOutcome.Refused, refused.Outcome);
+
+        SimNode[] masters = Masters();
+        Array.ForEach(masters, master => _cluster.Kill(master, TimeSpan.FromHours(1)));
+        _cluster.RunFor(Moment);
+        Assert.Equal(WriteOutcome.Unavailable, Write("kept", 2).Outcome);
+        Assert.Equal(RoleOutcome.UnknownNode, Ask(third, node => node.ForceElectionAsync("nobody", acceptsDataLoss: true)).Outcome);
+        refused = Ask(third, node => node.ForceElectionAsync(third.Name, acceptsDataLoss: false));
+        Assert.Equal(RoleOutcome.Refused, refused.Outcome);
+        Assert.Contains($"{third.Name} holds", refused.Detail, StringComparison.Ordinal);
+
+        MasterView before = View;
+        Assert.Equal(RoleOutcome.Done, Ask(third, node => node.ForceElectionAsync(third.Name, acceptsDataLoss: true)).Outcome);
+        Assert.True(View.IsForced && View.History != before.History && View.Primary.Name == third.Name, $"{before} -> {View}");
+        Put("kept", 3);
+        Assert.Null(Get("lost"));
+
+        // Who comes back with what was given up syncs in full.
+        Array.ForEach(masters, _cluster.StartIfDown);
+        _cluster.RunFor(Moment);
+        Array.ForEach(masters, master => Assert.Null(Get("lost", master)));
+        Assert.True(View.OtherInSync && !View.IsContested, $"{View}");
+        Array.ForEach(masters, master => Assert.Equal(3, Get("kept", master)));
+    }
+
+    [Fact]
+    public void Two_histories_wait_for_an_operator()
+    {
+        Put("old", 1);
+        _cluster.RunFor(Moment);
+        SimNode[] masters = Masters();
+        foreach (SimNode node in _cluster.Nodes)
+        {
+            _cluster.Kill(node, TimeSpan.FromHours(1));
+        }
+
+        // The registry's storage is lost too, and a node that remembers nothing comes first.
+        SimNode fresh = _cluster.Nodes.Except(masters).First();
+        _cluster.Storage.Wipe();
+        fresh.LoseDisk();
+        _cluster.StartIfDown(fresh);
+        _cluster.RunFor(Moment);
+        Put("new", 2);
+
+        Array.ForEach(masters, _cluster.StartIfDown);
+        _cluster.RunFor(Moment);
+        Assert.True(View.IsContested, $"{View}");
+        Assert.Equal(WriteOutcome.Unavailable, Write("new", 3).Outcome);
+        Assert.NotNull(masters[0].Node!.NotReadyBecause);
+        Assert.Equal(NodeRole.Copies, View.RoleOf(masters[0].Node!.Id));
+
+        Assert.Equal(RoleOutcome.Done, Ask(fresh, node => node.ForceElectionAsync(masters[0].Name, acceptsDataLoss: true)).Outcome);
+        _cluster.RunFor(Moment);
+        Assert.True(View is { OtherInSync: true, IsContested: false } && View.Primary.Name == masters[0].Name, $"{View}");
+        Assert.Null(masters[0].Node!.NotReadyBecause);
+        Assert.Equal(1, Get("old"));
+        Assert.Null(Get("new"));
+    }
+
+    private MasterView View => _cluster.Storage.View!;
+
+    private SimNode Up => _cluster.Nodes.First(static node => node.Answers);
+
+    private SimNode Neither() => _cluster.Nodes.First(node => View.RoleOf(node.Node!.Id) == NodeRole.Copies);
+
+    private SimNode[] Masters() => [.. View.InSyncSet.Select(master => _cluster.Named(master.Name))];
+
+    private void Put(string key, int value) =>
+        Assert.Contains(Write(key, value).Outcome, new[] { WriteOutcome.Created, WriteOutcome.Replaced });
+
+    private WriteResult Write(string key, int value) => Ask(Up, node => node.WriteAsync(new Write(key, BitConverter.GetBytes(value))));
+
+    private int? Get(string key, SimNode? at = null)
+    {
+        ReadResult read = Ask(at ?? Up, node => node.GetAsync(key, new ReadOptions(IsStrong: true)));
+        Assert.True(read.Outcome is ReadOutcome.Found or ReadOutcome.NotFound, $"{key}: {read}");
+        return read.Entry is { } entry ? BitConverter.ToInt32(entry.Value!) : null;
+    }
+
+    private T Ask<T>(SimNode node, Func<Node, ValueTask<T>> request) => _cluster.Ask(node, request);
+
+    private void Ask(SimNode node, Func<Node, Task<bool>> request) => _cluster.Ask(node, running => new ValueTask<bool>(request(running)));
+}
