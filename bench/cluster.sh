@@ -1,5 +1,6 @@
-# Sourced by the scripts of this folder: builds the programs, starts Redis, three silos and the stand-alone gateway on
-# loopback, and ends exactly those again, whatever happens. Needs redis-server and curl.
+# shellcheck shell=bash
+# Sourced by the scripts of this folder: installs and builds what they need, starts Redis, silos and the stand-alone
+# gateway on loopback, and ends exactly those again, whatever happens. All data lies below TMPDIR (/tmp).
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/diststore-bench.XXXXXX")
 pids=()
@@ -8,6 +9,7 @@ base=$((20000 + RANDOM % 1200 * 10))
 nodes=("http://127.1.3.1:$base" "http://127.1.3.2:$base" "http://127.1.3.3:$base")
 gateway=http://127.0.0.1:$((base + 1))
 redis_port=$((base + 2))
+# shellcheck disable=SC2034 # for whoever sources this
 free_port=$((base + 9))
 declare -A pid_of
 
@@ -32,11 +34,27 @@ trap 'exit 130' INT TERM
 
 say() { echo "$@" >&2; }
 
+# need PROGRAM[:PACKAGE]...: installs Debian's package of that name where the program is missing.
 need() {
-  local program
-  for program in "$@"; do
-    command -v "$program" >/dev/null || { say "$program is not installed"; exit 1; }
+  local pair missing=()
+  for pair in "$@"; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
+  if ((${#missing[@]} == 0)); then return; fi
+  say "installing ${missing[*]}"
+  apt-get update -qq
+  # Servers' packages start one of their own on the usual port; these scripts start theirs.
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$work/apt.log" 2>&1
+}
+
+# on_disk: the file system that the data lies on; one in memory would make every sync free.
+on_disk() {
+  local type
+  type=$(df --output=fstype "$work" | tail -1)
+  case $type in
+    tmpfs | ramfs) say "$work lies in memory ($type); TMPDIR takes a folder on a disk"; exit 1 ;;
+  esac
+  echo "$type on $(df --output=source "$work" | tail -1)"
 }
 
 # build PROJECT...: in Release, quietly; BENCH_NO_BUILD=1 takes what is there.
@@ -73,16 +91,70 @@ ready() {
   alive "$name" # and it was not somebody else's that answered
 }
 
-start_cluster() {
+# stop NAME: at once, and waits until it is gone.
+stop() {
+  local pid=${pid_of[$1]} other
+  kill -KILL "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  local left=()
+  for other in "${pids[@]}"; do [[ $other == "$pid" ]] || left+=("$other"); done
+  pids=("${left[@]}")
+}
+
+cluster=(--Diststore:Cluster:Provider=Redis --Diststore:Cluster:ConnectionString="127.0.0.1:$redis_port" --Diststore:Cluster:Id="bench-$base")
+
+start_redis() {
   start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$work" --appendonly yes --appendfsync always --save ''
-  local cluster=(--Diststore:Cluster:Provider=Redis --Diststore:Cluster:ConnectionString="127.0.0.1:$redis_port" --Diststore:Cluster:Id="bench-$base")
+}
+
+# start_silo NUMBER OPTION...
+start_silo() {
+  local number=$1
+  shift
+  start "silo-$number" dotnet "$(program src/Silo Diststore.Silo)" "${cluster[@]}" --Diststore:Node:Name="node-$number" \
+    --Diststore:Node:Address="127.1.3.$number" --Diststore:Http:Port="$base" --Diststore:Silo:Port=$((base + 3)) \
+    --Diststore:Silo:GatewayPort=$((base + 4)) --Diststore:Multicast:Port=$((base + 5)) "$@"
+  ready "silo-$number" "${nodes[number - 1]}/health/ready"
+}
+
+# Redis, three silos and the gateway.
+start_cluster() {
   local number
+  start_redis
   for number in 1 2 3; do
-    start "silo-$number" dotnet "$(program src/Silo Diststore.Silo)" "${cluster[@]}" --Diststore:Node:Name="node-$number" \
-      --Diststore:Node:Address="127.1.3.$number" --Diststore:Http:Port="$base" --Diststore:Silo:Port=$((base + 3)) \
-      --Diststore:Silo:GatewayPort=$((base + 4)) --Diststore:Multicast:Port=$((base + 5)) "$@"
-    ready "silo-$number" "${nodes[number - 1]}/health/ready"
+    start_silo "$number"
   done
   start gateway dotnet "$(program src/Gateway Diststore.Gateway)" "${cluster[@]}" --Diststore:Http:Port=$((base + 1))
   ready gateway "$gateway/health/ready"
 }
+
+# restore_silo NUMBER FILE: that node's data folder, from a backup.
+restore_silo() {
+  dotnet "$(program src/Silo Diststore.Silo)" --restore "$2" "${cluster[@]}" --Diststore:Node:Name="node-$1" --Diststore:Data:Path="$work/data/node-$1" >&2
+}
+
+# until_cluster NUMBER TEXT: until that node's /v1/cluster has the text, at most two minutes.
+until_cluster() {
+  local deadline=$((SECONDS + 120)) cluster
+  until cluster=$(curl -fsS "${nodes[$1 - 1]}/v1/cluster") && [[ $cluster == *"$2"* ]]; do
+    ((SECONDS < deadline)) || { say "node-$1 still says $cluster, without $2"; exit 1; }
+    sleep 0.1
+  done
+}
+
+# until_logged NAME TEXT: until its log has the text, at most two minutes. Costs it nothing, unlike asking.
+until_logged() {
+  local deadline=$((SECONDS + 120))
+  until grep -q "$2" "$work/$1.log"; do
+    alive "$1"
+    ((SECONDS < deadline)) || { say "$1 has not logged '$2'"; exit 1; }
+    sleep 0.1
+  done
+}
+
+# until_role NUMBER ROLE: until that node has it by its own word.
+until_role() { until_cluster "$1" "\"name\":\"node-$1\",\"role\":\"$2\""; }
+
+# median, of the numbers of a file; met VALUE RELATION BAR, for a table.
+median() { sort -g "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+met() { awk -v value="$1" -v relation="$2" -v bar="$3" 'BEGIN { print ((relation == ">=" ? value >= bar : relation == "<=" ? value <= bar : value < bar) ? "met" : "missed") }'; }

@@ -3,8 +3,9 @@
 # co-hosted node, a hit through the stand-alone gateway, a cold miss with three nodes (who-has), and a 404. The contenders
 # take turns, round by round, so that what else the machine does meets all of them. Prints a table in Markdown.
 #
-#   bench/http.sh [ROUNDS [SECONDS]]        5 rounds of 4 s each unless told; needs redis-server, curl and wrk
+#   bench/http.sh [ROUNDS [SECONDS]]        5 rounds of 4 s each unless told
 set -euo pipefail
+# shellcheck source=bench/cluster.sh
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 rounds=${1:-5} seconds=${2:-4}
 bytes=100 connections=64 bare=http://127.0.0.1:$free_port
@@ -13,8 +14,8 @@ build src/Silo src/Gateway bench/Load bench/Bare
 load=(dotnet "$(program bench/Load Diststore.Load)")
 
 start_cluster
-start bare dotnet "$(program bench/Bare Diststore.Bare)" --urls $bare --bytes $bytes
-ready bare $bare/
+start bare dotnet "$(program bench/Bare Diststore.Bare)" --urls "$bare" --bytes $bytes
+ready bare "$bare/"
 
 head -c $bytes /dev/zero | tr '\0' x >"$work/value"
 curl -fsS -o /dev/null -X PUT -H 'Content-Type: application/octet-stream' --data-binary "@$work/value" "${nodes[0]}/v1/kv/hit"
@@ -31,7 +32,6 @@ for url in "$copy_node" "$gateway"; do
 done
 
 throughput() { wrk -t1 -c$connections -d"$2"s "$1" | awk '/Requests\/sec/ { rate = $2 } /Non-2xx|Socket errors/ { print > "/dev/stderr" } END { printf "%.0f\n", rate }'; }
-median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 hits=(bare cohosted gateway)
 declare -A url=([bare]=$bare/ [cohosted]=$copy_node/v1/kv/hit [gateway]=$gateway/v1/kv/hit)
@@ -59,8 +59,7 @@ for ((round = 1; round <= rounds; round++)); do
     "cold miss $(tail -1 "$work/cold"), 404 $(tail -1 "$work/absent") µs"
 done
 
-of() { median <"$work/$1"; }
-met() { awk -v value="$1" -v relation="$2" -v bar="$3" 'BEGIN { print ((relation == ">=" ? value >= bar : value < bar) ? "met" : "missed") }'; }
+of() { median "$work/$1"; }
 echo
 echo "\`bench/http.sh $rounds $seconds\`: medians of $rounds interleaved rounds, ${bytes}-byte value, wrk with $connections connections, $(nproc) cores shared with the load generator."
 echo

@@ -4,6 +4,7 @@
 #
 #   bench/real-input.sh [--limit FILES]     with a limit: all with odd names, and of the others an even spread
 set -euo pipefail
+# shellcheck source=bench/cluster.sh
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 need redis-server curl dotnet
 build src/Silo src/Gateway bench/Load

@@ -1,4 +1,5 @@
 // What the scripts in this folder measure and check with: see Usage below.
+using System.Net.Sockets;
 using Diststore.Load;
 
 const string Usage = """
@@ -8,6 +9,14 @@ const string Usage = """
         stores N keys by one URL and asks for each once, one after the other, by the other; prints microseconds: median and 99th percentile
     Diststore.Load absent --get URL --count N
         the same for keys that nobody has
+    Diststore.Load posts --api v1|etcd --urls URL,URL,... --seconds N [--warm-up N] [--connections N] [--bytes N]
+        stores new keys; prints acknowledged posts a second, and microseconds: median and 99th percentile
+    Diststore.Load fill --urls URL,URL,... --from N --to N [--connections N] [--bytes N]
+        stores the entries of these numbers
+    Diststore.Load reads --urls URL,URL,... --count N --of N [--connections N] [--bytes N]
+        reads N entries at random out of the first N that fill stored, and compares
+    Diststore.Load list --get URL
+        lists all keys page by page; prints how many there are
     """;
 
 if (args.Length == 0 || !Arguments.TryParse(args[1..], out Arguments? arguments))
@@ -23,10 +32,14 @@ try
         "real-input" => await RealInput.RunAsync(arguments),
         "cold-miss" => await Latency.ColdMissAsync(arguments),
         "absent" => await Latency.AbsentAsync(arguments),
+        "posts" => await Posts.RunAsync(arguments),
+        "fill" => await Filling.FillAsync(arguments),
+        "reads" => await Filling.ReadAsync(arguments),
+        "list" => await Filling.ListAsync(arguments),
         _ => throw new ArgumentException($"there is no {args[0]}\n{Usage}"),
     };
 }
-catch (Exception e) when (e is ArgumentException or HttpRequestException or IOException or InvalidDataException)
+catch (Exception e) when (e is ArgumentException or HttpRequestException or IOException or SocketException or InvalidDataException)
 {
     Console.Error.WriteLine(e.Message);
     return 1;

@@ -15,9 +15,15 @@ internal sealed class RowBatch : IDisposable
     private readonly RowWriter _row = new();
 
     // What this batch has already made of a key; the engine does not show it before it is written.
-    private readonly Dictionary<string, EntryHeader?> _made = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, EntryHeader?> _made;
 
-    public RowBatch(Engine engine) => _engine = engine;
+    /// <param name="engine">Where it is to be written.</param>
+    /// <param name="keys">About how many keys it will change.</param>
+    public RowBatch(Engine engine, int keys = 0)
+    {
+        _engine = engine;
+        _made = new Dictionary<string, EntryHeader?>(keys, StringComparer.Ordinal);
+    }
 
     /// <summary>Bytes of keys and rows so far.</summary>
     public long Bytes { get; private set; }
@@ -42,7 +48,6 @@ internal sealed class RowBatch : IDisposable
         Uncount(entry.Key, ticket);
         long ticks = orderedAt.UtcTicks;
         Put(Family.Entries, _key.Clear().Tail(entry.Key), Rows.Entry(_row.Clear(), entry, ticks).Written);
-        Put(Family.Changes, Rows.ChangeKey(_key, entry.Version.Sequence, entry.Key), []);
         if (entry.IsTombstone)
         {
             Put(Family.Tombstones, Rows.TombstoneKey(_key, ticks, entry.Version.Sequence, entry.Key), []);
@@ -83,9 +88,34 @@ internal sealed class RowBatch : IDisposable
         Bytes += name.Length + row.Length;
     }
 
-    public void Write() => _engine.Write(_batch);
+    public void Write()
+    {
+        PutChanges();
+        _engine.Write(_batch);
+    }
 
     public void Dispose() => _batch.Dispose();
+
+    // In their own order: a page of a sync comes in the order of the keys, so each row would be searched for from the top.
+    private void PutChanges()
+    {
+        long[] sequences = new long[_made.Count];
+        string[] keys = new string[_made.Count];
+        int count = 0;
+        foreach ((string key, EntryHeader? header) in _made)
+        {
+            if (header is { } made)
+            {
+                (sequences[count], keys[count++]) = (made.Version.Sequence, key);
+            }
+        }
+
+        Array.Sort(sequences, keys, 0, count);
+        for (int i = 0; i < count; i++)
+        {
+            Put(Family.Changes, Rows.ChangeKey(_key, sequences[i], keys[i]), []);
+        }
+    }
 
     private void Uncount(string key, Known known)
     {

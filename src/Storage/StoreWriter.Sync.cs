@@ -46,7 +46,7 @@ internal sealed partial class StoreWriter
             return false;
         }
 
-        var batch = new RowBatch(_engine);
+        var batch = new RowBatch(_engine, page.Entries.Length);
         try
         {
             if (after is not null && page.Floor > state.Cursor!.FirstSequence)
@@ -83,7 +83,7 @@ internal sealed partial class StoreWriter
             return false;
         }
 
-        using var batch = new RowBatch(_engine);
+        using var batch = new RowBatch(_engine, page.Entries.Length);
         DateTimeOffset now = _time.GetUtcNow(); // when the primary ordered them is not told, so their tombstones' age counts from now
         foreach (Entry entry in page.Entries)
         {

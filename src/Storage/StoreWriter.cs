@@ -98,7 +98,7 @@ internal sealed partial class StoreWriter
         }
 
         EpochHistory epochs = State.Epochs;
-        using var rows = new RowBatch(_engine);
+        using var rows = new RowBatch(_engine, pending.Take(count).Sum(static batch => batch.Entries.Length));
         foreach (Batch batch in pending.GetRange(0, count))
         {
             epochs = epochs.With(batch.First.Epoch, batch.First.Sequence);

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 
 namespace Diststore.Storage;
@@ -44,8 +43,11 @@ internal sealed class WriteLoop : IDisposable
     private readonly Thread _writerThread;
     private readonly Thread _syncerThread;
 
-    // Not bounded here: each caller waits for its answer, and Core bounds how many there are.
-    private readonly BlockingCollection<Operation> _queue = new(new ConcurrentQueue<Operation>());
+    // Guarded by itself; waited on with Monitor, which does not spin before it sleeps: the thread waits far more often than
+    // it works, and the cores belong to others meanwhile. Not bounded here: each caller waits for its answer, and Core bounds
+    // how many there are.
+    private readonly Queue<Operation> _queue = new();
+    private bool _isComplete; // under _queue: nothing comes any more
 
     private readonly object _gate = new(); // guards what follows; waited on with Monitor
     private List<Operation> _unsynced = []; // in the order they were written
@@ -79,13 +81,15 @@ internal sealed class WriteLoop : IDisposable
     public Task<T> RunAsync<T>(Answer answer, Func<StoreWriter, T> run, LogPoint commit = default)
     {
         var operation = new Operation<T>(answer, run, commit);
-        try
+        lock (_queue)
         {
-            _queue.Add(operation);
-        }
-        catch (InvalidOperationException)
-        {
-            return Task.FromException<T>(new ObjectDisposedException(nameof(RocksStore)));
+            if (_isComplete)
+            {
+                return Task.FromException<T>(new ObjectDisposedException(nameof(RocksStore)));
+            }
+
+            _queue.Enqueue(operation);
+            Monitor.Pulse(_queue);
         }
 
         return operation.Task;
@@ -94,7 +98,12 @@ internal sealed class WriteLoop : IDisposable
     /// <summary>Takes no more operations, ends those that were queued and syncs what they wrote.</summary>
     public void Dispose()
     {
-        _queue.CompleteAdding();
+        lock (_queue)
+        {
+            _isComplete = true;
+            Monitor.Pulse(_queue);
+        }
+
         _writerThread.Join();
         lock (_gate)
         {
@@ -114,13 +123,11 @@ internal sealed class WriteLoop : IDisposable
                 // Told when it happened; whoever waited for a sync has had an answer.
             }
         }
-
-        _queue.Dispose();
     }
 
     private void Write()
     {
-        foreach (Operation operation in _queue.GetConsumingEnumerable())
+        while (Next() is { } operation)
         {
             try
             {
@@ -152,6 +159,19 @@ internal sealed class WriteLoop : IDisposable
                 // Whether the batch was written is not known, so neither is what the next one would follow.
                 operation.Fail(_engine.Fail("writing", e.ToString(), isDamage: false));
             }
+        }
+    }
+
+    private Operation? Next()
+    {
+        lock (_queue)
+        {
+            while (_queue.Count == 0 && !_isComplete)
+            {
+                Monitor.Wait(_queue);
+            }
+
+            return _queue.TryDequeue(out Operation? operation) ? operation : null;
         }
     }
 

@@ -24,8 +24,11 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     /// <summary>A batch is closed at this many writes.</summary>
     public const int MaxBatchWrites = 1024;
 
-    /// <summary>Batches that are ordered and not yet committed.</summary>
-    private const int MaxBatchesUnderWay = 4;
+    /// <summary>
+    /// Batches that are ordered and not yet applied. While one is under way all that comes gathers in the next; with more of
+    /// them at once each would be smaller, and each costs every master a sync and both a message.
+    /// </summary>
+    private const int MaxBatchesUnderWay = 1;
 
     private const string TooFewInSync = "fewer masters are in sync than Masters:MinInSync asks for";
     private const string Contested = "a master of another history has turned up; an operator has to force an election";

@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Diststore.Load;
+
+/// <summary>How many posts a second are acknowledged, new keys all.</summary>
+internal static class Posts
+{
+    /// <summary>Counts for some seconds after a moment of warming up.</summary>
+    public static async Task<int> RunAsync(Arguments arguments)
+    {
+        int seconds = arguments.Number("seconds", 5), bytes = arguments.Number("bytes", 100);
+        Func<string, int, PutRequest> make = arguments.One("api") switch
+        {
+            "v1" => PutRequest.V1,
+            "etcd" => PutRequest.Etcd,
+            string other => throw new ArgumentException($"--api takes v1 or etcd, not {other}"),
+        };
+        var connections = new Connections(arguments);
+        long start = Stopwatch.GetTimestamp() + (arguments.Number("warm-up", 1) * Stopwatch.Frequency);
+        long end = start + (seconds * Stopwatch.Frequency);
+        List<double> microseconds = [];
+        await connections.RunAsync(async client =>
+        {
+            PutRequest request = make(client.Host, bytes);
+            List<double> own = [];
+            for (long now = 0; now < end;)
+            {
+                long sent = Stopwatch.GetTimestamp();
+                int status = await client.SendAsync(request.Of((ulong)Random.Shared.NextInt64()));
+                now = Stopwatch.GetTimestamp();
+                if (status is < 200 or > 299)
+                {
+                    connections.Unexpected(status);
+                }
+                else if (now >= start && now < end)
+                {
+                    own.Add(Stopwatch.GetElapsedTime(sent, now).TotalMicroseconds);
+                }
+            }
+
+            lock (microseconds)
+            {
+                microseconds.AddRange(own);
+            }
+        });
+        connections.Report();
+        if (microseconds.Count == 0)
+        {
+            throw new InvalidDataException("nothing was acknowledged");
+        }
+
+        microseconds.Sort();
+        double median = microseconds[microseconds.Count / 2], p99 = microseconds[microseconds.Count * 99 / 100];
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{microseconds.Count / (double)seconds:0} {median:0} {p99:0}"));
+        return 0;
+    }
+}
