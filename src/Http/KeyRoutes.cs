@@ -10,16 +10,15 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
 
     public Task InvokeAsync(HttpContext context, RequestTarget target)
     {
-        string method = context.Request.Method;
-        bool reads = HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
-        if (!reads && !HttpMethods.IsPut(method) && !HttpMethods.IsDelete(method))
+        bool reads = context.Request.IsRead();
+        bool puts = context.Request.IsPut();
+        if (!reads && !puts && !context.Request.IsDelete())
         {
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD, PUT, DELETE"));
         }
 
         Span<string?> ttl = [null];
         TimeSpan? life = null;
-        bool puts = HttpMethods.IsPut(method);
         if (!target.TryGetKey(Prefix.Length, out string key, out string? problem)
             || !(puts ? target.TryGetParameters(["ttl"], ttl, out problem) : target.TryGetNoParameters(out problem))
             || !TimeToLive.TryParse(ttl[0], out life, out problem)
