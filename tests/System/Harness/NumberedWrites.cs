@@ -23,7 +23,7 @@ internal sealed class NumberedWrites(int first)
 
     /// <summary>Stores the first keys, as fast as it goes.</summary>
     public Task FillAsync(HttpFace http, int connections, Func<string> explain) =>
-        EachAsync(Enumerable.Range(0, first), connections, number => UntilDoneAsync(http, First(number), Padded($"first {number}"), explain));
+        EachAsync(Enumerable.Range(0, first), connections, number => http.PutUntilDoneAsync(First(number), Padded($"first {number}"), explain));
 
     /// <summary>Writes on, not faster than so many a second, until told that it is enough.</summary>
     public async Task GoOnAsync(HttpFace http, int perSecond, int connections, Func<string> explain, CancellationToken enough)
@@ -34,7 +34,7 @@ internal sealed class NumberedWrites(int first)
         {
             int due = (int)(clock.Elapsed.TotalSeconds * perSecond) - Done;
             Assert.True((Done + due) / 2 < first, "there are too few keys for so many writes");
-            await EachAsync(Enumerable.Range(Done, due), connections, number => UntilDoneAsync(http, KeyOf(number), ValueOf(number), explain));
+            await EachAsync(Enumerable.Range(Done, due), connections, number => http.PutUntilDoneAsync(KeyOf(number), ValueOf(number), explain));
             Interlocked.Add(ref _done, due);
         }
     }
@@ -74,17 +74,4 @@ internal sealed class NumberedWrites(int first)
 
     private static Task EachAsync(IEnumerable<int> numbers, int connections, Func<int, Task> write) => Parallel.ForEachAsync(
         numbers, new ParallelOptions { MaxDegreeOfParallelism = connections }, (number, _) => new ValueTask(write(number)));
-
-    // The same write again does no harm where its outcome was not known.
-    private static Task UntilDoneAsync(HttpFace http, string key, string? value, Func<string> explain) => Eventually.TrueAsync(
-        async () =>
-        {
-            using StringContent? body = value is null ? null : new StringContent(value);
-            Answer answer = await http.SendAsync(value is null ? HttpMethod.Delete : HttpMethod.Put, $"/v1/kv/{key}", body);
-            bool isDone = answer.Status is 201 or 204 || (value is null && answer.Status == 404);
-            Assert.True(isDone || answer.Status == 503, $"{key} at {http.Url}: {answer}");
-            return isDone ? null : $"{key} at {http.Url}: {answer}";
-        },
-        Eventually.Patience,
-        explain);
 }
