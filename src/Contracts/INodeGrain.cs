@@ -4,7 +4,8 @@ namespace Diststore.Contracts;
 
 /// <summary>
 /// A node as the cluster sees it: the key is the node's name, and the grain lives in the silo of that name and nowhere
-/// else. What nodes ask of each other is <see cref="IPeer"/>; the rest serves stand-alone gateways.
+/// else. What nodes ask of each other is <see cref="IPeer"/>; the rest serves stand-alone gateways, and ends in
+/// <see cref="NodeNotFoundException"/> while the node stops: nothing was done here, another one may be asked.
 /// </summary>
 [Alias("diststore.INodeGrain")]
 public interface INodeGrain : IGrainWithStringKey, IPeer
@@ -18,7 +19,7 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
 
     /// <summary>Reads one key, asking others if need be.</summary>
     [Alias("Get")]
-    Task<ReadResult> GetAsync(string key, ReadScope scope);
+    Task<ReadResult> GetAsync(string key, ReadOptions options);
 
     /// <summary>Stores or deletes through the masters.</summary>
     [Alias("WriteThrough")]
@@ -39,6 +40,10 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
     /// <summary>The cluster as this node sees it.</summary>
     [Alias("GetStatus")]
     Task<ClusterStatus> GetStatusAsync();
+
+    /// <summary>Makes the named node the primary of a new history.</summary>
+    [Alias("ForceElection")]
+    Task<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss);
 
     /// <summary>The live nodes' names.</summary>
     [Alias("GetMembers")]

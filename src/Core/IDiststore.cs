@@ -7,8 +7,8 @@ namespace Diststore.Core;
 /// </summary>
 public interface IDiststore
 {
-    /// <summary>Reads a key: here if this node has it, else from whoever has.</summary>
-    ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default);
+    /// <summary>Reads a key: here if this node has it and may show it, else from whoever has.</summary>
+    ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default);
 
     /// <summary>Stores or deletes through the masters; returns once every in-sync master has it.</summary>
     ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default);
@@ -44,47 +44,18 @@ public interface INodeAccess
     /// <summary>The view, the live nodes and what each says of itself.</summary>
     ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default);
 
+    /// <summary>Has a master give its role to another node.</summary>
+    ValueTask<RoleResult> StepDownAsync(string? node, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Makes the named node the primary of a new history, with what it holds, when no master that was in sync is left.
+    /// Acknowledged writes may be lost; refused without <paramref name="acceptsDataLoss"/>.
+    /// </summary>
+    ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default);
+
     /// <summary>Whether requests can be served now; <see langword="null"/> if so, else why not.</summary>
     string? NotReadyBecause { get; }
 }
-
-/// <summary>Which entries a read may find.</summary>
-public enum ReadScope
-{
-    /// <summary>Only what was stored through the masters.</summary>
-    Replicated = 0,
-
-    /// <summary>That, and what some node holds local-only when the masters have no such key.</summary>
-    IncludingLocalOnly = 1,
-}
-
-/// <summary>How a read ended.</summary>
-public enum ReadOutcome
-{
-    /// <summary>The entry is given.</summary>
-    Found = 0,
-
-    /// <summary>A current primary (or, for node-local reads, the node itself) says that there is none.</summary>
-    NotFound = 1,
-
-    /// <summary>Nobody who would know has answered.</summary>
-    Unavailable = 2,
-
-    /// <summary>No live node has the name that was given.</summary>
-    UnknownNode = 3,
-}
-
-/// <summary>A read's result.</summary>
-/// <param name="Outcome">How it ended.</param>
-/// <param name="Entry">The entry, when found; never a tombstone.</param>
-/// <param name="Node">The name of the node that answered the caller.</param>
-/// <param name="Detail">A sentence for the caller where it was not found or not available.</param>
-[GenerateSerializer, Immutable, Alias("diststore.read")]
-public readonly record struct ReadResult(
-    [property: Id(0)] ReadOutcome Outcome,
-    [property: Id(1)] Entry? Entry,
-    [property: Id(2)] string Node,
-    [property: Id(3)] string? Detail = null);
 
 /// <summary>How a write ended.</summary>
 public enum WriteOutcome
@@ -133,11 +104,13 @@ public readonly record struct WriteResult(
 /// <param name="Prefix">Only keys that start with this; empty for all.</param>
 /// <param name="After">Only keys that come after this one, or <see langword="null"/>.</param>
 /// <param name="Limit">At most so many keys, 1 to <see cref="MaxLimit"/>.</param>
+/// <param name="IsStrong">Linearizable, as in <see cref="ReadOptions"/>.</param>
 [GenerateSerializer, Immutable, Alias("diststore.list")]
 public sealed record ListQuery(
     [property: Id(0)] string Prefix,
     [property: Id(1)] string? After,
-    [property: Id(2)] int Limit)
+    [property: Id(2)] int Limit,
+    [property: Id(3)] bool IsStrong = false)
 {
     /// <summary>The most keys of one page.</summary>
     public const int MaxLimit = 1000;
@@ -176,6 +149,29 @@ public sealed record ListResult(
 /// <param name="Node">The name of the node that answered the caller.</param>
 [GenerateSerializer, Immutable, Alias("diststore.keys")]
 public sealed record KeysResult([property: Id(0)] string[]? Keys, [property: Id(1)] string Node);
+
+/// <summary>How an operator's wish for other masters ended.</summary>
+public enum RoleOutcome
+{
+    /// <summary>It is so now.</summary>
+    Done = 0,
+
+    /// <summary>It is not allowed now, and nothing was changed.</summary>
+    Refused = 1,
+
+    /// <summary>No live node has the name that was given.</summary>
+    UnknownNode = 2,
+
+    /// <summary>Nobody who could do it answers, or not in time: look at the cluster again.</summary>
+    Unavailable = 3,
+}
+
+/// <summary>The answer to an operator's wish for other masters.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Node">The name of the node that answered the caller.</param>
+/// <param name="Detail">A sentence for the operator where it was not done.</param>
+[GenerateSerializer, Immutable, Alias("diststore.roleresult")]
+public sealed record RoleResult([property: Id(0)] RoleOutcome Outcome, [property: Id(1)] string Node, [property: Id(2)] string? Detail = null);
 
 /// <summary>What a node plays in its newest view.</summary>
 public enum NodeRole

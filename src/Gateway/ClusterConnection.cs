@@ -1,3 +1,4 @@
+using Diststore.PostgreSql;
 using Orleans.Configuration;
 
 namespace Diststore.Gateway;
@@ -22,8 +23,9 @@ internal sealed partial class ClusterConnection(
             var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using CancellationTokenRegistration started = lifetime.ApplicationStarted.Register(listening.SetResult);
             await listening.Task.WaitAsync(stoppingToken);
-            LogConnecting(settings.Provider);
-            using IHost client = await ConnectAsync(stoppingToken);
+            LogConnecting(settings.Cluster.Provider);
+            await using PostgreSqlServer? postgres = settings.Cluster.PostgreSql is { } connection ? new PostgreSqlServer(connection) : null;
+            using IHost client = await ConnectAsync(postgres, stoppingToken);
             LogConnected();
             var grains = client.Services.GetRequiredService<IClusterClient>();
             using var timer = new PeriodicTimer(RefreshPeriod, time);
@@ -39,11 +41,11 @@ internal sealed partial class ClusterConnection(
         }
     }
 
-    private async Task<IHost> ConnectAsync(CancellationToken stopping)
+    private async Task<IHost> ConnectAsync(PostgreSqlServer? postgres, CancellationToken stopping)
     {
         while (true)
         {
-            IHost client = Build();
+            IHost client = Build(postgres);
             try
             {
                 await client.StartAsync(stopping);
@@ -59,7 +61,7 @@ internal sealed partial class ClusterConnection(
         }
     }
 
-    private IHost Build()
+    private IHost Build(PostgreSqlServer? postgres)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(loggers);
@@ -68,9 +70,10 @@ internal sealed partial class ClusterConnection(
             client.Configure<ClusterOptions>(cluster => cluster.ServiceId = cluster.ClusterId = settings.ClusterId);
             client.Configure<GatewayOptions>(gateway => gateway.GatewayListRefreshPeriod = TimeSpan.FromSeconds(1));
             client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(5));
-            _ = settings.Redis is { } redis
-                ? client.UseRedisClustering(options => options.ConfigurationOptions = redis.Clone())
-                : client.UseStaticClustering([.. settings.Gateways]);
+            _ = settings.Cluster.Redis is { } redis ? client.UseRedisClustering(options => options.ConfigurationOptions = redis.Clone())
+                : postgres is not null ? client.UseAdoNetClustering(
+                    options => (options.Invariant, options.DataSource) = (PostgreSqlServer.Invariant, postgres.DataSource))
+                : client.UseStaticClustering([.. settings.Cluster.Gateways]);
         });
         return builder.Build();
     }

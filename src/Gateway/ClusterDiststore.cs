@@ -33,7 +33,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
+    public async ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
     {
         ReadResult last = new(ReadOutcome.Unavailable, null, "");
         for (int attempt = 0; attempt < MaxReadAttempts; attempt++)
@@ -41,7 +41,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
             try
             {
                 // A hit is a hit in either scope. With anything else the node may have to ask others.
-                ReadResult? atHand = await _reads.ReadAsync(key);
+                ReadResult? atHand = options.TakesAnyHit ? await _reads.ReadAsync(key) : null;
                 if (atHand is { Outcome: ReadOutcome.Found } hit)
                 {
                     return hit;
@@ -53,7 +53,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
                 continue;
             }
 
-            last = await AskAsync(key, scope);
+            last = await AskAsync(key, options);
             if (last.Outcome != ReadOutcome.Unavailable)
             {
                 break;
@@ -167,6 +167,49 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     public async ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         await AnyAsync(grain => grain.GetStatusAsync(), static _ => true) ?? new ClusterStatus(null, [], "");
 
+    /// <inheritdoc/>
+    public async ValueTask<RoleResult> StepDownAsync(string? node, CancellationToken cancellation = default)
+    {
+        if (node is null)
+        {
+            return new RoleResult(RoleOutcome.Refused, "", "a gateway has no role; ?node=NAME says which node is to give its role away");
+        }
+
+        try
+        {
+            return _nodes.Named(node) is { } grain ? await grain.StepDownAsync() : new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause);
+        }
+        catch (NodeNotFoundException)
+        {
+            return new RoleResult(RoleOutcome.UnknownNode, "");
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed(node, exception.Message);
+            return new RoleResult(RoleOutcome.Unavailable, "", "the node did not answer; look at the cluster again");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default)
+    {
+        if (_nodes.Next() is not { } asked)
+        {
+            return new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause);
+        }
+
+        try
+        {
+            return await asked.Grain.ForceElectionAsync(node, acceptsDataLoss);
+        }
+        catch (Exception exception)
+        {
+            // Not tried again: what became of it is not known.
+            SetAside(asked, exception);
+            return new RoleResult(RoleOutcome.Unavailable, "", "the node that was asked did not answer; look at the cluster again");
+        }
+    }
+
     private async Task<ReadResult?[]> AskAsync(string[] keys)
     {
         if (_nodes.Next() is not { } node)
@@ -185,7 +228,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         }
     }
 
-    private async ValueTask<ReadResult> AskAsync(string key, ReadScope scope)
+    private async ValueTask<ReadResult> AskAsync(string key, ReadOptions options)
     {
         if (_nodes.Next() is not { } node)
         {
@@ -194,7 +237,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
         try
         {
-            return await node.Grain.GetAsync(key, scope).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+            return await node.Grain.GetAsync(key, options).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
         }
         catch (Exception exception)
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
+using Diststore.PostgreSql;
 using StackExchange.Redis;
 
 namespace Diststore.Gateway;
@@ -13,6 +14,23 @@ internal enum ClusterProvider
 
     /// <summary>The membership table in Redis.</summary>
     Redis = 2,
+
+    /// <summary>The membership table in PostgreSQL.</summary>
+    PostgreSql = 3,
+}
+
+/// <summary>How a gateway finds the cluster, with what its provider takes for it.</summary>
+/// <param name="Provider">Which of the ways.</param>
+internal sealed record ClusterWay(ClusterProvider Provider)
+{
+    /// <summary>With <see cref="ClusterProvider.Development"/>: the silos' gateway endpoints.</summary>
+    public IReadOnlyList<IPEndPoint> Gateways { get; init; } = [];
+
+    /// <summary>With <see cref="ClusterProvider.Redis"/>: how to reach it.</summary>
+    public ConfigurationOptions? Redis { get; init; }
+
+    /// <summary>With <see cref="ClusterProvider.PostgreSql"/>: its connection string.</summary>
+    public string? PostgreSql { get; init; }
 }
 
 /// <summary>The gateway's settings: the section <c>Diststore</c> of the configuration.</summary>
@@ -41,15 +59,9 @@ internal sealed record GatewaySettings
 
     public required int HttpPort { get; init; }
 
-    public required ClusterProvider Provider { get; init; }
-
     public required string ClusterId { get; init; }
 
-    /// <summary>With <see cref="ClusterProvider.Development"/>: the silos' gateway endpoints.</summary>
-    public required IReadOnlyList<IPEndPoint> Gateways { get; init; }
-
-    /// <summary>With <see cref="ClusterProvider.Redis"/>: how to reach it.</summary>
-    public required ConfigurationOptions? Redis { get; init; }
+    public required ClusterWay Cluster { get; init; }
 
     public required int MaxValueBytes { get; init; }
 
@@ -69,8 +81,7 @@ internal sealed record GatewaySettings
         bool hasAddress = IPAddress.TryParse(section["Node:Address"] ?? "127.0.0.1", out IPAddress? address);
         bool hasPort = TryNumber(section, "Http:Port", 8080, 0, 65535, out int port);
         bool hasLimit = TryBytes(section["Limits:MaxValueBytes"] ?? "4 MiB", out int maxValueBytes);
-        string? cluster = ProblemWithCluster(
-            section, section["Cluster:Provider"] ?? "Single", out IReadOnlyList<IPEndPoint> gateways, out ConfigurationOptions? redis);
+        string? cluster = ProblemWithCluster(section, section["Cluster:Provider"] ?? "Single", out ClusterWay? way);
         problem =
             !hasAddress ? Wrong(section, "Node:Address", "an IP address")
             : !hasPort ? Wrong(section, "Http:Port", "a port, 0 to 65535")
@@ -85,60 +96,76 @@ internal sealed record GatewaySettings
         {
             Address = address!,
             HttpPort = port,
-            Provider = redis is null ? ClusterProvider.Development : ClusterProvider.Redis,
             ClusterId = section["Cluster:Id"] is { Length: > 0 } id ? id : "diststore",
-            Gateways = gateways,
-            Redis = redis,
+            Cluster = way!,
             MaxValueBytes = maxValueBytes,
             Tokens = ReadTokens(section.GetSection("Security:Tokens")),
         };
         return true;
     }
 
-    private static string? ProblemWithCluster(
-        IConfigurationSection section, string provider, out IReadOnlyList<IPEndPoint> gateways, out ConfigurationOptions? redis)
+    private static string? ProblemWithCluster(IConfigurationSection section, string provider, out ClusterWay? way)
     {
-        gateways = [];
-        redis = null;
+        way = null;
         if (provider.Equals("Single", StringComparison.OrdinalIgnoreCase))
         {
             return "Diststore:Cluster:Provider is Single, a cluster within one process, which a gateway of its own cannot join;"
-                + " it takes Development (with Cluster:Gateways) or Redis (with Cluster:ConnectionString)";
+                + " it takes Development (with Cluster:Gateways), Redis or PostgreSql (with Cluster:ConnectionString)";
         }
 
         if (provider.Equals("Development", StringComparison.OrdinalIgnoreCase))
         {
-            var endpoints = new List<IPEndPoint>();
-            foreach (string text in Split(section["Cluster:Gateways"] ?? "127.0.0.1:30000"))
-            {
-                if (!TryEndpoint(text, out IPEndPoint? endpoint))
-                {
-                    return Wrong(section, "Cluster:Gateways", "the silos' gateway endpoints as host:port,host:port");
-                }
-
-                endpoints.Add(endpoint);
-            }
-
-            gateways = endpoints;
-            return endpoints.Count == 0 ? Wrong(section, "Cluster:Gateways", "the silos' gateway endpoints as host:port,host:port") : null;
+            way = TryEndpoints(section["Cluster:Gateways"] ?? "127.0.0.1:30000") is { } gateways
+                ? new ClusterWay(ClusterProvider.Development) { Gateways = gateways } : null;
+            return way is null ? Wrong(section, "Cluster:Gateways", "the silos' gateway endpoints as host:port,host:port") : null;
         }
 
-        if (!provider.Equals("Redis", StringComparison.OrdinalIgnoreCase))
+        string? connection = section["Cluster:ConnectionString"];
+        if (provider.Equals("Redis", StringComparison.OrdinalIgnoreCase))
         {
-            return Wrong(section, "Cluster:Provider", "Development or Redis");
+            way = TryRedis(connection) is { } redis ? new ClusterWay(ClusterProvider.Redis) { Redis = redis } : null;
+            return way is null ? WrongConnection(ClusterProvider.Redis, "host:port[,option=value...]") : null;
         }
 
+        if (provider.Equals("PostgreSql", StringComparison.OrdinalIgnoreCase))
+        {
+            way = PostgreSqlServer.IsConnectionString(connection) ? new ClusterWay(ClusterProvider.PostgreSql) { PostgreSql = connection } : null;
+            return way is null ? WrongConnection(ClusterProvider.PostgreSql, PostgreSqlServer.Takes) : null;
+        }
+
+        return Wrong(section, "Cluster:Provider", "Development, Redis or PostgreSql");
+    }
+
+    // It is not repeated: it may hold a password.
+    private static string WrongConnection(ClusterProvider provider, string takes) =>
+        $"Diststore:Cluster:ConnectionString is missing or wrong; with Cluster:Provider={provider} it takes {takes}";
+
+    private static ConfigurationOptions? TryRedis(string? text)
+    {
         try
         {
-            redis = ConfigurationOptions.Parse(section["Cluster:ConnectionString"] ?? "");
+            return ConfigurationOptions.Parse(text ?? "") is { EndPoints.Count: > 0 } redis ? redis : null;
         }
         catch (ArgumentException)
         {
-            // The sentence below says it; the exception would show the password.
+            return null;
+        }
+    }
+
+    private static List<IPEndPoint>? TryEndpoints(string text)
+    {
+        var endpoints = new List<IPEndPoint>();
+        foreach (string one in Split(text))
+        {
+            if (!TryEndpoint(one, out IPEndPoint? endpoint))
+            {
+                return null;
+            }
+
+            endpoints.Add(endpoint);
         }
 
-        return redis?.EndPoints.Count > 0 ? null
-            : "Diststore:Cluster:ConnectionString is missing or wrong; with Cluster:Provider=Redis it takes host:port[,option=value...]";
+        return endpoints.Count > 0 ? endpoints : null;
     }
 
     private static bool TryEndpoint(string text, [NotNullWhen(true)] out IPEndPoint? endpoint)

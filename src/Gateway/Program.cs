@@ -7,7 +7,7 @@ using Microsoft.Extensions.Configuration.Memory;
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
 builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = GatewaySettings.LoggingDefaults });
 if (!GatewaySettings.TryRead(builder.Configuration.GetSection("Diststore"), out GatewaySettings? settings, out string? problem)
-    || (problem = await StartChecks.ProblemWithRedisAsync(settings)) is not null)
+    || (problem = await StartChecks.ProblemWithServerAsync(settings.Cluster)) is not null)
 {
     return StartChecks.Refuse(problem);
 }
@@ -30,6 +30,6 @@ catch (Exception exception) when (exception is IOException or SocketException)
     return StartChecks.Refuse($"cannot listen on {settings.Address}:{settings.HttpPort} (Diststore:Node:Address, Diststore:Http:Port): {exception.Message}");
 }
 
-Console.WriteLine($"Diststore gateway on {string.Join(' ', app.Urls)}, cluster {settings.ClusterId} by {settings.Provider}. Ctrl-C stops it.");
+Console.WriteLine($"Diststore gateway on {string.Join(' ', app.Urls)}, cluster {settings.ClusterId} by {settings.Cluster.Provider}. Ctrl-C stops it.");
 await app.WaitForShutdownAsync();
 return 0;

@@ -1,3 +1,4 @@
+using Diststore.PostgreSql;
 using StackExchange.Redis;
 
 namespace Diststore.Gateway;
@@ -14,14 +15,25 @@ internal static class StartChecks
         return 1;
     }
 
-    /// <summary>Why Redis, if it is asked for, cannot be used, or null.</summary>
-    public static async Task<string?> ProblemWithRedisAsync(GatewaySettings settings)
+    /// <summary>Why the server that keeps the membership cannot be used, or null.</summary>
+    public static async Task<string?> ProblemWithServerAsync(ClusterWay cluster)
     {
-        if (settings.Redis is not { } redis)
+        if (cluster.Redis is { } redis)
+        {
+            return await ProblemWithRedisAsync(redis);
+        }
+
+        if (cluster.PostgreSql is not { } connectionString)
         {
             return null;
         }
 
+        await using var server = new PostgreSqlServer(connectionString);
+        return await server.FindProblemAsync();
+    }
+
+    private static async Task<string?> ProblemWithRedisAsync(ConfigurationOptions redis)
+    {
         ConfigurationOptions once = redis.Clone();
         once.AbortOnConnectFail = true;
         once.ConnectRetry = 1;

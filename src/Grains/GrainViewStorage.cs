@@ -26,7 +26,7 @@ internal sealed class GrainViewStorage(IGrainStorage storage, GrainId grain) : I
     public async Task<StoredView> ReadAsync()
     {
         var state = new GrainState<ViewState>(new ViewState());
-        await storage.ReadStateAsync(StateName, grain, state);
+        await TryAsync(storage.ReadStateAsync(StateName, grain, state));
         return new StoredView(state.RecordExists ? state.State?.View : null, state.ETag);
     }
 
@@ -35,12 +35,25 @@ internal sealed class GrainViewStorage(IGrainStorage storage, GrainId grain) : I
         var state = new GrainState<ViewState>(new ViewState { View = next }, (string?)read.Tag) { RecordExists = read.Tag is not null };
         try
         {
-            await storage.WriteStateAsync(StateName, grain, state);
+            await TryAsync(storage.WriteStateAsync(StateName, grain, state));
             return true;
         }
         catch (InconsistentStateException)
         {
             return false;
+        }
+    }
+
+    // The exceptions of the storages' drivers cannot cross the network; whoever asked from afar is to hear of it too.
+    private static async Task TryAsync(Task work)
+    {
+        try
+        {
+            await work;
+        }
+        catch (Exception exception) when (exception is not InconsistentStateException)
+        {
+            throw new IOException($"The storage of the masters' view failed: {exception.GetBaseException().Message}");
         }
     }
 }

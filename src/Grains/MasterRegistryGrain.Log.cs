@@ -4,6 +4,9 @@ namespace Diststore.Grains;
 
 internal sealed partial class MasterRegistryGrain
 {
-    [LoggerMessage(EventId = 2001, Level = LogLevel.Debug, Message = "The registry could not look after the masters this time: {Reason}")]
+    [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message = "The registry cannot look after the masters, and tries again: {Reason}")]
     private static partial void LogTickFailed(ILogger logger, string reason);
+
+    [LoggerMessage(EventId = 2002, Level = LogLevel.Information, Message = "The registry looks after the masters again")]
+    private static partial void LogTicksAgain(ILogger logger);
 }

@@ -18,6 +18,7 @@ internal sealed partial class MasterRegistryGrain(
     ILogger<MasterRegistry> logger) : Grain, IMasterRegistryGrain
 {
     private MasterRegistry _registry = null!; // made on activation, and called, on this activation's scheduler
+    private bool _failing; // said once, not every tick
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -42,6 +43,12 @@ internal sealed partial class MasterRegistryGrain(
 
     public Task<MasterView?> ReportAsync(long epoch) => _registry.ReportAsync(epoch);
 
+    public Task<MasterView?> HandOverAsync(long epoch, MasterId primary) => _registry.HandOverAsync(epoch, primary);
+
+    public Task<MasterView?> LeaveAsync(long epoch, MasterId master) => _registry.LeaveAsync(epoch, master);
+
+    public Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss) => _registry.ForceAsync(node, acceptsDataLoss);
+
     public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
 
     // This node has become the primary since the registry was placed here. While the pair is whole there is time to move.
@@ -58,12 +65,22 @@ internal sealed partial class MasterRegistryGrain(
         try
         {
             await _registry.TickAsync();
+            if (_failing)
+            {
+                _failing = false;
+                LogTicksAgain(logger);
+            }
+
             StepAsideForThePrimary();
         }
         catch (Exception exception)
         {
-            // Storage or a node did not answer; the next tick decides afresh.
-            LogTickFailed(logger, exception.Message);
+            // The storage did not answer; the next tick decides afresh.
+            if (!_failing)
+            {
+                _failing = true;
+                LogTickFailed(logger, exception.Message);
+            }
         }
     }
 }

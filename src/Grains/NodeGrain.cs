@@ -10,6 +10,9 @@ namespace Diststore.Grains;
 [Reentrant, Immovable, KeepAlive, NodePlacement, GrainDirectory(NoDirectory.Name)]
 internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INodeGrain
 {
+    // Who is told so tries another node.
+    private Node Serving => node.IsStopping ? throw new NodeNotFoundException($"{node.Name} is stopping") : node;
+
     public async Task<ReadResult?[]> TryGetManyAsync(string[] keys)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(keys.Length, INodeGrain.MaxKeys);
@@ -17,32 +20,34 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
         int bytes = 0;
         for (int i = 0; i < keys.Length; i++)
         {
-            if (await node.FindHereAsync(keys[i]) is not { } entry)
+            if (await node.FindHereAsync(keys[i]) is not { } hit)
             {
                 continue;
             }
 
-            bytes += entry.SizeBytes;
+            bytes += hit.Entry!.SizeBytes;
             if (i == 0 || bytes <= INodeGrain.MaxAnswerBytes)
             {
-                results[i] = new ReadResult(ReadOutcome.Found, entry, node.Name);
+                results[i] = hit;
             }
         }
 
         return results;
     }
 
-    public Task<ReadResult> GetAsync(string key, ReadScope scope) => node.GetAsync(key, scope).AsTask();
+    public Task<ReadResult> GetAsync(string key, ReadOptions options) => Serving.GetAsync(key, options).AsTask();
 
-    public Task<WriteResult> WriteAsync(Write write) => node.WriteAsync(write).AsTask();
+    public Task<WriteResult> WriteAsync(Write write) => Serving.WriteAsync(write).AsTask();
 
-    public Task<ChangesResult> ReadChangesAsync(ChangesQuery query) => node.ReadChangesAsync(query).AsTask();
+    public Task<ChangesResult> ReadChangesAsync(ChangesQuery query) => Serving.ReadChangesAsync(query).AsTask();
 
-    public Task<ListResult> ListAsync(ListQuery query) => node.ListAsync(query).AsTask();
+    public Task<ListResult> ListAsync(ListQuery query) => Serving.ListAsync(query).AsTask();
 
-    public Task<BackupStart> StartBackupOfAMasterAsync() => ((INodeAccess)node).StartBackupAsync().AsTask();
+    public Task<BackupStart> StartBackupOfAMasterAsync() => ((INodeAccess)Serving).StartBackupAsync().AsTask();
 
-    public Task<ClusterStatus> GetStatusAsync() => node.GetStatusAsync().AsTask();
+    public Task<ClusterStatus> GetStatusAsync() => Serving.GetStatusAsync().AsTask();
+
+    public Task<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss) => Serving.ForceElectionAsync(node, acceptsDataLoss).AsTask();
 
     public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
 
@@ -70,6 +75,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<MasterReply> CheckStreamAsync(StreamRequest request) => node.CheckStreamAsync(request);
 
+    public Task<FollowReply> FollowAsync(FollowRequest request) => node.FollowAsync(request);
+
     public Task<FetchReply> FetchAsync(FetchRequest request) => node.FetchAsync(request);
 
     public Task<BackupStart> StartBackupAsync() => node.StartBackupAsync();
@@ -79,6 +86,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
     public Task<WatchReply> WatchAsync(ChangesQuery query) => node.WatchAsync(query);
 
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => node.ListFromPrimaryAsync(query);
+
+    public Task<RoleResult> StepDownAsync() => node.StepDownAsync();
 
     public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => node.PutLocalAsync(key, value, contentType);
 

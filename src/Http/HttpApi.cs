@@ -20,6 +20,7 @@ internal sealed partial class HttpApi(
     private readonly ListRoutes _lists = new(store, nodes);
     private readonly BackupRoutes _backups = new(nodes);
     private readonly ServiceRoutes _service = new(nodes, metrics);
+    private readonly RoleRoutes _roles = new(nodes);
     private readonly ChangeRoutes _changes = new(store, options, time, logger, stopping);
     private readonly BearerTokens? _tokens = options.Tokens.Count > 0 ? new BearerTokens(options.Tokens) : null;
 
@@ -71,6 +72,8 @@ internal sealed partial class HttpApi(
             ChangeRoutes.Path => _changes.InvokeAsync(context, target),
             "/v1/cluster" => _service.ClusterAsync(context, target),
             BackupRoutes.Path => _backups.InvokeAsync(context, target),
+            RoleRoutes.StepDownPath => _roles.StepDownAsync(context, target),
+            RoleRoutes.ForcePath => _roles.ForceAsync(context, target),
             "/metrics" => _service.MetricsAsync(context, target),
             "/health/live" or "/health/ready" or "/openapi/v1.json" => _service.InvokeAsync(context, target),
             "/get" or "/getlocal" => Problems.WriteAsync(context, Fault.Bad("the key is empty")),

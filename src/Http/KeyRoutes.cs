@@ -29,14 +29,14 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
 
         return puts ? PutAsync(context, key, life, condition)
             : !reads ? DeleteAsync(context, key, condition)
-            : condition is null ? Answers.ReadAsync(context, store.GetAsync(key, ReadScope.Replicated))
+            : condition is null ? Answers.ReadAsync(context, store.GetAsync(key))
             : ReadAsync(context, key, condition);
     }
 
     // A condition is judged by the entry read; where there is none, the answer is the same as without a condition (RFC 9110, section 13.2.1).
     private async Task ReadAsync(HttpContext context, string key, Condition condition)
     {
-        ReadResult result = await store.GetAsync(key, ReadScope.Replicated);
+        ReadResult result = await store.GetAsync(key);
         LogPoint? version = result.Entry?.Version;
         await (result.Outcome != ReadOutcome.Found || condition.Holds(version) ? Answers.ReadAsync(context, ValueTask.FromResult(result))
             : condition.IfMatch?.Matches(version) == false ? Problems.WriteAsync(context, Fault.ConditionFailed(result.Node))

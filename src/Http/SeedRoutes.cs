@@ -17,7 +17,7 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
         return !context.Request.IsRead() ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
             : !target.TryGetKey(GetPrefix.Length, out string key, out string? problem) || !target.TryGetNoParameters(out problem)
                 ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : Answers.ReadAsync(context, store.GetAsync(key, ReadScope.IncludingLocalOnly));
+            : Answers.ReadAsync(context, store.GetAsync(key, new ReadOptions(ReadScope.IncludingLocalOnly)));
     }
 
     public Task GetLocalAsync(HttpContext context, RequestTarget target)

@@ -34,7 +34,7 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
         return !context.Request.IsRead()
                 ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
             : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : ClusterAsync(context);
+            : ShowClusterAsync(context, nodes);
     }
 
     public Task MetricsAsync(HttpContext context, RequestTarget target)
@@ -45,7 +45,8 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
             : metrics(context);
     }
 
-    private async Task ClusterAsync(HttpContext context)
+    /// <summary>Answers with the masters' view and all live nodes.</summary>
+    public static async Task ShowClusterAsync(HttpContext context, INodeAccess nodes)
     {
         ClusterStatus status = await nodes.GetStatusAsync();
         await (status.Nodes.Length == 0

@@ -68,7 +68,7 @@ internal static class MetaRows
         if (state.View != old.State.View)
         {
             MasterView view = state.View!;
-            row.Clear().Long(view.Epoch).Id(view.History).Flag(view.OtherInSync).Flag(view.Other is not null);
+            row.Clear().Long(view.Epoch).Id(view.History).Flag(view.OtherInSync).Flag(view.IsForced).Flag(view.IsContested).Flag(view.Other is not null);
             WriteMaster(row, view.Primary);
             WriteMaster(row, view.Other);
             put(View, row.Written);
@@ -160,9 +160,11 @@ internal static class MetaRows
         long epoch = reader.Long();
         Guid history = reader.Id();
         bool otherInSync = reader.Flag();
+        bool isForced = reader.Flag();
+        bool isContested = reader.Flag();
         bool hasOther = reader.Flag();
         MasterId primary = ReadMaster(ref reader);
-        return new MasterView(epoch, history, primary, hasOther ? ReadMaster(ref reader) : null, otherInSync);
+        return new MasterView(epoch, history, primary, hasOther ? ReadMaster(ref reader) : null, otherInSync, isForced, isContested);
     }
 
     private static SyncCursor? ReadCursor(ReadOnlySpan<byte> row)

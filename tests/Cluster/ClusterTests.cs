@@ -13,7 +13,7 @@ public sealed class ClusterTests
         foreach (Node node in nodes.Nodes)
         {
             Assert.Equal("value", await GetAsync(node, "key"));
-            Assert.Equal(ReadOutcome.NotFound, (await node.GetAsync("nope", ReadScope.IncludingLocalOnly)).Outcome);
+            Assert.Equal(ReadOutcome.NotFound, (await node.GetAsync("nope", new ReadOptions(ReadScope.IncludingLocalOnly))).Outcome);
         }
     }
 
@@ -28,7 +28,7 @@ public sealed class ClusterTests
         {
             // The look-up is best effort: it waits 10 ms for an answer.
             await Eventually.IsTrueAsync($"{node.Name} finds the key", async () =>
-                (await node.GetAsync("mine", ReadScope.IncludingLocalOnly)).Outcome == ReadOutcome.Found);
+                (await node.GetAsync("mine", new ReadOptions(ReadScope.IncludingLocalOnly))).Outcome == ReadOutcome.Found);
         }
     }
 
@@ -98,7 +98,7 @@ public sealed class ClusterTests
 
     private static async Task<string?> GetAsync(Node node, string key)
     {
-        ReadResult result = await node.GetAsync(key, ReadScope.Replicated);
+        ReadResult result = await node.GetAsync(key);
         Assert.True(result.Outcome == ReadOutcome.Found, $"{node.Name}, {key}: {result.Outcome}: {result.Detail}");
         return Encoding.UTF8.GetString(result.Entry!.Value!);
     }

@@ -3,14 +3,17 @@ using Diststore.Silo;
 namespace Diststore.Cluster.Tests;
 
 /// <summary>What <c>/metrics</c> shows of real nodes, each under its name.</summary>
-public sealed class MetricsTests
+public sealed class MetricsTests : IDisposable
 {
+    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("diststore-");
+
     private static readonly Uri Base = new($"http://127.8.{Random.Shared.Next(1, 255)}.{Random.Shared.Next(1, 255)}:8181");
 
     [Fact]
     public async Task A_silo_shows_what_its_nodes_count()
     {
-        StartOrder order = SettingsReader.Read(["--nodes", "2", $"--Diststore:Node:Address={Base.Host}", "--Diststore:Multicast:Enabled=false"]);
+        StartOrder order = SettingsReader.Read(
+            ["--nodes", "2", $"--Diststore:Node:Address={Base.Host}", "--Diststore:Multicast:Enabled=false", $"--Diststore:Data:Path={_data.FullName}"]);
         await using Clustering clustering = await Clustering.OpenAsync(order.Nodes[0]);
         await using var nodes = new NodeGroup(order, clustering);
         await nodes.StartAsync(CancellationToken.None);
@@ -25,7 +28,10 @@ public sealed class MetricsTests
         await Eventually.IsTrueAsync("the other node has synced, and says so", async () =>
         {
             shown = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative));
-            return Value(shown, "diststore_sequence_followed", "node=\"node-1\"") == 1 && Value(shown, "diststore_sequence_followed", "node=\"node-2\"") == 1;
+            return new[] { "node=\"node-1\"", "node=\"node-2\"" }.All(node =>
+                Value(shown, "diststore_sequence_followed", node) == 1
+                && Value(shown, "diststore_sequence_applied", node) == 1
+                && Value(shown, "diststore_epoch", node) >= 2);
         });
         string primary = Value(shown, "diststore_batches_ordered_total", "node=\"node-1\"") is null ? "node-2" : "node-1";
         string learner = primary == "node-1" ? "node-2" : "node-1";
@@ -43,6 +49,8 @@ public sealed class MetricsTests
             Assert.Equal(0, Value(shown, "diststore_copies_size_bytes", node));
         }
     }
+
+    public void Dispose() => _data.Delete(recursive: true);
 
     private static long? Value(string shown, string name, string labels) => shown.Split('\n')
         .Where(line => line.StartsWith(name + "{", StringComparison.Ordinal) && line.Contains(labels, StringComparison.Ordinal))

@@ -27,7 +27,7 @@ public sealed class FailingStoreTests : IAsyncLifetime
     {
         _store.FailsReads = true;
 
-        ReadResult result = await _node.GetAsync("a", ReadScope.Replicated);
+        ReadResult result = await _node.GetAsync("a");
 
         Assert.Equal(ReadOutcome.Unavailable, result.Outcome);
         Assert.IsType<StoreFailedException>(await _failed.Task.WaitAsync(TimeSpan.FromSeconds(10)));
@@ -36,7 +36,7 @@ public sealed class FailingStoreTests : IAsyncLifetime
         // Nothing is shown any more, also not what can be read.
         _store.FailsReads = false;
         Assert.Null(await _node.FindHereAsync("a"));
-        Assert.NotEqual(FetchStatus.NotFound, (await _node.FetchAsync(new FetchRequest("b", false))).Status);
+        Assert.NotEqual(FetchStatus.NotFound, (await _node.FetchAsync(new FetchRequest("b", false, TimeSpan.FromSeconds(1)))).Status);
     }
 
     [Theory]
@@ -54,7 +54,7 @@ public sealed class FailingStoreTests : IAsyncLifetime
             "changes" => _node.WatchAsync(new ChangesQuery(LogPoint.Zero, TimeSpan.Zero)),
             "local" => _node.GetLocalAsync("l"),
             "write" => WriteAsync("b"),
-            _ => _node.FetchAsync(new FetchRequest("a", false)),
+            _ => _node.FetchAsync(new FetchRequest("a", false, TimeSpan.FromSeconds(1))),
         };
 
         Assert.IsType<StoreFailedException>(await _failed.Task.WaitAsync(TimeSpan.FromSeconds(10)));
@@ -75,15 +75,15 @@ public sealed class FailingStoreTests : IAsyncLifetime
 
         Assert.Equal(WriteOutcome.Unknown, (await WriteAsync("b")).Outcome);
         Assert.Equal(WriteOutcome.Unavailable, (await WriteAsync("b")).Outcome);
-        Assert.Equal(ReadOutcome.Found, (await _node.GetAsync("a", ReadScope.Replicated)).Outcome);
+        Assert.Equal(ReadOutcome.Found, (await _node.GetAsync("a")).Outcome);
         await Assert.ThrowsAsync<StoreFailedException>(() => _node.PingAsync(write: true));
         await Assert.ThrowsAsync<StoreFailedException>(() => _node.PutLocalAsync("l", [1], null));
-        Assert.Equal(ReadOutcome.Found, (await _node.GetAsync("a", ReadScope.Replicated)).Outcome);
+        Assert.Equal(ReadOutcome.Found, (await _node.GetAsync("a")).Outcome);
         Assert.False(_failed.Task.IsCompleted);
 
         // What it cannot read it does not serve.
         _store.FailsReads = true;
-        Assert.Equal(ReadOutcome.Unavailable, (await _node.GetAsync("a", ReadScope.Replicated)).Outcome);
+        Assert.Equal(ReadOutcome.Unavailable, (await _node.GetAsync("a")).Outcome);
         await _failed.Task.WaitAsync(TimeSpan.FromSeconds(10));
     }
 

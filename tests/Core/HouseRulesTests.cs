@@ -18,9 +18,10 @@ public sealed partial class HouseRulesTests
         ["Storage"] = ["Core"],
         ["Contracts"] = ["Core"],
         ["Http"] = ["Core"],
+        ["PostgreSql"] = [],
         ["Grains"] = ["Core", "Contracts"],
-        ["Gateway"] = ["Core", "Contracts", "Http"],
-        ["Silo"] = ["Core", "Storage", "Contracts", "Http", "Grains"],
+        ["Gateway"] = ["Core", "Contracts", "Http", "PostgreSql"],
+        ["Silo"] = ["Core", "Storage", "Contracts", "Http", "Grains", "PostgreSql"],
     };
 
     // Attributes and generated code for serialization, logging's interface, and analyzers; nothing that does I/O.

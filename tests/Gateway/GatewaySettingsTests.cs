@@ -13,13 +13,15 @@ public sealed class GatewaySettingsTests
             "Cluster:Id=x", "Limits:MaxValueBytes=1 KiB", "Security:Tokens=a,b", "Security:Tokens:0=c");
         Assert.Equal(IPAddress.Parse("127.1.2.3"), settings.Address);
         Assert.Equal(81, settings.HttpPort);
-        Assert.Equal([30000, 30001], settings.Gateways.Select(endpoint => endpoint.Port));
+        Assert.Equal([30000, 30001], settings.Cluster.Gateways.Select(endpoint => endpoint.Port));
         Assert.Equal("x", settings.ClusterId);
         Assert.Equal(1024, settings.MaxValueBytes);
         Assert.Equal(["a", "b", "c"], settings.Tokens);
         GatewaySettings redis = Good("Cluster:Provider=Redis", "Cluster:ConnectionString=127.0.0.1:1");
         Assert.Equal((8080, 4 << 20, "diststore"), (redis.HttpPort, redis.MaxValueBytes, redis.ClusterId));
-        Assert.Single(redis.Redis!.EndPoints);
+        Assert.Single(redis.Cluster.Redis!.EndPoints);
+        GatewaySettings postgres = Good("Cluster:Provider=PostgreSql", "Cluster:ConnectionString=Host=a;Password=b");
+        Assert.Equal("Host=a;Password=b", postgres.Cluster.PostgreSql);
     }
 
     [Theory]
@@ -41,11 +43,17 @@ public sealed class GatewaySettingsTests
         Assert.Contains($"Diststore:{name}", problem, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Redis_needs_a_connection_string()
+    [Theory]
+    [InlineData("Redis", "")]
+    [InlineData("Redis", "a:1,sesame=open")]
+    [InlineData("PostgreSql", "")]
+    [InlineData("PostgreSql", "Host=a;sesame=open")]
+    public void A_server_needs_a_connection_string_and_a_wrong_one_is_not_repeated(string provider, string connectionString)
     {
-        Assert.False(GatewaySettings.TryRead(Section("Cluster:Provider=Redis"), out _, out string? problem));
-        Assert.Contains("Cluster:ConnectionString", problem, StringComparison.Ordinal);
+        Assert.False(GatewaySettings.TryRead(
+            Section($"Cluster:Provider={provider}", $"Cluster:ConnectionString={connectionString}"), out _, out string? problem));
+        Assert.Contains($"Cluster:Provider={provider} it takes", problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("sesame", problem, StringComparison.Ordinal);
     }
 
     private static GatewaySettings Good(params string[] settings)

@@ -45,10 +45,11 @@ internal sealed class FakeStore : IDiststore, INodeAccess
             Replicated.Clear();
             LocalOnly.Clear();
             _changes.Clear();
+            RoleWishes.Clear();
         }
     }
 
-    public ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
+    public ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
     {
         if (Throws is not null)
         {
@@ -56,7 +57,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         }
 
         return ValueTask.FromResult(Read ?? (Replicated.TryGetValue(key, out Entry? entry)
-            || (scope == ReadScope.IncludingLocalOnly && LocalOnly.TryGetValue(key, out entry))
+            || (options.Scope == ReadScope.IncludingLocalOnly && LocalOnly.TryGetValue(key, out entry))
                 ? new ReadResult(ReadOutcome.Found, entry, Name)
                 : new ReadResult(ReadOutcome.NotFound, null, Name)));
     }
@@ -135,7 +136,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 
     public ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default) =>
         node is not (null or Name) ? ValueTask.FromResult(new ReadResult(ReadOutcome.UnknownNode, null, "", $"there is no live node named {node}"))
-        : GetAsync(key, ReadScope.IncludingLocalOnly, cancellation);
+        : GetAsync(key, new ReadOptions(ReadScope.IncludingLocalOnly), cancellation);
 
     public ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default) =>
         ValueTask.FromResult(new BackupStart(BackupParts is null ? BackupOutcome.NotDurable : BackupOutcome.Started, Name, Guid.Empty));
@@ -159,6 +160,22 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         ValueTask.FromResult(node is null or Name
             ? new KeysResult([.. Replicated.Keys.Concat(LocalOnly.Keys).Distinct().Order(KeyOrder.Instance)], Name)
             : new KeysResult(null, ""));
+
+    public RoleResult? RoleAnswer { get; set; }
+
+    public List<string> RoleWishes { get; } = [];
+
+    public ValueTask<RoleResult> StepDownAsync(string? node, CancellationToken cancellation = default)
+    {
+        RoleWishes.Add($"step-down {node}");
+        return ValueTask.FromResult(RoleAnswer ?? new RoleResult(RoleOutcome.Done, Name));
+    }
+
+    public ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default)
+    {
+        RoleWishes.Add($"force {node} {acceptsDataLoss}");
+        return ValueTask.FromResult(RoleAnswer ?? new RoleResult(RoleOutcome.Done, Name));
+    }
 
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default)
     {

@@ -56,7 +56,8 @@ public sealed class NoiseTests(ITestOutputHelper output)
         (3, Gen.OneOf(
             "PUT /v1/kv/k", "PUT /v1/kv/k?ttl=5", "GET /v1/kv/k", "HEAD /v1/kv/k", "DELETE /v1/kv/k", "GET /v1/kv?prefix=k&limit=2&after=a", "POST /",
             "POST /local", "POST /k", "POST /local/l?node=n1", "GET /get/k", "GET /get/l", "GET /getlocal/l", "GET /list", "GET /v1/changes",
-            "GET /v1/changes?since=1-1&live=false", "GET /v1/cluster", "GET /metrics", "GET /health/ready", "POST /v1/cluster/backup")),
+            "GET /v1/changes?since=1-1&live=false", "GET /v1/cluster", "GET /metrics", "GET /health/ready", "POST /v1/cluster/backup",
+            "POST /v1/cluster/step-down?node=n1", "POST /v1/cluster/force-election?node=n1&accept-data-loss=yes")),
         (1, Gen.Select(Methods, Targets, static (method, target) => $"{method} {target}")));
 
     private static Gen<string> Headers { get; } = Gen.Frequency(

@@ -2,10 +2,16 @@ namespace Diststore.Simulation;
 
 /// <summary>
 /// The one thread of a simulation. Runs the tasks of all schedulers, one at a time, the next scheduler picked by the
-/// seed; when nothing is left to run now, the virtual clock jumps to the next event. The same seed replays exactly.
+/// seed; each takes a little virtual time, so that messages arrive between the tasks of one node too. When nothing is left
+/// to run now, the virtual clock jumps to the next event. The same seed replays exactly.
 /// </summary>
 internal sealed class Pump(int seed)
 {
+    // Ticks of 100 ns that one task takes at most; mostly far less, now and then as long as a page fault.
+    private const int TaskTicks = 100;
+    private const int SlowTaskTicks = 20_000;
+    private const double SlowTasks = 0.002;
+
     private readonly PriorityQueue<Action, (long Time, long Order)> _events = new();
     private readonly List<SimScheduler> _ready = [];
     private readonly int _thread = Environment.CurrentManagedThreadId;
@@ -21,13 +27,29 @@ internal sealed class Pump(int seed)
     /// <summary>Folds in every step that was taken: equal for equal runs.</summary>
     public ulong Trace { get; private set; } = 14695981039346656037;
 
-    /// <summary>The first exception that escaped a client or a registry.</summary>
+    /// <summary>The first exception that escaped a client or a registry, or the first rule that was broken.</summary>
     public Exception? Failure { get; set; }
 
     public TimeSpan Elapsed => TimeSpan.FromTicks(Now);
 
     public void Schedule(TimeSpan delay, Action action) =>
         _events.Enqueue(action, (Now + Math.Max(0, delay.Ticks), _order++));
+
+    /// <summary>A random span with the given mean, most of them shorter.</summary>
+    public TimeSpan Exponential(TimeSpan mean) => mean * -Math.Log(1 - Random.NextDouble());
+
+    /// <summary>One of them.</summary>
+    public T Pick<T>(IReadOnlyList<T> from) => from[Random.Next(from.Count)];
+
+    /// <summary>A rule that must hold; where it does not the simulation ends, and names its seed.</summary>
+    public void Require(bool holds, string otherwise)
+    {
+        if (!holds)
+        {
+            Failure ??= new SimulationException($"seed {Seed} at {Elapsed}: {otherwise}");
+            throw Failure;
+        }
+    }
 
     /// <summary>A scheduler has something to run. Asserts that nobody has left the pump's thread.</summary>
     public void SetReady(SimScheduler scheduler)
@@ -43,7 +65,7 @@ internal sealed class Pump(int seed)
         }
     }
 
-    /// <summary>Runs until the virtual time has come, or until there is nothing left to do.</summary>
+    /// <summary>Runs until the virtual time has come.</summary>
     public void RunUntil(TimeSpan time)
     {
         // A test runner's context would draw every continuation away from the schedulers.
@@ -54,7 +76,7 @@ internal sealed class Pump(int seed)
             Run(time);
             if (Failure is not null)
             {
-                throw new SimulationException(Failure.Message, Failure);
+                throw Failure as SimulationException ?? new SimulationException($"seed {Seed} at {Elapsed}: {Failure.Message}", Failure);
             }
         }
         finally
@@ -67,15 +89,16 @@ internal sealed class Pump(int seed)
     {
         while (Failure is null)
         {
-            if (_ready.Count > 0)
+            bool hasEvent = _events.TryPeek(out _, out (long Time, long Order) next) && next.Time <= time.Ticks;
+            if (hasEvent && (next.Time <= Now || _ready.Count == 0))
             {
-                RunOne();
-            }
-            else if (_events.TryPeek(out _, out (long Time, long Order) next) && next.Time <= time.Ticks)
-            {
-                Now = next.Time;
+                Now = Math.Max(Now, next.Time);
                 Fold((ulong)Now);
                 _events.Dequeue()();
+            }
+            else if (_ready.Count > 0 && Now <= time.Ticks)
+            {
+                RunOne();
             }
             else
             {
@@ -94,6 +117,7 @@ internal sealed class Pump(int seed)
             _ready.RemoveAt(pick);
         }
 
+        Now += Random.Next(Random.NextDouble() < SlowTasks ? SlowTaskTicks : TaskTicks);
         Fold((ulong)scheduler.Number);
     }
 
@@ -180,3 +204,6 @@ internal sealed class SimScheduler(Pump pump, string name, int number) : TaskSch
 
     protected override IEnumerable<Task> GetScheduledTasks() => _queue;
 }
+
+/// <summary>A rule was broken; the message names the seed.</summary>
+internal sealed class SimulationException(string message, Exception? inner = null) : Exception(message, inner);

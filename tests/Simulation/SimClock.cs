@@ -1,18 +1,29 @@
 namespace Diststore.Simulation;
 
 /// <summary>
-/// A node's own clock: the pump's virtual time at a rate and with an offset of its own. Timers fire as tasks on the
-/// node's scheduler, so those of a killed node never do and those of a paused one wait.
+/// A node's own clock: the pump's virtual time at a rate and with an offset of its own; its wall clock jumps. Timers fire as
+/// tasks on the node's scheduler, so those of a killed node never do and those of a paused one wait.
 /// </summary>
 internal sealed class SimClock(Pump pump, SimScheduler scheduler, double rate, TimeSpan offset) : TimeProvider
 {
+    /// <summary>How much faster or slower than another one a clock runs at most.</summary>
+    public const double MaxDrift = 0.02;
+
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private TimeSpan _wallOffset;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
+    /// <summary>A clock that drifts, set at random.</summary>
+    public static SimClock Drifting(Pump pump, SimScheduler scheduler) =>
+        new(pump, scheduler, 1 - MaxDrift + (pump.Random.NextDouble() * 2 * MaxDrift), TimeSpan.FromHours(pump.Random.Next(10)));
+
+    public void JumpWall(TimeSpan by) => _wallOffset += by;
+
     public override long GetTimestamp() => (long)(pump.Now * rate) + offset.Ticks;
 
-    public override DateTimeOffset GetUtcNow() => Start.AddTicks(GetTimestamp());
+    public override DateTimeOffset GetUtcNow() => Start.AddTicks(GetTimestamp()) + _wallOffset;
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
@@ -20,6 +31,10 @@ internal sealed class SimClock(Pump pump, SimScheduler scheduler, double rate, T
         timer.Change(dueTime, period);
         return timer;
     }
+
+    private void Schedule(TimeSpan delay, Action action) => pump.Schedule(delay / rate, action);
+
+    private void Post(Action action) => scheduler.Post(action);
 
     private sealed class SimTimer(SimClock clock, TimerCallback callback, object? state) : ITimer
     {
@@ -64,8 +79,4 @@ internal sealed class SimClock(Pump pump, SimScheduler scheduler, double rate, T
             }
         }
     }
-
-    private void Schedule(TimeSpan delay, Action action) => pump.Schedule(delay / rate, action);
-
-    private void Post(Action action) => scheduler.Post(action);
 }

@@ -1,4 +1,3 @@
-using Diststore.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -8,47 +7,62 @@ namespace Diststore.Simulation;
 internal sealed class SimNode(Pump pump, string name, int number, SimNetwork network, AppliedLog applied, bool durable, ILoggerFactory logs)
     : SimHost(pump, name, number)
 {
-    private MemoryStore? _disk;
+    private SimDisk? _disk;
+    private SimStore? _store;
+    private SimClock? _clock;
 
     public Node? Node => Service as Node;
 
     public bool IsUp => Service is not null;
 
-    /// <summary>The content of its disk, for the checks at the end.</summary>
-    public MemoryStore Disk => _disk!;
+    /// <summary>Whether it runs and is not paused.</summary>
+    public bool Answers => IsUp && !Scheduler.IsPaused;
+
+    /// <summary>The content of its disk.</summary>
+    public MemoryStore Disk => _disk!.Content;
+
+    /// <summary>Whether its store takes no more writes, or it has given up for another reason.</summary>
+    public bool HasFailed => _store!.HasFailed;
+
+    /// <summary>Called when a node gives up by itself: with a reason, once in each of its lives.</summary>
+    public Action<SimNode, Exception>? Failed { get; set; }
 
     public void Start(NodeSettings settings, IReadOnlyList<string> registries)
     {
         Scheduler = new SimScheduler(Pump, Name, Number);
-        double rate = 0.98 + (Pump.Random.NextDouble() * 0.04);
-        var clock = new SimClock(Pump, Scheduler, rate, TimeSpan.FromHours(Pump.Random.Next(10)));
+        _clock = SimClock.Drifting(Pump, Scheduler);
         if (_disk is null || !durable)
         {
-            _disk = new MemoryStore(Ids.Next(Pump.Random), clock, durable);
+            _disk = new SimDisk(Pump, Ids.Next(Pump.Random), durable, applied);
         }
 
-        var store = new SimStore(_disk, Pump, clock, applied);
+        _store = new SimStore(_disk, Pump, _clock);
         var node = new Node(
             settings with { Name = Name },
-            store,
+            _store,
             new SimTransport(network, this, registries),
             Scheduler,
-            clock,
+            _clock,
             new Random(Pump.Random.Next()),
             logs.CreateLogger<Node>());
-        node.Failed += e => Failures.Add(e);
+        node.Failed += e => Failed?.Invoke(this, e);
         Service = node;
         node.Start();
     }
-
-    /// <summary>What no run may show: a node that gave up by itself.</summary>
-    public List<Exception> Failures { get; } = [];
 
     public void Kill()
     {
         Scheduler.Kill();
         Service = null;
+        _disk!.Crash();
     }
+
+    /// <summary>The disk is lost: the next process begins with an empty one.</summary>
+    public void LoseDisk() => _disk = null;
+
+    public void SetWriteErrors(double part) => _store!.WriteErrors = part;
+
+    public void JumpWallClock(TimeSpan by) => _clock!.JumpWall(by);
 }
 
 /// <summary>One of two registry activations that share a storage.</summary>
@@ -65,26 +79,54 @@ internal sealed class SimRegistry : SimHost
         Scheduler.Post(() => TickAsync(registry, clock));
     }
 
+    public static Action<string>? Dbg;
     private static async Task TickAsync(MasterRegistry registry, TimeProvider clock)
     {
         while (true)
         {
-            await registry.TickAsync();
+            try
+            {
+                Dbg?.Invoke($"tick"); await registry.TickAsync(); Dbg?.Invoke($"tock");
+            }
+            catch (StorageDownException)
+            {
+                // The next tick decides afresh.
+            }
+
             await Task.Delay(MasterRegistry.TickPeriod, clock);
         }
     }
 }
 
-/// <summary>Storage with compare-and-swap, which takes its time.</summary>
+/// <summary>The registry's storage does not answer.</summary>
+internal sealed class StorageDownException() : Exception("the storage is down");
+
+/// <summary>Storage with compare-and-swap, which takes its time, is down now and then, and whose answers get lost.</summary>
 internal sealed class SimViewStorage(Pump pump)
 {
     private long _tag;
 
     public MasterView? View { get; private set; }
 
+    /// <summary>All views there ever were.</summary>
     public List<MasterView> All { get; } = [];
 
+    public bool IsDown { get; set; }
+
+    /// <summary>Part of all answers to a replacement that are lost after it was made.</summary>
+    public double LostAnswers { get; set; }
+
+    /// <summary>Told of each new view.</summary>
+    public Action<MasterView>? Replaced { get; set; }
+
     public IViewStorage For(TimeProvider clock) => new Client(this, clock);
+
+    /// <summary>Someone empties it.</summary>
+    public void Wipe()
+    {
+        View = null;
+        _tag++;
+    }
 
     private TimeSpan Delay() => TimeSpan.FromMilliseconds(pump.Random.NextDouble() < 0.95 ? pump.Random.NextDouble() * 3 : pump.Random.NextDouble() * 200);
 
@@ -92,7 +134,7 @@ internal sealed class SimViewStorage(Pump pump)
     {
         public async Task<StoredView> ReadAsync()
         {
-            await Task.Delay(storage.Delay(), clock);
+            await ComeAndGoAsync();
             var read = new StoredView(storage.View, storage._tag);
             await Task.Delay(storage.Delay(), clock);
             return read;
@@ -100,18 +142,35 @@ internal sealed class SimViewStorage(Pump pump)
 
         public async Task<bool> TryReplaceAsync(StoredView read, MasterView next)
         {
-            await Task.Delay(storage.Delay(), clock);
+            await ComeAndGoAsync();
             bool replaced = (long)read.Tag! == storage._tag;
             if (replaced)
             {
-                Assert.True(next.Epoch > (storage.View?.Epoch ?? 0), $"the epoch must grow: {storage.View} -> {next}");
+                long highest = storage.All.Count == 0 ? 0 : storage.All[^1].Epoch;
+                if (next.Epoch <= highest)
+                {
+                    throw new SimulationException($"the epoch must grow: {storage.All[^1]} -> {next}");
+                }
+
                 storage._tag++;
                 storage.View = next;
                 storage.All.Add(next);
+                storage.Replaced?.Invoke(next);
             }
 
+            await ComeAndGoAsync();
+            return storage.LostAnswersNow() ? throw new StorageDownException() : replaced;
+        }
+
+        private async Task ComeAndGoAsync()
+        {
             await Task.Delay(storage.Delay(), clock);
-            return replaced;
+            if (storage.IsDown)
+            {
+                throw new StorageDownException();
+            }
         }
     }
+
+    private bool LostAnswersNow() => pump.Random.NextDouble() < LostAnswers;
 }

@@ -1,113 +1,118 @@
-using Diststore.Core;
-
 namespace Diststore.Simulation;
 
 /// <summary>
-/// A disk: write operations take their time, one after the other, and what has not taken effect when its process is
-/// killed never does. The content outlives the process in the memory store behind it. Every applied write is recorded,
-/// so that two nodes that apply different writes at one sequence are found at once.
+/// A process's store on its disk: write operations take their time, one after the other, and what has not taken effect
+/// when the process is killed never does. A failed write ends writing until the store is opened anew.
 /// </summary>
-internal sealed class SimStore(MemoryStore inner, Pump pump, TimeProvider time, AppliedLog applied) : IStore
+internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : IStore
 {
+    /// <summary>What a failed write says; nothing else may fail.</summary>
+    public const string Refusal = "the disk does not take this write";
+
+    private const int PageBytes = 600; // so that a sync takes several pages
+
     private Task _tail = Task.CompletedTask;
+    private StoreFailedException? _failure;
 
-    public Guid Id => inner.Id;
+    /// <summary>Whether a write has failed.</summary>
+    public bool HasFailed => _failure is not null;
 
-    public bool IsDurable => inner.IsDurable;
+    /// <summary>Part of all write operations that fail.</summary>
+    public double WriteErrors { get; set; }
 
-    public StoreState State => inner.State;
+    public Guid Id => disk.Content.Id;
 
-    public ValueTask<StoreState> AdoptAsync(MasterView view, bool asPrimary) => InTurnAsync(() => inner.AdoptAsync(view, asPrimary));
+    public bool IsDurable => disk.Content.IsDurable;
 
-    public ValueTask<AppendResult> AppendAsync(long epoch, Batch batch) => InTurnAsync(() => inner.AppendAsync(epoch, batch));
+    public StoreState State => disk.Content.State;
 
-    public ValueTask<bool> AlignAsync(long epoch, EpochHistory history, LogPoint end) =>
-        InTurnAsync(() => inner.AlignAsync(epoch, history, end));
+    public ValueTask<StoreState> AdoptAsync(MasterView view, bool asPrimary) => InTurnAsync(store => store.AdoptAsync(view, asPrimary));
 
-    public ValueTask<StoreState> ApplyAsync(LogPoint commit) =>
-        InTurnAsync(() =>
+    public ValueTask<AppendResult> AppendAsync(long epoch, Batch batch) => InTurnAsync(store => store.AppendAsync(epoch, batch));
+
+    public ValueTask<bool> AlignAsync(long epoch, EpochHistory history, LogPoint end) => InTurnAsync(store => store.AlignAsync(epoch, history, end));
+
+    public ValueTask<StoreState> ApplyAsync(LogPoint commit) => InTurnAsync(
+        store =>
         {
-            foreach (Batch batch in inner.State.Pending.TakeWhile(batch => batch.Last.Sequence <= commit.Sequence))
-            {
-                applied.Record(inner.State.History, batch);
-            }
+            Batch[] pending = [.. store.State.Pending];
+            ValueTask<StoreState> state = store.ApplyAsync(commit);
+            disk.RecordApplied(pending.Where(batch => !store.State.Pending.Contains(batch)));
+            return state;
+        },
+        synced: false);
 
-            return inner.ApplyAsync(commit);
-        });
+    public async ValueTask RememberCandidateAsync(long epoch, MasterId candidate) => await InTurnAsync(async store =>
+    {
+        await store.RememberCandidateAsync(epoch, candidate);
+        return true;
+    });
 
-    public async ValueTask RememberCandidateAsync(long epoch, MasterId candidate) =>
-        await InTurnAsync(async () =>
+    public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history) => InTurnAsync(store => store.StartSyncAsync(epoch, kind, history));
+
+    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page) =>
+        InTurnAsync(store => store.WritePageAsync(epoch, after, page), synced: false);
+
+    public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page) =>
+        InTurnAsync(store => store.WriteChangesAsync(epoch, page), synced: page.IsWhole);
+
+    public async ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) => await InTurnAsync(
+        async store =>
         {
-            await inner.RememberCandidateAsync(epoch, candidate);
+            await store.CollectTombstonesAsync(orderedBefore, keepFrom);
             return true;
-        });
+        },
+        synced: false);
 
-    public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history) =>
-        InTurnAsync(() => inner.StartSyncAsync(epoch, kind, history));
+    public ValueTask<Entry?> ReadAsync(string key) => disk.Content.ReadAsync(key);
 
-    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page) => InTurnAsync(() => inner.WritePageAsync(epoch, after, page));
+    public ValueTask<KeyPage> ScanAsync(KeyScan scan) => disk.Content.ScanAsync(scan with { MaxBytes = Math.Min(scan.MaxBytes, PageBytes) });
 
-    public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page) => InTurnAsync(() => inner.WriteChangesAsync(epoch, page));
+    public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => disk.Content.ReadChangesAsync(since, Math.Min(maxBytes, PageBytes));
 
-    public async ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
-        await InTurnAsync(async () =>
-        {
-            await inner.CollectTombstonesAsync(orderedBefore, keepFrom);
-            return true;
-        });
+    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit) => disk.Content.ReadExpiredAsync(now, limit);
 
-    public ValueTask<Entry?> ReadAsync(string key) => inner.ReadAsync(key);
+    public async ValueTask PutLocalAsync(Entry entry) => await InTurnAsync(async store =>
+    {
+        await store.PutLocalAsync(entry);
+        return true;
+    });
 
-    public ValueTask<KeyPage> ScanAsync(KeyScan scan) => inner.ScanAsync(scan with { MaxBytes = Math.Min(scan.MaxBytes, 600) });
+    public ValueTask<Entry?> ReadLocalAsync(string key) => disk.Content.ReadLocalAsync(key);
 
-    public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => inner.ReadChangesAsync(since, Math.Min(maxBytes, 600));
-
-    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit) => inner.ReadExpiredAsync(now, limit);
-
-    public ValueTask PutLocalAsync(Entry entry) => inner.PutLocalAsync(entry);
-
-    public ValueTask<Entry?> ReadLocalAsync(string key) => inner.ReadLocalAsync(key);
-
-    public ValueTask<IReadOnlyList<string>> ListLocalAsync() => inner.ListLocalAsync();
+    public ValueTask<IReadOnlyList<string>> ListLocalAsync() => disk.Content.ListLocalAsync();
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async ValueTask<T> InTurnAsync<T>(Func<ValueTask<T>> operation)
+    private async ValueTask<T> InTurnAsync<T>(Func<MemoryStore, ValueTask<T>> operation, bool synced = true)
     {
         var turn = new TaskCompletionSource();
         Task before = _tail;
         _tail = turn.Task;
         await before;
-        double milliseconds = pump.Random.NextDouble() < 0.95 ? pump.Random.NextDouble() * 2 : pump.Random.NextDouble() * 30;
-        await Task.Delay(TimeSpan.FromMilliseconds(milliseconds), time);
         try
         {
-            return await operation();
+            double milliseconds = pump.Random.NextDouble() < 0.95 ? pump.Random.NextDouble() * 2 : pump.Random.NextDouble() * 30;
+            await Task.Delay(TimeSpan.FromMilliseconds(milliseconds), time);
+            bool fails = _failure is null && pump.Random.NextDouble() < WriteErrors;
+            T? result = default;
+            if (_failure is null && (!fails || pump.Random.Next(2) == 0))
+            {
+                // A write that failed may have taken effect all the same; opening anew shows which.
+                disk.Do(store => result = Now(operation(store)), synced && !fails, time.GetUtcNow());
+            }
+
+            _failure ??= fails ? new StoreFailedException(Refusal) : null;
+            return _failure is null ? result! : throw new StoreFailedException(_failure.Message, _failure);
         }
         finally
         {
             turn.SetResult();
         }
     }
-}
 
-/// <summary>What was applied anywhere, by history and sequence.</summary>
-internal sealed class AppliedLog
-{
-    private readonly Dictionary<(Guid History, long Sequence), Entry> _entries = [];
-
-    public void Record(Guid history, Batch batch)
-    {
-        foreach (Entry entry in batch.Entries)
-        {
-            if (!_entries.TryAdd((history, entry.Version.Sequence), entry))
-            {
-                Assert.Equal(_entries[(history, entry.Version.Sequence)], entry);
-            }
-        }
-    }
-
-    /// <summary>What was applied of that key at that version.</summary>
-    public Entry? Find(Entry entry) =>
-        _entries.Values.FirstOrDefault(applied => applied.Version == entry.Version && applied.Key == entry.Key);
+    // The content is in memory: its operations end in the call.
+    private static T Now<T>(ValueTask<T> operation) => operation.IsCompleted
+        ? operation.GetAwaiter().GetResult()
+        : throw new InvalidOperationException("an operation of a store in memory took time");
 }

@@ -1,5 +1,3 @@
-using Diststore.Core;
-
 namespace Diststore.Simulation;
 
 /// <summary>
@@ -12,6 +10,7 @@ internal sealed class SimWatcher(Pump pump)
     private LogPoint _since;
 
     public int Seen { get; private set; }
+    public Action<string>? Dbg;
 
     public Entry? Find(string key) => _state.GetValueOrDefault(key) is { IsTombstone: false } entry ? entry : null;
 
@@ -42,23 +41,20 @@ internal sealed class SimWatcher(Pump pump)
     {
         if (changes.Outcome == ChangesOutcome.Gone)
         {
-            await StartOverAsync(nodes);
+            Dbg?.Invoke("start over"); await StartOverAsync(nodes);
         }
 
         foreach (Entry entry in changes.Entries)
         {
-            if (entry.Version <= _since)
-            {
-                throw new SimulationException($"seed {pump.Seed}: the watcher saw {entry.Version} after {_since}");
-            }
-
-            _since = entry.Version;
+            pump.Require(entry.Version > _since, $"the watcher saw {entry.Version} after {_since}");
+            _since = entry.Version; Dbg?.Invoke($"watch {entry.Key} {entry.Version} from {changes.Node}");
             _state[entry.Key] = entry;
             Seen++;
         }
     }
 
-    // As a user would: the first page of a listing says where to watch from, the values are read one by one.
+    // As a user would: the first page of a listing says where to watch from, the values are read one by one, and none from
+    // before the listing.
     private async Task StartOverAsync(List<Node> nodes)
     {
         Node node = nodes[pump.Random.Next(nodes.Count)];
@@ -68,14 +64,26 @@ internal sealed class SimWatcher(Pump pump)
             return;
         }
 
-        _state.Clear();
-        _since = list.Point;
+        var read = new Dictionary<string, Entry>(StringComparer.Ordinal);
         foreach (ListedKey key in list.Keys)
         {
-            if ((await node.GetAsync(key.Key, ReadScope.Replicated)).Entry is { } entry)
+            ReadResult result = await node.GetAsync(key.Key, new ReadOptions(MinSequence: list.Point.Sequence));
+            if (result.Entry is { } entry)
             {
-                _state[key.Key] = entry;
+                read[key.Key] = entry;
             }
+            else if (result.Outcome != ReadOutcome.NotFound)
+            {
+                // The next answer will be "gone" again.
+                return;
+            }
+        }
+
+        _since = list.Point;
+        _state.Clear();
+        foreach ((string key, Entry entry) in read)
+        {
+            _state[key] = entry;
         }
     }
 }

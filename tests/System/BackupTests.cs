@@ -38,7 +38,7 @@ public sealed class BackupTests
             Directory.Delete(cluster.DataOf(node), recursive: true);
         }
 
-        await cluster.Redis.ForgetAsync();
+        await ((RedisServer)cluster.Storage).ForgetAsync();
         SiloProcess restored = cluster[3]; // not the one that an election prefers
         await RefusedAsync(restored, backup.Bytes[..(backup.Bytes.Length / 2)], "cannot be restored: it ends too early");
         await RefusedAsync(restored, Flipped(backup.Bytes), "cannot be restored: it ");

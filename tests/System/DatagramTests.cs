@@ -6,7 +6,7 @@ public sealed class DatagramTests
     [Fact]
     public async Task Three_nodes_work_with_nothing_installed()
     {
-        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3, Redis = false });
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3, Keeper = Keeper.Node });
         await ReplicatedWorksAsync(cluster);
         await LocalOnlyIsFoundAsync(cluster);
     }
@@ -14,7 +14,8 @@ public sealed class DatagramTests
     [Fact]
     public async Task Without_multicast_everything_works()
     {
-        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3, Redis = false, Settings = ["Multicast:Enabled=false"] });
+        await using TestCluster cluster = await TestCluster.StartAsync(
+            new ClusterShape { Nodes = 3, Keeper = Keeper.Node, Settings = ["Multicast:Enabled=false"] });
         await ReplicatedWorksAsync(cluster);
         await LocalOnlyIsFoundAsync(cluster);
     }
@@ -24,7 +25,7 @@ public sealed class DatagramTests
     {
         Skip.IfNot(NetworkNamespace.Missing is null, NetworkNamespace.Missing);
         using NetworkNamespace network = NetworkNamespace.Create(dropDatagrams: true);
-        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3, Redis = false, Network = network });
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3, Keeper = Keeper.Node, Network = network });
         await ReplicatedWorksAsync(cluster);
         // Or the test would show nothing.
         Assert.True(network.DroppedDatagrams() > 0, "no datagram was sent at all");

@@ -83,7 +83,7 @@ public sealed partial class RestartTests
 
         if (registryIsLost)
         {
-            await cluster.Redis.ForgetAsync();
+            await ((RedisServer)cluster.Storage).ForgetAsync();
         }
 
         await cluster.StartAgainAsync();

@@ -18,6 +18,7 @@ public sealed class StartFailureTests
         { "--Diststore:Node:Address=here", "Node:Address" },
         { "--Diststore:Cluster:Provider=Zookeeper", "Cluster:Provider" },
         { "--Diststore:Cluster:Provider=Redis", "Cluster:ConnectionString" },
+        { "--Diststore:Cluster:Provider=PostgreSql", "Cluster:ConnectionString" },
         { "--Diststore:Multicast:Group=10.1.1.1", "Multicast:Group" },
         { "--Diststore:Masters:MinInSync=3", "Masters:MinInSync" },
         { "--Diststore:Masters:ReplyTimeout=-00:00:01", "Masters:ReplyTimeout" },
@@ -71,10 +72,56 @@ public sealed class StartFailureTests
         await EndsWithASentenceAsync(Programs.Gateway, settings, $"127.0.0.1:{port}");
     }
 
+    /// <summary>Both programs, and what is wrong with their connection string.</summary>
+    public static TheoryData<bool, string, string> WrongPostgres => new()
+    {
+        { true, "Host=127.0.0.1;Port=PORT;Username=a;Password=hush-hush", "cannot be reached" },
+        { false, "Host=127.0.0.1;Port=PORT;Username=a;Password=hush-hush", "cannot be reached" },
+        { true, "Host=nowhere.invalid;Username=a;Password=hush-hush", "nowhere.invalid:5432" },
+        { true, "127.0.0.1:6379,password=hush-hush", "an Npgsql connection string" },
+        { false, "127.0.0.1:6379,password=hush-hush", "an Npgsql connection string" },
+        { true, "Host=a;Password=x;hush-hush=y", "an Npgsql connection string" },
+        { false, "Username=a;Password=hush-hush", "an Npgsql connection string" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongPostgres))]
+    public Task A_PostgreSQL_that_cannot_be_asked_is_named(bool isNode, string connectionString, string named)
+    {
+        ArgumentNullException.ThrowIfNull(connectionString);
+        string text = connectionString.Replace("PORT", $"{Ports.Free(1, [IPAddress.Loopback])[0]}", StringComparison.Ordinal);
+        return PostgresFailsAsync(isNode ? Programs.Silo : Programs.Gateway, text, named);
+    }
+
+    [SkippableFact]
+    public async Task A_PostgreSQL_that_refuses_is_named_with_its_reason_and_without_the_password()
+    {
+        Skip.IfNot(PostgresServer.Missing is null, PostgresServer.Missing);
+        using PostgresServer server = await PostgresServer.StartAsync();
+        foreach (IReadOnlyList<string> program in new[] { Programs.Silo, Programs.Gateway })
+        {
+            await PostgresFailsAsync(program, server.ConnectionStringOf("postgres", "keeper", "not-hush-hush"), "password authentication failed");
+            await PostgresFailsAsync(program, server.ConnectionStringOf("nowhere", "keeper", PostgresServer.Password), "\"nowhere\" does not exist");
+        }
+
+        await server.AskAsync("CREATE USER guest PASSWORD 'hush-hush-guest'");
+        await PostgresFailsAsync(Programs.Silo, server.ConnectionStringOf("postgres", "guest", "hush-hush-guest"), "permission denied");
+        await server.AskAsync("ALTER DATABASE postgres SET synchronous_commit = off");
+        await PostgresFailsAsync(Programs.Silo, server.ConnectionString, "synchronous_commit=off");
+    }
+
     [Fact]
     public Task A_node_beyond_loopback_wants_a_key() => EndsWithASentenceAsync(Programs.Silo, ["--Diststore:Node:Address=192.0.2.1"], "Security:ClusterKey");
 
-    private static async Task EndsWithASentenceAsync(IReadOnlyList<string> program, IReadOnlyList<string> arguments, string named)
+    private static async Task PostgresFailsAsync(IReadOnlyList<string> program, string connectionString, string named)
+    {
+        string[] settings = ["--Diststore:Cluster:Provider=PostgreSql", $"--Diststore:Cluster:ConnectionString={connectionString}"];
+        string output = await EndsWithASentenceAsync(program, settings, named);
+        Assert.Contains("Cluster:ConnectionString", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("hush", output, StringComparison.Ordinal);
+    }
+
+    private static async Task<string> EndsWithASentenceAsync(IReadOnlyList<string> program, IReadOnlyList<string> arguments, string named)
     {
         using var directory = new TempDirectory();
         int[] ports = Ports.Free(4, [IPAddress.Loopback]);
@@ -94,5 +141,6 @@ public sealed class StartFailureTests
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
         Assert.DoesNotContain("Exception", output, StringComparison.Ordinal);
         Assert.True(output.Split('\n').Length == 1, $"more than one line:\n{output}");
+        return output;
     }
 }

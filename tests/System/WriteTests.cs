@@ -15,7 +15,7 @@ public sealed class WriteTests
     [Fact]
     public async Task Many_writers_at_once_do_not_hold_each_other_up()
     {
-        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3, Redis = false });
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3, Keeper = Keeper.Node });
         await cluster[1].Http.PostUntilDoneAsync("first", "1", cluster.Tails);
         await cluster.WaitForTwoMastersAsync(cluster[1], Eventually.Patience);
         await TimeAsync(cluster, "warm-up", Writers);

@@ -39,6 +39,9 @@ public interface IPeer
     /// <summary>A learner asks whether it is still being streamed to.</summary>
     Task<MasterReply> CheckStreamAsync(StreamRequest request);
 
+    /// <summary>Asks the primary what has changed since a point, and how fresh that is.</summary>
+    Task<FollowReply> FollowAsync(FollowRequest request);
+
     /// <summary>Reads what this node can show of a key.</summary>
     Task<FetchReply> FetchAsync(FetchRequest request);
 
@@ -53,6 +56,9 @@ public interface IPeer
 
     /// <summary>The next part of a backup that the asked node has started.</summary>
     Task<BackupPart> ReadBackupAsync(Guid id);
+
+    /// <summary>Has the asked node give its role as a master to another one.</summary>
+    Task<RoleResult> StepDownAsync();
 
     /// <summary>Stores an entry on the asked node alone.</summary>
     Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType);

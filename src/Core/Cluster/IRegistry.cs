@@ -21,9 +21,30 @@ public interface IRegistry
     /// <summary>The primary of that epoch asks to add the learner, which holds everything, to the in-sync set.</summary>
     Task<MasterView?> AdmitAsync(long epoch, MasterId primary, MasterId learner);
 
+    /// <summary>
+    /// The primary of that epoch, which orders nothing any more and whose peer holds everything, asks to change places with it.
+    /// </summary>
+    Task<MasterView?> HandOverAsync(long epoch, MasterId primary);
+
+    /// <summary>A master of that epoch that is not the primary asks for a view without itself.</summary>
+    Task<MasterView?> LeaveAsync(long epoch, MasterId master);
+
     /// <summary>A node could not reach the primary of that epoch; the registry checks for itself.</summary>
     Task<MasterView?> ReportAsync(long epoch);
+
+    /// <summary>
+    /// An operator makes the named node the primary and begins a history with what it holds. Refused while a master that was
+    /// in sync answers, and without <paramref name="acceptsDataLoss"/>.
+    /// </summary>
+    Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss);
 }
+
+/// <summary>The answer to a forced election.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Detail">A sentence for the operator where it was not done.</param>
+/// <param name="View">The stored view.</param>
+[GenerateSerializer, Immutable, Alias("diststore.forcerep")]
+public sealed record ForceReply([property: Id(0)] RoleOutcome Outcome, [property: Id(1)] string? Detail, [property: Id(2)] MasterView? View);
 
 /// <summary>What the registry's storage holds.</summary>
 /// <param name="View">The stored view, or <see langword="null"/> when there is none.</param>

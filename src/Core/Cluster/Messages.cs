@@ -124,7 +124,8 @@ public sealed record PingReply(
     [property: Id(5)] long Keys,
     [property: Id(6)] bool HoldsReplicated,
     [property: Id(7)] MasterId? Candidate,
-    [property: Id(8)] NodeRole Role);
+    [property: Id(8)] NodeRole Role,
+    [property: Id(9)] bool IsLeaving = false);
 
 /// <summary>
 /// A learner's start: what it has, under which view. <paramref name="Attempt"/> numbers the learner's starts, so that
@@ -195,8 +196,16 @@ public sealed record StreamRequest(
 /// <summary>Reads one key of one node.</summary>
 /// <param name="Key">The key.</param>
 /// <param name="LocalOnly">Look only among the node's local-only entries.</param>
+/// <param name="MaxAge">What is older does not help.</param>
+/// <param name="IsStrong">Asked of the primary: it has to be confirmed first that it still is the primary.</param>
+/// <param name="MinSequence">The state shown has to include the write of this sequence.</param>
 [GenerateSerializer, Immutable, Alias("diststore.fetchreq")]
-public sealed record FetchRequest([property: Id(0)] string Key, [property: Id(1)] bool LocalOnly);
+public sealed record FetchRequest(
+    [property: Id(0)] string Key,
+    [property: Id(1)] bool LocalOnly,
+    [property: Id(2)] TimeSpan MaxAge,
+    [property: Id(3)] bool IsStrong = false,
+    [property: Id(4)] long MinSequence = 0);
 
 /// <summary>What a node can say of a key.</summary>
 public enum FetchStatus
@@ -211,13 +220,21 @@ public enum FetchStatus
     CannotTell = 2,
 }
 
-/// <summary>The answer to a <see cref="FetchRequest"/>; <paramref name="Life"/> is what remains of an entry that expires.</summary>
+/// <summary>The answer to a <see cref="FetchRequest"/>.</summary>
+/// <param name="Status">Whether the entry is given.</param>
+/// <param name="Entry">The entry.</param>
+/// <param name="View">The newest view known, where this node cannot tell.</param>
+/// <param name="Life">What remains of an entry that expires.</param>
+/// <param name="CurrentAt">The point up to which what is shown follows the primary's changes.</param>
+/// <param name="Age">How long ago that was surely the cluster's state.</param>
 [GenerateSerializer, Immutable, Alias("diststore.fetchrep")]
 public sealed record FetchReply(
     [property: Id(0)] FetchStatus Status,
-    [property: Id(1)] Entry? Entry,
-    [property: Id(2)] MasterView? View,
-    [property: Id(3)] TimeSpan? Life = null);
+    [property: Id(1)] Entry? Entry = null,
+    [property: Id(2)] MasterView? View = null,
+    [property: Id(3)] TimeSpan? Life = null,
+    [property: Id(4)] LogPoint CurrentAt = default,
+    [property: Id(5)] TimeSpan Age = default);
 
 /// <summary>Asks the primary for changes after a point, as <see cref="ChangesQuery"/> says.</summary>
 /// <param name="Page">The changes; null when the asked node is not a ready primary.</param>

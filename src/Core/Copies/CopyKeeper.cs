@@ -1,45 +1,98 @@
 namespace Diststore.Core;
 
 /// <summary>
-/// Decides what is kept as a copy. A value that arrives later than a hint of a newer one is served once and not kept:
-/// the newest versions that hints have named lately are remembered for that. For the node's scheduler.
+/// Decides what is kept as a copy, and drops what has changed. It follows the primary's changes: up to its followed point
+/// every change is known here, so a value that is not older than that point may be kept; an older one only if the window of
+/// recent changes reaches back to it without its key. What is not kept is served once. For the node's scheduler.
 /// </summary>
-internal sealed class CopyKeeper(CopyTable copies, Func<bool> isMaster)
+internal sealed class CopyKeeper(CopyTable copies)
 {
-    /// <summary>Hinted keys remembered.</summary>
-    private const int MaxHinted = 8192;
+    /// <summary>Changed keys remembered.</summary>
+    private const int MaxRemembered = 8192;
 
-    private readonly Dictionary<string, LogPoint> _hinted = new(StringComparer.Ordinal);
-    private readonly Queue<string> _order = new();
+    // Each key's newest version among the changes remembered. Hints are remembered too: a value that comes after a hint of
+    // a newer one would live until the next answer of the primary.
+    private readonly Dictionary<string, LogPoint> _newest = new(StringComparer.Ordinal);
+    private readonly Queue<ChangedKey> _remembered = new();
+    private long _windowStart;
+
+    /// <summary>Up to where the primary's changes were followed; <see langword="null"/> before the first answer.</summary>
+    public LogPoint? Followed { get; private set; }
+
+    /// <summary>The history that the followed point belongs to.</summary>
+    public Guid History { get; private set; }
 
     /// <summary>
-    /// Keeps an entry that was fetched, or written from here, unless a newer one is known of. <paramref name="life"/> is
-    /// what remains of one that expires.
+    /// Keeps an entry that was fetched, or written from here, if it is surely not outdated; false if it is not kept.
     /// </summary>
-    public void Keep(Entry entry, TimeSpan? life)
+    /// <param name="entry">The entry.</param>
+    /// <param name="currentAt">The point at which it was current: a write's own, or up to where its holder followed.</param>
+    /// <param name="life">What remains of one that expires.</param>
+    public bool Keep(Entry entry, LogPoint currentAt, TimeSpan? life)
     {
-        if (!isMaster() && !(_hinted.TryGetValue(entry.Key, out LogPoint newest) && entry.Version < newest))
-        {
-            copies.Keep(entry, life);
-        }
+        bool isCovered = Followed is { } followed && (currentAt.Sequence >= followed.Sequence || currentAt.Sequence >= _windowStart);
+        bool isOutdated = _newest.TryGetValue(entry.Key, out LogPoint newest) && newest > entry.Version;
+        return ((isCovered && !isOutdated) || PlantedBugs.Has(PlantedBug.KeepLateValue)) && copies.Keep(entry, life);
     }
 
     /// <summary>A key has changed: an older copy goes, and an older value on its way will not be kept.</summary>
-    public void OnChanged(string key, LogPoint version)
+    public void OnChanged(ChangedKey change)
     {
-        copies.DropOlderThan(key, version);
-        if (_hinted.TryGetValue(key, out LogPoint known))
+        copies.DropOlderThan(change.Key, change.Version);
+        if (_newest.TryGetValue(change.Key, out LogPoint known) && known >= change.Version)
         {
-            _hinted[key] = version > known ? version : known;
             return;
         }
 
-        if (_order.Count >= MaxHinted)
+        if (_remembered.Count >= MaxRemembered)
         {
-            _hinted.Remove(_order.Dequeue());
+            ForgetOldest();
         }
 
-        _hinted[key] = version;
-        _order.Enqueue(key);
+        _newest[change.Key] = change.Version;
+        _remembered.Enqueue(change);
+    }
+
+    /// <summary>Follows an answer of the primary.</summary>
+    public void Follow(Guid history, FollowReply reply)
+    {
+        if (reply.Jumps || history != History || Followed is null)
+        {
+            JumpTo(history, reply.Upto);
+            return;
+        }
+
+        foreach (ChangedKey change in reply.Changes)
+        {
+            OnChanged(change);
+        }
+
+        Followed = reply.Upto;
+    }
+
+    /// <summary>Drops all copies, and what is known of changes.</summary>
+    public void Forget()
+    {
+        copies.Clear();
+        _newest.Clear();
+        _remembered.Clear();
+        Followed = null;
+    }
+
+    private void JumpTo(Guid history, LogPoint point)
+    {
+        Forget();
+        (History, Followed, _windowStart) = (history, point, point.Sequence);
+    }
+
+    // From the forgotten change on the window has a hole.
+    private void ForgetOldest()
+    {
+        ChangedKey oldest = _remembered.Dequeue();
+        _windowStart = Math.Max(_windowStart, oldest.Version.Sequence);
+        if (_newest.GetValueOrDefault(oldest.Key) == oldest.Version)
+        {
+            _newest.Remove(oldest.Key);
+        }
     }
 }

@@ -40,7 +40,7 @@ internal static class Election
     /// <summary>The live node with the most keys, of those that may be tried.</summary>
     public static MasterId? Learner(IEnumerable<PingReply> nodes, Func<MasterId, bool> mayBeTried) =>
         nodes
-            .Where(node => mayBeTried(node.Id))
+            .Where(node => !node.IsLeaving && mayBeTried(node.Id))
             .OrderByDescending(static node => node.Keys)
             .ThenBy(static node => node.Id.Name, StringComparer.Ordinal)
             .FirstOrDefault()?.Id;

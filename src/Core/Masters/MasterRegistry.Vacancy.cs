@@ -17,35 +17,11 @@ public sealed partial class MasterRegistry
 
     private readonly Dictionary<string, (PingReply Reply, int Missed)> _known = new(StringComparer.Ordinal);
     private readonly Dictionary<MasterId, long> _passedOver = [];
+    private (string Name, long Since)? _unreachable;
     private (long Epoch, long Since)? _vacant;
     private (MasterId Learner, LogPoint Last, long Keys, long Since)? _progress;
 
     private sealed record Decision(MasterView Next, string Reason);
-
-    private static MasterView? HighestRemembered(IEnumerable<PingReply> answers) =>
-        answers.Select(static answer => answer.View).OfType<MasterView>().MaxBy(static view => view.Epoch);
-
-    // Storage has lost the view, or went back to an older one: the highest remembered one is taken up again, once every
-    // member of its in-sync set has answered (and none remembers a higher one).
-    private async Task TakeUpAsync(StoredView stored, MasterView remembered, Dictionary<string, PingReply> answers)
-    {
-        List<MasterId> members = [.. remembered.InSyncSet];
-        if (answers.GetValueOrDefault(remembered.Primary.Name)?.Candidate is { } candidate)
-        {
-            members.Add(candidate);
-        }
-
-        MasterId? missing = members.FirstOrDefault(
-            member => answers.GetValueOrDefault(member.Name)?.Id.StoreId != member.StoreId && !IsGone(member, answers));
-        if (missing is not null)
-        {
-            _log.NotTakingUp(remembered, missing);
-            return;
-        }
-
-        long epoch = Math.Max(remembered.Epoch, answers.Values.Max(static answer => answer.HighestEpoch)) + 1;
-        await ReplaceAsync(stored, remembered with { Epoch = epoch }, "the storage had lost the view");
-    }
 
     private void Remember(Dictionary<string, PingReply> answers)
     {
@@ -53,7 +29,7 @@ public sealed partial class MasterRegistry
         foreach (string name in _known.Keys.ToArray())
         {
             (PingReply reply, int missed) = _known[name];
-            if (!members.Contains(name) || missed + 1 >= PingsMissedToBeLost)
+            if (!members.Contains(name) || missed + 1 >= PingsMissedToBeLost || IsUnreachable(name))
             {
                 _known.Remove(name);
             }
@@ -69,6 +45,10 @@ public sealed partial class MasterRegistry
         }
     }
 
+    // For a while nobody waits for it; if it is back sooner, its next ping comes later.
+    private bool IsUnreachable(string name) =>
+        _unreachable is { } unreachable && unreachable.Name == name && _time.GetElapsedTime(unreachable.Since) < PingTimeout;
+
     // Alive in the very process that the view names; a ping or two may have been missed.
     private bool IsAlive(MasterId master) => _known.TryGetValue(master.Name, out var known) && known.Reply.Id == master;
 
@@ -81,6 +61,11 @@ public sealed partial class MasterRegistry
 
     private Decision? Judge(MasterView view, Dictionary<string, PingReply> answers)
     {
+        if (view.IsContested)
+        {
+            return null;
+        }
+
         bool primaryLives = IsAlive(view.Primary);
         bool otherLives = view.OtherInSync && view.Other is not null && IsAlive(view.Other);
         if (primaryLives || otherLives)
@@ -96,17 +81,19 @@ public sealed partial class MasterRegistry
 
         if (otherLives)
         {
-            return answers.ContainsKey(view.Other!.Name) ? Succeed(view, view.Other, view.History, answers, "the primary is lost") : null;
+            return answers.ContainsKey(view.Other!.Name) ? new Decision(Succeed(view, view.Other, answers), "the primary is lost") : null;
         }
 
-        return JudgeVacancy(view, answers);
+        return PlantedBugs.Has(PlantedBug.PromoteLearner) && view.Other is { } learner && answers.ContainsKey(learner.Name)
+            ? new Decision(Succeed(view, learner, answers), "the primary is lost")
+            : JudgeVacancy(view, answers);
     }
 
     private Decision? JudgeOther(MasterView view, Dictionary<string, PingReply> answers)
     {
         if (view.OtherInSync)
         {
-            return IsAlive(view.Other!) ? null : Succeed(view, view.Primary, view.History, answers, "the secondary is lost");
+            return IsAlive(view.Other!) ? null : new Decision(Succeed(view, view.Primary, answers), "the secondary is lost");
         }
 
         bool keep = view.Other is { } learner && IsAlive(learner) && !Stalls(learner, answers);
@@ -140,11 +127,11 @@ public sealed partial class MasterRegistry
             return null;
         }
 
-        return Succeed(view, Election.LongestLog(back).Id, view.History, answers, "the masters restarted");
+        return new Decision(Succeed(view, Election.LongestLog(back).Id, answers), "the masters restarted");
     }
 
-    private Decision Succeed(MasterView view, MasterId primary, Guid history, Dictionary<string, PingReply> answers, string reason) =>
-        new(new MasterView(view.Epoch + 1, history, primary, PickLearner(primary, answers), OtherInSync: false), reason);
+    private MasterView Succeed(MasterView view, MasterId primary, Dictionary<string, PingReply> answers) =>
+        view with { Epoch = view.Epoch + 1, Primary = primary, Other = PickLearner(primary, answers), OtherInSync = false };
 
     private MasterId? PickLearner(MasterId primary, Dictionary<string, PingReply> answers)
     {

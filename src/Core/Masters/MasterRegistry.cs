@@ -5,12 +5,16 @@ namespace Diststore.Core;
 /// <summary>
 /// The registry's decisions: it alone makes views, each by compare-and-swap on the stored one, persisted first and
 /// announced second. Two of them at once on one storage do no harm. All methods are called on one scheduler.
-/// <c>MasterRegistry.Vacancy.cs</c> judges what to do about lost masters.
+/// <c>MasterRegistry.Vacancy.cs</c> judges what to do about lost masters, <c>MasterRegistry.Histories.cs</c> begins
+/// histories and takes them up again.
 /// </summary>
 public sealed partial class MasterRegistry : IRegistry
 {
     // A node that does not answer so soon has missed a ping.
     private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(500);
+
+    // Between two pings of a primary that somebody could not reach.
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
 
     private readonly IViewStorage _storage;
     private readonly ITransport _transport;
@@ -18,8 +22,9 @@ public sealed partial class MasterRegistry : IRegistry
     private readonly Random _random;
     private readonly ILogger<MasterRegistry> _log;
     private readonly SharedRound<StoredView> _reads;
-    private Task? _ticking;
+    private readonly SharedRound<bool> _ticks;
     private Task? _electing;
+    private Task? _checking;
 
     /// <summary>Puts a registry together.</summary>
     /// <param name="storage">Where the view is kept.</param>
@@ -35,32 +40,17 @@ public sealed partial class MasterRegistry : IRegistry
         _random = random;
         _log = logger;
         _reads = new SharedRound<StoredView>(storage.ReadAsync);
+        _ticks = new SharedRound<bool>(DecideAsync);
     }
 
     /// <summary>How often to tick.</summary>
     public static TimeSpan TickPeriod { get; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// Looks after the masters once: pings, decides, stores, announces. To be called every <see cref="TickPeriod"/>;
-    /// while one call is under way others share it. Throws when the storage cannot be read or written.
+    /// Looks after the masters once: pings, decides, stores, announces. To be called every <see cref="TickPeriod"/>; calls
+    /// at once share a round. Throws when the storage cannot be read or written.
     /// </summary>
-    public Task TickAsync()
-    {
-        return _ticking ??= RunAsync();
-
-        async Task RunAsync()
-        {
-            await Task.Yield();
-            try
-            {
-                await DecideAsync();
-            }
-            finally
-            {
-                _ticking = null;
-            }
-        }
-    }
+    public Task TickAsync() => _ticks.BeginAsync();
 
     /// <inheritdoc/>
     public async Task<MasterView?> ReadAsync() => (await _reads.BeginAsync()).View;
@@ -112,7 +102,7 @@ public sealed partial class MasterRegistry : IRegistry
     public async Task<MasterView?> AdmitAsync(long epoch, MasterId primary, MasterId learner)
     {
         StoredView stored = await _storage.ReadAsync();
-        if (stored.View is not { } view || view.Epoch != epoch || view.Primary != primary || view.Other != learner || view.OtherInSync)
+        if (stored.View is not { } view || view.Epoch != epoch || view.Primary != primary || view.Other != learner || view.OtherInSync || view.IsContested)
         {
             return stored.View;
         }
@@ -121,64 +111,103 @@ public sealed partial class MasterRegistry : IRegistry
     }
 
     /// <inheritdoc/>
+    public async Task<MasterView?> HandOverAsync(long epoch, MasterId primary)
+    {
+        StoredView stored = await _storage.ReadAsync();
+        if (stored.View is not { OtherInSync: true } view || view.Epoch != epoch || view.Primary != primary
+            || (await PingAsync(view.Other!.Name))?.Id != view.Other)
+        {
+            return stored.View;
+        }
+
+        return await ReplaceAsync(stored, view with { Epoch = epoch + 1, Primary = view.Other, Other = primary }, "the primary hands over");
+    }
+
+    /// <inheritdoc/>
+    public async Task<MasterView?> LeaveAsync(long epoch, MasterId master)
+    {
+        StoredView stored = await _storage.ReadAsync();
+        if (stored.View is not { } view || view.Epoch != epoch || view.Other != master || view.IsContested)
+        {
+            return stored.View;
+        }
+
+        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members.Where(name => name != master.Name)]);
+        PassOver(master);
+        return answers.GetValueOrDefault(view.Primary.Name)?.Id == view.Primary
+            ? await ReplaceAsync(stored, Succeed(view, view.Primary, answers), $"{master.Name} leaves")
+            : stored.View;
+    }
+
+    /// <inheritdoc/>
     public async Task<MasterView?> ReportAsync(long epoch)
     {
         StoredView stored = await _reads.BeginAsync();
-        if (stored.View?.Epoch == epoch)
+        if (stored.View is { } view && view.Epoch == epoch)
         {
-            await TickAsync();
+            await (_checking ??= RunAsync(view));
             stored = await _reads.BeginAsync();
         }
 
         return stored.View;
-    }
 
-    // No stored view: elect, if every live node says that it remembers none either.
-    private async Task ElectFirstAsync(string? poster)
-    {
-        StoredView stored = await _storage.ReadAsync();
-        if (stored.View is not null)
+        async Task RunAsync(MasterView view)
         {
-            return;
-        }
-
-        string[] members = [.. _transport.Members];
-        Dictionary<string, PingReply> answers = await PingAsync(members);
-        if (answers.Count < members.Length)
-        {
-            _log.NotElecting($"{members.Length - answers.Count} of {members.Length} live nodes do not answer");
-            return;
-        }
-
-        if (HighestRemembered(answers.Values) is { } remembered)
-        {
-            await TakeUpAsync(stored, remembered, answers);
-            return;
-        }
-
-        if (Election.First(answers.Values, poster, NewHistory()) is { } first)
-        {
-            await ReplaceAsync(stored, first, "first election");
-        }
-        else
-        {
-            _log.NotElecting("more than one store holds replicated entries; an operator has to choose");
+            await Task.Yield();
+            try
+            {
+                await CheckPrimaryAsync(view);
+            }
+            finally
+            {
+                _checking = null;
+            }
         }
     }
 
-    private async Task DecideAsync()
+    // A dead process refuses at once, a paused one is silent: either way it is asked more than once.
+    private async Task CheckPrimaryAsync(MasterView view)
+    {
+        PingReply? answer = null;
+        for (int missed = 0; answer is null && missed < PingsMissedToBeLost; missed++)
+        {
+            long asked = _time.GetTimestamp();
+            answer = await PingAsync(view.Primary.Name);
+            if (answer is null && RetryPause - _time.GetElapsedTime(asked) is var pause && pause > TimeSpan.Zero)
+            {
+                await Task.Delay(pause, _time);
+            }
+        }
+
+        if (answer?.Id == view.Primary)
+        {
+            return;
+        }
+
+        if (answer is null)
+        {
+            // Nobody waits for it when the next view is decided on.
+            _unreachable = (view.Primary.Name, _time.GetTimestamp());
+        }
+
+        await TickAsync();
+    }
+
+    private async Task<bool> DecideAsync()
     {
         StoredView stored = await _storage.ReadAsync();
-        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members]);
+        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members.Where(name => !IsUnreachable(name))]);
         Remember(answers);
-        if (HighestRemembered(answers.Values) is { } remembered && remembered.Epoch > (stored.View?.Epoch ?? 0))
+        if (HighestRemembered(answers.Values, stored.View) is { } remembered && remembered.Epoch > (stored.View?.Epoch ?? 0))
         {
             await TakeUpAsync(stored, remembered, answers);
         }
-        else if (stored.View is { } view && Judge(view, answers) is { } decision)
+        else if (stored.View is { } view && (Contest(view, answers) ?? Judge(view, answers)) is { } decision)
         {
             await ReplaceAsync(stored, decision.Next, decision.Reason);
         }
+
+        return true;
     }
 
     // Persisted first, announced second. Whatever becomes of it, the answer is what is stored then.
@@ -240,6 +269,4 @@ public sealed partial class MasterRegistry : IRegistry
             return null;
         }
     }
-
-    private Guid NewHistory() => Ids.Next(_random);
 }

@@ -28,13 +28,20 @@ public sealed record MasterId(
 /// <param name="Primary">Orders all writes.</param>
 /// <param name="Other">The other master, in sync or a learner; <see langword="null"/> while there is no candidate.</param>
 /// <param name="OtherInSync">Whether <paramref name="Other"/> is in the in-sync set.</param>
+/// <param name="IsForced">Whether an operator began this history: what others hold is given up.</param>
+/// <param name="IsContested">
+/// Whether a store turned up that may hold acknowledged writes of another history: until an operator decides, nobody joins
+/// and nothing is acknowledged.
+/// </param>
 [GenerateSerializer, Immutable, Alias("diststore.view")]
 public sealed record MasterView(
     [property: Id(0)] long Epoch,
     [property: Id(1)] Guid History,
     [property: Id(2)] MasterId Primary,
     [property: Id(3)] MasterId? Other,
-    [property: Id(4)] bool OtherInSync)
+    [property: Id(4)] bool OtherInSync,
+    [property: Id(5)] bool IsForced = false,
+    [property: Id(6)] bool IsContested = false)
 {
     /// <summary>The masters that hold every acknowledged write, the primary first.</summary>
     public IEnumerable<MasterId> InSyncSet
@@ -51,12 +58,27 @@ public sealed record MasterView(
 
     /// <summary>The role of that master in this view.</summary>
     public NodeRole RoleOf(MasterId id) =>
-        id == Primary ? NodeRole.Primary
-        : id != Other ? NodeRole.Copies
+        IsSame(id, Primary) ? NodeRole.Primary
+        : Other is null || !IsSame(id, Other) ? NodeRole.Copies
         : OtherInSync ? NodeRole.Secondary
         : NodeRole.Learner;
 
+    /// <summary>Whether they are the same process on the same store.</summary>
+    internal static bool IsSame(MasterId one, MasterId other) =>
+        one == other || (PlantedBugs.Has(PlantedBug.IgnoreProcessOnReplicate) && one.StoreId == other.StoreId);
+
+    /// <summary>
+    /// Whether <paramref name="master"/>, which remembers this view, may hold acknowledged writes that
+    /// <paramref name="other"/> knows nothing of. Stores in memory are given up when they are lost.
+    /// </summary>
+    public bool IsAtOddsWith(MasterView other, MasterId master)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        ArgumentNullException.ThrowIfNull(master);
+        return master.Durable && History != other.History && !other.IsForced && InSyncSet.Any(member => member.StoreId == master.StoreId);
+    }
+
     /// <inheritdoc/>
     public override string ToString() =>
-        $"view {Epoch}: {Primary}{(Other is null ? "" : OtherInSync ? $" + {Other}" : $", learner {Other}")}";
+        $"view {Epoch}: {Primary}{(Other is null ? "" : OtherInSync ? $" + {Other}" : $", learner {Other}")}{(IsContested ? ", contested" : "")}";
 }

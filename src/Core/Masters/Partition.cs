@@ -3,28 +3,27 @@ using Microsoft.Extensions.Logging;
 namespace Diststore.Core;
 
 /// <summary>
-/// All that belongs to one pair of masters, seen from one node: the view, this node's role in it, and what it does in
-/// that role. There is one partition, number 0. Lives on the node's scheduler; only <see cref="ServesFromStore"/> is
-/// read from elsewhere.
+/// All that belongs to one pair of masters, seen from one node: the view, this node's role in it, what it does in that
+/// role, and what it may show. There is one partition, number 0. Lives on the node's scheduler; only <see cref="Served"/>
+/// is read from elsewhere.
 /// </summary>
 internal sealed class Partition
 {
     private readonly NodeContext _context;
-    private readonly CopyTable _copies;
     private readonly Action<Batch> _onApplied;
     private Task _adopting = Task.CompletedTask;
-    private volatile bool _servesFromStore;
-    private volatile bool _servesAsPrimary;
+    private volatile ServedState _served = ServedState.Nothing;
+    private volatile MasterView? _atOddsWith; // read from any thread
     private bool _stopped;
 
     /// <param name="context">What the node works with.</param>
     /// <param name="copies">The node's copies, which end when it becomes a master or ceases to be one.</param>
     /// <param name="onApplied">Called at the primary with each batch that is committed and applied.</param>
-    public Partition(NodeContext context, CopyTable copies, Action<Batch> onApplied)
+    public Partition(NodeContext context, CopyKeeper copies, Action<Batch> onApplied)
     {
         _context = context;
-        _copies = copies;
         _onApplied = onApplied;
+        Copies = copies;
         Replica = new ReplicaRole(context, this);
     }
 
@@ -49,44 +48,102 @@ internal sealed class Partition
     /// <summary>Whether a primary streams to this learner.</summary>
     public bool IsStreaming => Role == NodeRole.Learner && Learner is { IsStreaming: true };
 
-    /// <summary>Whether this node shows its store's applied state: an in-sync master. Any thread.</summary>
-    public bool ServesFromStore => _servesFromStore;
+    /// <summary>The copies, and what of the primary's changes they follow.</summary>
+    public CopyKeeper Copies { get; }
 
-    /// <summary>Whether this node shows it as the primary, who may judge by its wall clock. Any thread.</summary>
-    public bool ServesAsPrimary => _servesAsPrimary;
+    /// <summary>What this node may show, from where, and how fresh that is. Any thread.</summary>
+    public ServedState Served => _served;
+
+    /// <summary>Told of each new view that this node acts in.</summary>
+    public Action? Acted { get; set; }
 
     private static bool IsInSyncMaster(NodeRole role) => role is NodeRole.Primary or NodeRole.Secondary;
+
+    /// <summary>
+    /// A newer view of another history, while this store may hold acknowledged writes that it lacks: not adopted, or nobody
+    /// would know of them any more. An operator has to decide.
+    /// </summary>
+    public MasterView? AtOddsWith
+    {
+        get => _atOddsWith;
+        private set => _atOddsWith = value;
+    }
 
     /// <summary>Takes note of a view; if it is newer it is adopted.</summary>
     public void Learn(MasterView view)
     {
-        if (Newest is null || view.Epoch > Newest.Epoch)
+        if (Newest is not null && view.Epoch <= Newest.Epoch)
         {
-            Newest = view;
-            _adopting = AdoptInStoreAsync(view);
-            _context.Watch(_adopting);
+            return;
         }
+
+        if (Newest?.IsAtOddsWith(view, _context.Self) == true)
+        {
+            if (AtOddsWith?.History != view.History)
+            {
+                _context.Log.AtOdds(view, Newest);
+            }
+
+            AtOddsWith = view;
+            return;
+        }
+
+        AtOddsWith = null;
+        Newest = view;
+        _adopting = AdoptInStoreAsync(view);
+        _context.Watch(_adopting);
     }
 
     /// <summary>Takes note of a view and waits until this node acts in it, or in a newer one.</summary>
     public async Task AdoptAsync(MasterView view)
     {
         Learn(view);
-        while (Acting is null || Acting.Epoch < view.Epoch)
+        while (Newest?.Epoch >= view.Epoch && (Acting is null || Acting.Epoch < view.Epoch))
         {
             await _adopting;
         }
     }
 
     /// <summary>The primary has taken over the whole log.</summary>
-    public void OnPrimaryReady() => UpdateServing();
+    public void OnPrimaryReady() => Serve(_served.CurrentAsOf);
+
+    /// <summary>What this master shows was surely the cluster's state at that moment, or is <see cref="ServedState.Always"/>.</summary>
+    public void SetCurrentAsOf(long moment)
+    {
+        if (moment > _served.CurrentAsOf)
+        {
+            Serve(moment);
+        }
+    }
+
+    /// <summary>From now on this primary needs others to say that it still is the primary.</summary>
+    public void EndAlwaysCurrent()
+    {
+        if (_served.CurrentAsOf == ServedState.Always)
+        {
+            Serve(_context.Time.GetTimestamp());
+        }
+    }
+
+    /// <summary>The copies follow an answer of the primary; only one that tells everything makes them current.</summary>
+    public void Follow(FollowRequest request, FollowReply reply, long currentAsOf)
+    {
+        // Two questions may be under way after a change of role; an answer to the earlier one does not continue here.
+        if (Copies.Followed != request.Since)
+        {
+            return;
+        }
+
+        Copies.Follow(reply.View!.History, reply);
+        Serve(reply.IsWhole ? Math.Max(_served.CurrentAsOf, currentAsOf) : _served.CurrentAsOf);
+    }
 
     /// <summary>The node cannot go on: nothing is shown any more, and everybody who waits hears so.</summary>
     public void Stop()
     {
         _stopped = true;
         Primary?.End();
-        UpdateServing();
+        Serve(ServedState.Never);
     }
 
     private async Task AdoptInStoreAsync(MasterView view)
@@ -112,10 +169,19 @@ internal sealed class Partition
             Primary = null;
         }
 
-        UpdateServing();
         if (otherHistory || IsInSyncMaster(before) != IsInSyncMaster(role))
         {
-            _copies.Clear();
+            // Dropped before anything of the new role is shown.
+            if (!PlantedBugs.Has(PlantedBug.CopiesKeptOnBecomingMaster))
+            {
+                Copies.Forget();
+            }
+
+            Serve(ServedState.Never);
+        }
+        else
+        {
+            Serve(_served.CurrentAsOf);
         }
 
         if (role == NodeRole.Learner)
@@ -127,6 +193,8 @@ internal sealed class Partition
         {
             EnterPrimary(view);
         }
+
+        Acted?.Invoke();
     }
 
     private void EnterPrimary(MasterView view)
@@ -140,9 +208,12 @@ internal sealed class Partition
         Primary.Enter(view);
     }
 
-    private void UpdateServing()
+    private void Serve(long currentAsOf)
     {
-        _servesAsPrimary = !_stopped && Role == NodeRole.Primary && Primary is { IsReady: true };
-        _servesFromStore = _servesAsPrimary || (!_stopped && Role == NodeRole.Secondary && _context.Store.State.IsWhole);
+        ServedFrom from = _stopped ? ServedFrom.Nothing
+            : !IsInSyncMaster(Role) || !_context.Store.State.IsWhole ? ServedFrom.Copies
+            : Primary is { IsReady: true } ? ServedFrom.StoreAsPrimary
+            : ServedFrom.Store;
+        _served = new ServedState(from, currentAsOf, Copies.Followed ?? LogPoint.Zero);
     }
 }

@@ -29,6 +29,15 @@ internal static partial class NodeLog
     [LoggerMessage(8, LogLevel.Information, "Synced with {Primary} up to {Mark}, streaming")]
     public static partial void Synced(this ILogger log, MasterId primary, LogPoint mark);
 
+    [LoggerMessage(12, LogLevel.Error, "{View} is of another history than {Remembered}, in which this node was in sync: an operator has to force an election")]
+    public static partial void AtOdds(this ILogger log, MasterView view, MasterView remembered);
+
+    [LoggerMessage(13, LogLevel.Information, "Handing the role of the primary to {Other}")]
+    public static partial void HandingOver(this ILogger log, MasterId other);
+
+    [LoggerMessage(14, LogLevel.Warning, "Stopping with the role of {Role}: nobody took it over in time")]
+    public static partial void KeptRole(this ILogger log, NodeRole role);
+
     [LoggerMessage(11, LogLevel.Warning, "A backup broke off: {Reason}")]
     public static partial void BackupBroke(this ILogger log, string reason);
 

@@ -75,7 +75,13 @@ public sealed partial class Node
             newest => new MasterReply(false, newest));
 
     /// <inheritdoc/>
-    public Task<FetchReply> FetchAsync(FetchRequest request) => OnSchedulerAsync(() => _reads.AnswerAsync(request, FindHereAsync));
+    public Task<FetchReply> FetchAsync(FetchRequest request) => OnSchedulerAsync(() => _reads.AnswerAsync(request));
+
+    /// <inheritdoc/>
+    public Task<FollowReply> FollowAsync(FollowRequest request) =>
+        AsPrimaryAsync(
+            primary => primary.FollowAsync(request),
+            static newest => new FollowReply(false, newest, [], default, false, false, default));
 
     /// <inheritdoc/>
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) =>
@@ -88,7 +94,7 @@ public sealed partial class Node
     /// <inheritdoc/>
     public Task<BackupStart> StartBackupAsync() =>
         OnSchedulerAsync(() => Task.FromResult(
-            _partition.ServesFromStore ? _backups.Start() : new BackupStart(BackupOutcome.Unavailable, Name, default)));
+            _partition.Served.IsFromStore ? _backups.Start() : new BackupStart(BackupOutcome.Unavailable, Name, default)));
 
     /// <inheritdoc/>
     public Task<BackupPart> ReadBackupAsync(Guid id) => OnSchedulerAsync(() => _backups.ReadAsync(id));
@@ -104,17 +110,27 @@ public sealed partial class Node
     /// <inheritdoc/>
     public async Task<ReadResult> GetLocalAsync(string key)
     {
-        Entry? entry = await FindHereAsync(key) ?? await _context.Store.ReadLocalAsync(key);
-        return entry is null
-            ? new ReadResult(ReadOutcome.NotFound, null, Name, "this node does not have this key")
-            : new ReadResult(ReadOutcome.Found, entry, Name);
+        HeldEntry held = await _here.LookAsync(key);
+        if (Hit(held, default) is null && held.Entry is not null && await OnSchedulerAsync(_follower.RefreshAsync))
+        {
+            held = await _here.LookAsync(key);
+        }
+
+        if (Hit(held, default) is { } hit)
+        {
+            return hit;
+        }
+
+        return await _context.Store.ReadLocalAsync(key) is { } local ? new ReadResult(ReadOutcome.Found, local, Name)
+            : held.Entry is null ? new ReadResult(ReadOutcome.NotFound, null, Name, "this node does not have this key")
+            : new ReadResult(ReadOutcome.Unavailable, null, Name, "this node has this key, but no master says whether it is still current");
     }
 
     /// <inheritdoc/>
     public async Task<KeysResult> GetKeysAsync()
     {
         IReadOnlyList<string> local = await _context.Store.ListLocalAsync();
-        IEnumerable<string> shown = _partition.ServesFromStore ? await AppliedKeysAsync() : _copies.Keys;
+        IEnumerable<string> shown = _partition.Served.IsFromStore ? await AppliedKeysAsync() : _copies.Keys;
         return new KeysResult([.. shown.Union(local, StringComparer.Ordinal).Order(KeyOrder.Instance)], Name);
     }
 
@@ -136,10 +152,11 @@ public sealed partial class Node
             state.HighestEpoch,
             state.Last,
             state.Applied,
-            (_partition.ServesFromStore || _partition.Role == NodeRole.Learner ? state.Entries : _copies.Count) + state.LocalEntries,
+            (_partition.Served.IsFromStore || _partition.Role == NodeRole.Learner ? state.Entries : _copies.Count) + state.LocalEntries,
             state.Applied.Sequence > 0,
             state.Candidate,
-            _partition.Role);
+            _partition.Role,
+            _isStopping);
     }
 
     private async Task<List<string>> AppliedKeysAsync()
@@ -160,7 +177,7 @@ public sealed partial class Node
     {
         foreach (ChangedKey change in hint.Changes)
         {
-            _keeper.OnChanged(change.Key, change.Version);
+            _partition.Copies.OnChanged(change);
         }
 
         return Task.FromResult(true);

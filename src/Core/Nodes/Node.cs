@@ -6,7 +6,7 @@ namespace Diststore.Core;
 /// <summary>
 /// One node: what it holds, what it plays among the masters, and how it answers. Everything mutable lives on the
 /// node's scheduler; every public method may be called from any thread and goes there by itself. What users ask is in
-/// this file, what other nodes ask in <c>Node.Peer.cs</c>.
+/// this file, what other nodes ask in <c>Node.Peer.cs</c>, giving roles away in <c>Node.Roles.cs</c>.
 /// </summary>
 public sealed partial class Node : IDiststore, INodeAccess, IPeer
 {
@@ -16,8 +16,9 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly TaskScheduler _scheduler;
     private readonly DatagramChannel _channel;
     private readonly CopyTable _copies; // read from any thread
-    private readonly CopyKeeper _keeper;
     private readonly Partition _partition;
+    private readonly LocalReads _here; // any thread
+    private readonly Follower _follower;
     private readonly ViewFinder _views;
     private readonly QuestionTable _questions;
     private readonly Responder _responder;
@@ -59,30 +60,37 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             Random = random,
             Log = logger,
             Instruments = new NodeInstruments(settings.Name, meters),
-            Self = new MasterId(settings.Name, store.Id, Ids.Next(random), store.IsDurable),
+            Self = new MasterId(
+                settings.Name, store.Id, PlantedBugs.Has(PlantedBug.ReopenedStoreOrders) ? store.Id : Ids.Next(random), store.IsDurable),
             Fail = OnFailure,
         };
         _channel = new DatagramChannel(settings.Name, settings.ClusterKey, transport);
         _copies = new CopyTable(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);
-        _partition = new Partition(_context, _copies, _channel.Hint);
-        _keeper = new CopyKeeper(_copies, () => _partition.Role is NodeRole.Primary or NodeRole.Secondary);
+        _partition = new Partition(_context, new CopyKeeper(_copies), _channel.Hint);
+        _here = new LocalReads(_context, _partition, _copies);
         _views = new ViewFinder(_context, _partition);
+        _follower = new Follower(_context, _partition, _views);
+        _partition.Acted = () => _context.Watch(_follower.RefreshAsync());
         _questions = new QuestionTable(_context, _channel);
-        _responder = new Responder(_channel, _partition, FindHereAsync, _context.Store.ReadLocalAsync);
-        _reads = new ReadPath(_context, _partition, _views, _questions, _copies, _keeper);
+        _responder = new Responder(_channel, _partition, _here, _context);
+        _reads = new ReadPath(_context, _partition, _views, _questions, _here);
         _backups = new BackupSessions(_context);
-        _writes = new WritePath(_context, _partition, _views, _keeper);
-        _context.Instruments.Observe(store, _copies, () => _partition.ServesFromStore ? store.State.Applied.Sequence : null);
+        _writes = new WritePath(_context, _partition, _views);
+        _context.Instruments.Observe(store, _copies, () => _partition.Served);
     }
 
     /// <summary>Raised once when this life of the node ends for a reason of its own, for instance a failed store. Any thread.</summary>
     public event Action<Exception>? Failed;
 
+    /// <summary>Who the node is in this life.</summary>
+    internal MasterId Id => _context.Self;
+
     /// <summary>The node's name.</summary>
     public string Name => _context.Settings.Name;
 
     /// <inheritdoc/>
-    public string? NotReadyBecause => _notReady;
+    public string? NotReadyBecause => _notReady
+        ?? (_partition.AtOddsWith is null ? null : "its data is of another history than the masters' view; an operator has to force an election");
 
     /// <summary>The newest view that this node has heard of. Any thread.</summary>
     public MasterView? KnownView => _partition.Newest;
@@ -98,65 +106,54 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             }
 
             _context.Watch(_views.RefreshAsync());
+            _context.Watch(_follower.RunAsync());
             _context.Watch(SweepAsync());
             return Task.FromResult(true);
         });
 
-    /// <summary>Ends the loops; what is under way is answered as not known.</summary>
-    public Task StopAsync()
-    {
-        _notReady = "the node is stopping";
-        return OnSchedulerAsync(() =>
-        {
-            _partition.Primary?.End();
-            _context.Stop();
-            return Task.FromResult(true);
-        });
-    }
-
     /// <summary>
-    /// What this node may show of a replicated key without asking anyone: a live entry, or null for "ask". Any thread;
-    /// touches neither the scheduler nor a lock.
+    /// What this node may show of a replicated key without asking anyone: an entry that is surely not older than the bound,
+    /// or null for "ask". Any thread; touches neither the scheduler nor a lock.
     /// </summary>
-    public ValueTask<Entry?> FindHereAsync(string key)
+    public ValueTask<ReadResult?> FindHereAsync(string key)
     {
-        if (!_partition.ServesFromStore)
-        {
-            return new ValueTask<Entry?>(_copies.TryGet(key, out Entry? copy) ? copy : null);
-        }
+        ValueTask<HeldEntry> held = _here.LookAsync(key);
+        return held.IsCompletedSuccessfully ? new ValueTask<ReadResult?>(Hit(held.Result, default)) : AwaitAsync(held);
 
-        ValueTask<Entry?> read = _context.Store.ReadAsync(key);
-        return read.IsCompletedSuccessfully ? new ValueTask<Entry?>(Live(read.Result)) : LiveAsync(read);
-
-        async ValueTask<Entry?> LiveAsync(ValueTask<Entry?> read) => Live(await read);
+        async ValueTask<ReadResult?> AwaitAsync(ValueTask<HeldEntry> held) => Hit(await held, default);
     }
 
     /// <inheritdoc/>
-    public ValueTask<ReadResult> GetAsync(string key, ReadScope scope, CancellationToken cancellation = default)
+    public ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
     {
-        ValueTask<Entry?> here = FindHereAsync(key);
-        if (!here.IsCompletedSuccessfully)
+        if (options.IsStrong)
         {
-            return new ValueTask<ReadResult>(GetSlowlyAsync(here, key, scope, cancellation));
+            return new ValueTask<ReadResult>(AskAsync(key, options, Forwarding.Request, cancellation));
         }
 
-        Entry? entry = here.Result;
-        return entry is not null
-            ? new ValueTask<ReadResult>(new ReadResult(ReadOutcome.Found, entry, Name))
-            : new ValueTask<ReadResult>(AskAsync(key, scope, cancellation));
+        ValueTask<HeldEntry> held = _here.LookAsync(key);
+        if (!held.IsCompletedSuccessfully)
+        {
+            return new ValueTask<ReadResult>(GetSlowlyAsync(held, key, options, cancellation));
+        }
+
+        HeldEntry found = held.Result;
+        return Hit(found, options) is { } hit
+            ? new ValueTask<ReadResult>(hit)
+            : new ValueTask<ReadResult>(AskAsync(key, options, WhyAsk(found), cancellation));
     }
 
     /// <inheritdoc/>
     public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => _writes.WriteAsync(write)).WaitAsync(cancellation));
+        new(ServeAsync(() => _writes.WriteAsync(write), new WriteResult(WriteOutcome.Unavailable, default, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => ListFromWhoeverIsPrimaryAsync(query)).WaitAsync(cancellation));
+        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query), new ListResult(false, [], false, default, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(() => ReadChangesFromPrimaryAsync(query)).WaitAsync(cancellation));
+        new(ServeAsync(() => ReadChangesFromPrimaryAsync(query), new ChangesResult(ChangesOutcome.Unavailable, [], Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
@@ -195,20 +192,19 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         new(OnSchedulerAsync(StatusAsync).WaitAsync(cancellation));
 
-    // Whether an entry that expires is still there is for the primary to say.
-    private Entry? Live(Entry? entry) =>
-        entry is not { IsTombstone: false } ? null
-        : entry.ExpiresAt is null ? entry
-        : _partition.ServesAsPrimary && !entry.HasExpired(_context.Time.GetUtcNow()) ? entry
-        : null;
+    private static Forwarding WhyAsk(in HeldEntry held) => held.Entry is null ? Forwarding.Miss : Forwarding.Stale;
 
-    private async Task<ReadResult> GetSlowlyAsync(ValueTask<Entry?> here, string key, ReadScope scope, CancellationToken cancellation)
+    private ReadResult? Hit(in HeldEntry held, in ReadOptions options) =>
+        held.Entry is not null && held.Age <= options.BoundOf(_context.Settings.MaxStaleness) && held.CurrentAt.Sequence >= options.MinSequence
+            ? new ReadResult(ReadOutcome.Found, held.Entry, Name, Age: held.Age)
+            : null;
+
+    private async Task<ReadResult> GetSlowlyAsync(ValueTask<HeldEntry> look, string key, ReadOptions options, CancellationToken cancellation)
     {
         try
         {
-            return await here is { } entry
-                ? new ReadResult(ReadOutcome.Found, entry, Name)
-                : await AskAsync(key, scope, cancellation);
+            HeldEntry held = await look;
+            return Hit(held, options) ?? await AskAsync(key, options, WhyAsk(held), cancellation);
         }
         catch (StoreFailedException)
         {
@@ -216,8 +212,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         }
     }
 
-    private Task<ReadResult> AskAsync(string key, ReadScope scope, CancellationToken cancellation) =>
-        OnSchedulerAsync(() => _reads.GetAsync(key, scope)).WaitAsync(cancellation);
+    private Task<ReadResult> AskAsync(string key, ReadOptions options, Forwarding why, CancellationToken cancellation) =>
+        ServeAsync(() => _reads.GetAsync(key, options, why), new ReadResult(ReadOutcome.Unavailable, null, Name, Stopped), cancellation);
 
     // Runs a node-local request here or at the named node; not known where no live node has the name.
     private async Task<(bool Known, T? Result)> AtAsync<T>(string? node, Func<IPeer, Task<T>> request, CancellationToken cancellation)
@@ -322,7 +318,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         {
             await _context.Delay(SweepPeriod);
             _copies.DropExpired();
-            if (_partition.ServesFromStore && _partition.Primary is not { IsBroken: true })
+            if (_partition.Served.IsFromStore && _partition.Primary is not { IsBroken: true })
             {
                 await _context.Store.CollectTombstonesAsync(
                     _context.Time.GetUtcNow() - _context.Settings.TombstoneRetention,

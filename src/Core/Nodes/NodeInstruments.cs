@@ -48,12 +48,14 @@ internal sealed class NodeInstruments
     /// <summary>Shows the node's state from now on.</summary>
     /// <param name="store">The node's store.</param>
     /// <param name="copies">The node's copies.</param>
-    /// <param name="followed">Up to which sequence the node has followed the primary's changes, if it has. Any thread.</param>
-    public void Observe(IStore store, CopyTable copies, Func<long?> followed)
+    /// <param name="served">What the node may show, and up to where that follows the primary's changes. Any thread.</param>
+    public void Observe(IStore store, CopyTable copies, Func<ServedState> served)
     {
+        long? Followed() => served() is { From: ServedFrom.Copies } state ? state.Followed.Sequence : store.State.Applied.Sequence;
+
         Gauge("diststore.sequence.pending", null, "The last sequence that the log holds, pending ones included.", () => store.State.Last.Sequence);
         Gauge("diststore.sequence.applied", null, "The last sequence that is applied.", () => store.State.Applied.Sequence);
-        Gauge("diststore.sequence.followed", null, "The last sequence that the node has followed the primary's changes to.", followed);
+        Gauge("diststore.sequence.followed", null, "The last sequence that the node has followed the primary's changes to.", () => Followed());
         Gauge("diststore.epoch", null, "The epoch of the view that the node acts in.", () => store.State.View?.Epoch);
         Gauge("diststore.store.entries", "{entry}", "Replicated entries that the store holds.", () => store.State.Entries);
         Gauge("diststore.store.size", "By", "Live bytes of keys and values that the store holds.", () => store.State.LiveBytes);

@@ -5,104 +5,181 @@ namespace Diststore.Core;
 /// first good holder; else the primary, who alone may say that there is no such key; on the seed's route also whoever
 /// holds it local-only. For the node's scheduler.
 /// </summary>
-internal sealed class ReadPath(
-    NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, CopyTable copies, CopyKeeper keeper)
+internal sealed class ReadPath(NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, LocalReads here)
 {
     // How long a local-only holder is waited for once the masters lack the key, counted from the question.
     private static readonly TimeSpan LocalOnlyGrace = TimeSpan.FromMilliseconds(10);
 
-    private readonly Dictionary<(string Key, ReadScope Scope), Task<ReadResult>> _flights = [];
+    private readonly Dictionary<(string Key, ReadScope Scope, bool KeepsNoCopy), Task<ReadResult>> _flights = [];
 
     private string Name => context.Settings.Name;
 
-    /// <summary>Concurrent misses for one key become one question.</summary>
-    public Task<ReadResult> GetAsync(string key, ReadScope scope)
+    private TimeSpan Bound => context.Settings.MaxStaleness;
+
+    /// <summary>Asks for the key; <paramref name="why"/> the node itself could not answer.</summary>
+    public async Task<ReadResult> GetAsync(string key, ReadOptions options, Forwarding why)
     {
         context.Instruments.ReadMissed();
-        if (!_flights.TryGetValue((key, scope), out Task<ReadResult>? flight))
+        if (options.OnlyHere)
         {
-            flight = FlyAsync(key, scope);
-            _flights[(key, scope)] = flight;
+            return await LookHereAsync(key, options, why);
+        }
+
+        long arrived = context.Time.GetTimestamp();
+        bool asksPrimary = options.IsStrong || options.MinSequence > 0;
+        ReadResult result = asksPrimary ? default : await ShareAsync(key, options);
+
+        // An answer that others share may be older than this very read allows.
+        if (asksPrimary || (result.Outcome is ReadOutcome.Found or ReadOutcome.NotFound && result.Age > options.BoundOf(Bound)))
+        {
+            result = await AskPrimaryAsync(key, options, arrived);
+        }
+
+        return result with { Forwarding = why };
+    }
+
+    /// <summary>What this node answers to another that asks it for a key.</summary>
+    public async Task<FetchReply> AnswerAsync(FetchRequest request)
+    {
+        if (request.LocalOnly)
+        {
+            Entry? local = await context.Store.ReadLocalAsync(request.Key);
+            return new FetchReply(local is null ? FetchStatus.NotFound : FetchStatus.Found, local);
+        }
+
+        if (partition.Primary is { IsReady: true } primary)
+        {
+            return await primary.FetchAsync(request);
+        }
+
+        HeldEntry held = request.IsStrong ? default : await here.LookAsync(request.Key);
+        bool isGood = held.Entry is not null && held.Age <= request.MaxAge && held.CurrentAt.Sequence >= request.MinSequence;
+
+        // A holder of a copy counts what remains of it by what it was told.
+        return isGood
+            ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held.Entry!), held.CurrentAt, held.Age)
+            : new FetchReply(FetchStatus.CannotTell, View: partition.Newest);
+    }
+
+    private async Task<ReadResult> LookHereAsync(string key, ReadOptions options, Forwarding why)
+    {
+        Entry? local = options.Scope == ReadScope.IncludingLocalOnly ? await context.Store.ReadLocalAsync(key) : null;
+        return local is not null ? new ReadResult(ReadOutcome.Found, local, Name)
+            : new ReadResult(ReadOutcome.NotHere, null, Name, why == Forwarding.Stale ? "what this node has is too old" : "this node does not have this key");
+    }
+
+    // Concurrent misses for one key become one question.
+    private Task<ReadResult> ShareAsync(string key, ReadOptions options)
+    {
+        var shared = (key, options.Scope, options.KeepsNoCopy);
+        if (!_flights.TryGetValue(shared, out Task<ReadResult>? flight))
+        {
+            flight = FlyAsync(key, options);
+            _flights[shared] = flight;
         }
 
         return flight;
     }
 
-    /// <summary>What this node answers to another that asks it for a key.</summary>
-    public async Task<FetchReply> AnswerAsync(FetchRequest request, Func<string, ValueTask<Entry?>> findHere)
-    {
-        if (request.LocalOnly)
-        {
-            Entry? local = await context.Store.ReadLocalAsync(request.Key);
-            return new FetchReply(local is null ? FetchStatus.NotFound : FetchStatus.Found, local, null);
-        }
-
-        if (await findHere(request.Key) is { } entry)
-        {
-            return new FetchReply(FetchStatus.Found, entry, null, LifeOf(entry));
-        }
-
-        return partition.Primary is { } primary && await primary.IsCurrentAsync()
-            ? new FetchReply(FetchStatus.NotFound, null, null)
-            : new FetchReply(FetchStatus.CannotTell, null, partition.Newest);
-    }
-
-    // The primary by its wall clock, a holder of a copy by what it was told.
-    private TimeSpan? LifeOf(Entry entry) =>
-        entry.ExpiresAt is not { } at ? null
-        : partition.Primary is not null ? at - context.Time.GetUtcNow()
-        : copies.LifeOf(entry.Key) ?? TimeSpan.Zero;
-
-    private async Task<ReadResult> FlyAsync(string key, ReadScope scope)
+    private async Task<ReadResult> FlyAsync(string key, ReadOptions options)
     {
         // So that the flight is in the table before it can end.
         await Task.Yield();
-        bool localOnly = scope == ReadScope.IncludingLocalOnly;
+        bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
 
         // A master has all replicated keys: if it lacks one, only the primary's word is missing.
-        bool asksHolders = !partition.ServesFromStore;
+        bool asksHolders = !partition.Served.IsFromStore;
         Question? question = asksHolders || localOnly ? questions.Ask(key, localOnly) : null;
         try
         {
-            return await FindAsync(key, asksHolders ? question : null, localOnly ? question : null, localOnly);
+            return await FindAsync(key, options, asksHolders ? question : null, localOnly ? question : null);
         }
         finally
         {
             questions.Close(question);
-            _flights.Remove((key, scope));
+            _flights.Remove((key, options.Scope, options.KeepsNoCopy));
         }
     }
 
-    private async Task<ReadResult> FindAsync(string key, Question? holders, Question? localHolders, bool localOnly)
+    private async Task<ReadResult> FindAsync(string key, ReadOptions options, Question? holders, Question? localHolders)
     {
-        // A life that was told counts from before anybody was asked.
+        // What was told counts from before anybody was asked.
         long asked = context.Time.GetTimestamp();
-        FetchReply? reply = (holders is null ? null : await FromHoldersAsync(holders)) ?? await FromPrimaryAsync(key);
+        FetchReply? reply = holders is null ? null : await FromHoldersAsync(holders, asked);
         if (reply is null)
         {
-            return new ReadResult(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
+            asked = context.Time.GetTimestamp();
+            reply = await FromPrimaryAsync(new FetchRequest(key, false, Bound));
+        }
+
+        if (reply is null)
+        {
+            return Unavailable;
         }
 
         if (reply.Entry is not null)
         {
-            keeper.Keep(reply.Entry, reply.Life - context.Time.GetElapsedTime(asked));
-            return new ReadResult(ReadOutcome.Found, reply.Entry, Name);
+            return Found(reply, asked, options);
         }
 
-        Entry? entry = localOnly ? await FromLocalHoldersAsync(key, localHolders) : null;
+        Entry? entry = localHolders is null ? null : await FromLocalHoldersAsync(key, localHolders);
         return entry is null
-            ? new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key")
+            ? NotFound(reply, asked)
             : new ReadResult(ReadOutcome.Found, entry, Name);
     }
 
-    // The first holder that gives the value. None, or silence until the time is out: on to the primary.
-    private async Task<FetchReply?> FromHoldersAsync(Question question)
+    private async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options, long arrived)
+    {
+        // As old as the read allows is good enough; what would be older is confirmed anew.
+        TimeSpan bound = options.BoundOf(Bound);
+        var request = new FetchRequest(key, false, bound < Bound ? bound : Bound, options.IsStrong || bound < Bound, options.MinSequence);
+        FetchReply? reply = await FromPrimaryAsync(request);
+        if (reply is null)
+        {
+            return Unavailable;
+        }
+
+        if (reply.Entry is not null)
+        {
+            return Found(reply, arrived, options);
+        }
+
+        Question? question = options.Scope == ReadScope.IncludingLocalOnly ? questions.Ask(key, includingLocalOnly: true) : null;
+        try
+        {
+            Entry? entry = question is null ? null : await FromLocalHoldersAsync(key, question);
+            return entry is null ? NotFound(reply, arrived) : new ReadResult(ReadOutcome.Found, entry, Name);
+        }
+        finally
+        {
+            questions.Close(question);
+        }
+    }
+
+    private ReadResult Unavailable =>
+        new(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
+
+    private ReadResult Found(FetchReply reply, long asked, ReadOptions options)
+    {
+        TimeSpan since = context.Time.GetElapsedTime(asked);
+        bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.CurrentAt, reply.Life - since);
+        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: Sum(reply.Age, since), IsKept: isKept);
+    }
+
+    private ReadResult NotFound(FetchReply reply, long asked) =>
+        new(ReadOutcome.NotFound, null, Name, "nobody has this key", Sum(reply.Age, context.Time.GetElapsedTime(asked)));
+
+    private static TimeSpan Sum(TimeSpan age, TimeSpan since) => age >= TimeSpan.MaxValue - since ? TimeSpan.MaxValue : age + since;
+
+    // The first holder that gives a value which is not too old. None, or silence until the time is out: on to the primary.
+    private async Task<FetchReply?> FromHoldersAsync(Question question, long asked)
     {
         while (true)
         {
             if (question.TryTakeHolder(out string holder))
             {
-                if (await FetchAsync(holder, question.Key, localOnly: false) is { Status: FetchStatus.Found } reply)
+                FetchReply? reply = await FetchAsync(holder, new FetchRequest(question.Key, false, Bound));
+                if (reply is { Status: FetchStatus.Found } && Sum(reply.Age, context.Time.GetElapsedTime(asked)) <= Bound)
                 {
                     return reply;
                 }
@@ -114,27 +191,27 @@ internal sealed class ReadPath(
             else if (!await question.WaitAsync(context.Settings.WhoHasTimeout, context.Time, context.Stopping))
             {
                 context.Instruments.QuestionTimedOut();
-                return null;
+                return PlantedBugs.Has(PlantedBug.NotFoundOnSilence) ? new FetchReply(FetchStatus.NotFound) : null;
             }
         }
     }
 
     // Found or not found by the one who knows; null when nobody who knows answers for a while.
-    private async Task<FetchReply?> FromPrimaryAsync(string key)
+    private async Task<FetchReply?> FromPrimaryAsync(FetchRequest request)
     {
         long started = context.Time.GetTimestamp();
         do
         {
             if (await views.CurrentAsync(poster: null) is { } view)
             {
-                FetchReply? reply = await FetchAsync(view.Primary.Name, key, localOnly: false);
+                FetchReply? reply = await FetchAsync(view.Primary.Name, request);
                 if (reply is { Status: FetchStatus.Found or FetchStatus.NotFound })
                 {
                     return reply;
                 }
 
                 views.OnPrimaryFailed(view, reply?.View);
-                if (await FromOtherMasterAsync(view, key) is { } found)
+                if (!request.IsStrong && await FromOtherMasterAsync(view, request) is { } found)
                 {
                     return found;
                 }
@@ -147,14 +224,14 @@ internal sealed class ReadPath(
     }
 
     // The secondary may not say "none", but it can show what it has.
-    private async Task<FetchReply?> FromOtherMasterAsync(MasterView view, string key)
+    private async Task<FetchReply?> FromOtherMasterAsync(MasterView view, FetchRequest request)
     {
         if (!view.OtherInSync || view.Other is null)
         {
             return null;
         }
 
-        FetchReply? reply = await FetchAsync(view.Other.Name, key, localOnly: false);
+        FetchReply? reply = await FetchAsync(view.Other.Name, request);
         return reply is { Status: FetchStatus.Found } ? reply : null;
     }
 
@@ -169,7 +246,7 @@ internal sealed class ReadPath(
         {
             if (next < question.LocalHolders.Count)
             {
-                FetchReply? reply = await FetchAsync(question.LocalHolders[next++], key, localOnly: true);
+                FetchReply? reply = await FetchAsync(question.LocalHolders[next++], new FetchRequest(key, true, TimeSpan.MaxValue));
                 if (reply is { Status: FetchStatus.Found })
                 {
                     return reply.Entry;
@@ -184,6 +261,6 @@ internal sealed class ReadPath(
         return null;
     }
 
-    private Task<FetchReply?> FetchAsync(string node, string key, bool localOnly) =>
-        context.AskAsync<FetchReply>(node, peer => peer.FetchAsync(new FetchRequest(key, localOnly))!, context.Settings.ReplyTimeout);
+    private Task<FetchReply?> FetchAsync(string node, FetchRequest request) =>
+        context.AskAsync<FetchReply>(node, peer => peer.FetchAsync(request)!, context.Settings.ReplyTimeout);
 }

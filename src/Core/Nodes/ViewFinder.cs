@@ -10,7 +10,11 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     public static TimeSpan RetryPause { get; } = TimeSpan.FromMilliseconds(50);
 
     private static readonly TimeSpan RefreshPeriod = TimeSpan.FromSeconds(1);
-    private long? _reported;
+
+    // A report makes the registry look at once; meanwhile more of them tell it nothing new.
+    private static readonly TimeSpan ReportPeriod = TimeSpan.FromMilliseconds(250);
+
+    private (long Epoch, long At)? _reported;
 
     /// <summary>How long a request looks for a primary before it gives up.</summary>
     public TimeSpan Patience => 3 * context.Settings.ReplyTimeout;
@@ -34,10 +38,10 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
             partition.Learn(theirs);
         }
 
-        // One report for a view: the registry goes on checking by itself.
-        if (partition.Newest == view && _reported != view.Epoch)
+        bool isNews = _reported is not { } last || last.Epoch != view.Epoch || context.Time.GetElapsedTime(last.At) >= ReportPeriod;
+        if (partition.Newest == view && isNews)
         {
-            _reported = view.Epoch;
+            _reported = (view.Epoch, context.Time.GetTimestamp());
             context.Watch(ReportAsync(view));
         }
     }

@@ -4,12 +4,12 @@ namespace Diststore.Core;
 /// A write, from the node that it was posted to: on to the primary, which orders it. Tried again only where the answer
 /// proves that nothing was done. For the node's scheduler.
 /// </summary>
-internal sealed class WritePath(NodeContext context, Partition partition, ViewFinder views, CopyKeeper keeper)
+internal sealed class WritePath(NodeContext context, Partition partition, ViewFinder views)
 {
     private const string OutcomeUnknown = "the primary did not answer; whether the write was done is not known";
 
-    // A stall while the primary loses its peer fits in; beyond it the outcome is not known.
-    private TimeSpan AnswerTimeout => 4 * context.Settings.ReplyTimeout;
+    /// <summary>A stall while the primary loses its peer fits in; beyond it the outcome is not known.</summary>
+    public TimeSpan AnswerTimeout => 4 * context.Settings.ReplyTimeout;
 
     private string Name => context.Settings.Name;
 
@@ -92,11 +92,12 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
         // The posting node keeps what it wrote; whatever it kept before is older.
         if (outcome is WriteOutcome.Created or WriteOutcome.Replaced)
         {
-            keeper.Keep(new Entry(write.Key, write.Value, write.ContentType, reply.Version), write.TimeToLive - context.Time.GetElapsedTime(sent));
+            var entry = new Entry(write.Key, write.Value, write.ContentType, reply.Version);
+            partition.Copies.Keep(entry, currentAt: reply.Version, write.TimeToLive - context.Time.GetElapsedTime(sent));
         }
         else if (outcome == WriteOutcome.Deleted)
         {
-            keeper.OnChanged(write.Key, reply.Version);
+            partition.Copies.OnChanged(new ChangedKey(write.Key, reply.Version));
         }
 
         return new WriteResult(outcome, reply.Version, Name, reply.Detail);

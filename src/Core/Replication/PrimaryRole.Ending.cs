@@ -51,6 +51,11 @@ internal sealed partial class PrimaryRole
         }
 
         _waitingBytes = 0;
+        if (PlantedBugs.Has(PlantedBug.WaitersSurviveRole))
+        {
+            return;
+        }
+
         foreach (PendingWrite write in _judged.SelectMany(static judged => judged.Writes))
         {
             write.Answer(write.IsRefused ? ofWhatWasNotDone : WriteStatus.Unknown, _partition.Newest, reason);

@@ -16,17 +16,22 @@ internal sealed partial class PrimaryRole
             IReadOnlyList<Entry> expired = MayOrder
                 ? await _context.Store.ReadExpiredAsync(_context.Time.GetUtcNow(), MaxSweptAtOnce)
                 : [];
-            PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(new Write(entry.Key, null), _context.Instruments, entry.Version))];
-            if (MayOrder)
-            {
-                Array.ForEach(sweep, Enqueue);
-                await Task.WhenAll(sweep.Select(static write => write.Reply));
-            }
-
-            if (sweep.Length < MaxSweptAtOnce)
+            await ExpireAsync(expired);
+            if (expired.Count < MaxSweptAtOnce)
             {
                 await _context.Delay(SweepPeriod);
             }
+        }
+    }
+
+    // Orders the tombstones of entries whose time is up, and waits for them. Nothing, where ordering is not allowed now.
+    private async Task ExpireAsync(IReadOnlyList<Entry> expired)
+    {
+        if (MayOrder)
+        {
+            PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(new Write(entry.Key, null), _context.Instruments, entry.Version))];
+            Array.ForEach(sweep, Enqueue);
+            await Task.WhenAll(sweep.Select(static write => write.Reply));
         }
     }
 }

@@ -30,7 +30,7 @@ internal sealed partial class PrimaryRole
             {
                 yield return _view.Other;
             }
-            else if (_joining is not null)
+            else if (_joining is not null && !PlantedBugs.Has(PlantedBug.JoinWithoutBothSets))
             {
                 yield return _joining;
             }
@@ -106,7 +106,7 @@ internal sealed partial class PrimaryRole
         }
 
         SyncsFrom = request.After is null ? _context.Store.State.Applied.Sequence : request.FirstSequence;
-        KeyPage page = await _context.Store.ScanAsync(new KeyScan("", request.After, int.MaxValue, SyncPageBytes, Tombstones: true));
+        KeyPage page = await _context.Store.ScanAsync(new KeyScan("", request.After, int.MaxValue, SyncPageBytes, Tombstones: !PlantedBugs.Has(PlantedBug.FullSyncWithoutTombstones)));
         return new SyncPageReply(page, null);
     }
 
@@ -146,6 +146,7 @@ internal sealed partial class PrimaryRole
 
         _link = new PeerLink(_context, _view, request.From, _tail, this);
         _joining = request.From;
+        _partition.EndAlwaysCurrent();
         _joinAt = _last.Sequence;
         SyncsFrom = long.MaxValue;
         _link.StartAt(request.Mark.Sequence);
@@ -158,14 +159,22 @@ internal sealed partial class PrimaryRole
         !_ended && request.View.Epoch == _view.Epoch && _link?.Peer == request.From && request.Attempt == _attempt;
 
     private bool IsLearnerOfThisView(MasterView view, MasterId from) =>
-        !_ended && IsReady && view.Epoch == _view.Epoch && _partition.Acting == _view && !_view.OtherInSync && _view.Other == from;
+        !_ended && IsReady && view.Epoch == _view.Epoch && _partition.Acting == _view
+        && !_view.OtherInSync && !_view.IsContested && _view.Other == from;
 
     private void EnterPeers(MasterView view)
     {
         EndPeers();
         if (view.OtherInSync && view.Other is { } other)
         {
+            _partition.EndAlwaysCurrent();
             _link = new PeerLink(_context, view, other, _tail, this);
+            if (PlantedBugs.Has(PlantedBug.ReopenedStoreOrders) || PlantedBugs.Has(PlantedBug.IgnoreProcessOnReplicate))
+            {
+                _link.StartAt(_last.Sequence);
+                return;
+            }
+
             _context.Watch(AlignAsync(_link, view));
         }
     }
@@ -181,7 +190,8 @@ internal sealed partial class PrimaryRole
 
     private void PumpLinks() => _link?.Pump();
 
-    private long AcknowledgedByNeeded() => Needed.Any() ? _link?.Acknowledged ?? -1 : long.MaxValue;
+    private long AcknowledgedByNeeded() =>
+        PlantedBugs.Has(PlantedBug.AcknowledgeBeforePeer) || !Needed.Any() ? long.MaxValue : _link?.Acknowledged ?? -1;
 
     // On a new view the other in-sync master first drops what is not in this log and says what it has.
     private async Task AlignAsync(PeerLink link, MasterView view)
@@ -249,6 +259,12 @@ internal sealed partial class PrimaryRole
             if (await _context.AskRegistryAsync(ask) is { } stored)
             {
                 _partition.Learn(stored);
+            }
+
+            if (_partition.Newest == view && PlantedBugs.Has(PlantedBug.OldEpochIsOutcome))
+            {
+                (_admitting, _joining, _handingOver) = (false, null, false);
+                return;
             }
 
             if (_partition.Newest == view)

@@ -1,59 +1,97 @@
+using System.Collections.Immutable;
+
 namespace Diststore.Core;
 
-/// <content>What only a primary may say, and how it makes sure that it still is the primary.</content>
+/// <content>What only a primary may say.</content>
 internal sealed partial class PrimaryRole
 {
-    // Rounds of one confirmation: each but the last was overtaken by a view in which this node is the primary again.
-    private const int MaxConfirmations = 3;
+    // Each but the last met an entry whose time was up.
+    private const int MaxFetchRounds = 3;
 
-    private readonly SharedRound<bool> _confirmation;
-    private long? _currentAsOf;
+    // Changed keys of one answer to a node that follows.
+    private const int MaxFollowedChanges = 4096;
+
+    // A node that asks for older changes than are at hand, and for more of them than so many bytes of entries, jumps.
+    private const int MaxFollowBytes = 64 << 10;
+
     private TaskCompletionSource? _change;
 
-    /// <summary>A sole member with a store that dies with the process: others could be elected without it.</summary>
-    private bool NeedsNobodyButIsVolatile => !Needed.Any() && !_context.Self.Durable;
-
-    /// <summary>
-    /// Whether this node was still the primary at some moment after this call: everyone whose answer an acknowledgement
-    /// needs says that the epoch stands. Many callers share one round.
-    /// </summary>
-    public async Task<bool> ConfirmAsync()
+    /// <summary>What the masters have under a key, or that they have nothing.</summary>
+    public async Task<FetchReply> FetchAsync(FetchRequest request)
     {
-        for (int i = 0; i < MaxConfirmations && !_ended; i++)
+        for (int round = 0; round < MaxFetchRounds; round++)
         {
-            MasterView view = _view;
-            if (await _confirmation.BeginAsync())
+            bool isCurrent = request.IsStrong || _applied < request.MinSequence
+                ? IsReady && (PlantedBugs.Has(PlantedBug.StrongWithoutConfirmation) || await ConfirmAsync())
+                : await IsCurrentAsync(request.MaxAge);
+            ServedState served = _partition.Served;
+            LogPoint applied = _context.Store.State.Applied;
+            Entry? entry = isCurrent ? await _context.Store.ReadAsync(request.Key) : null;
+            if (!isCurrent || _ended)
             {
-                return true;
+                break;
             }
 
-            if (_partition.Newest == view || _partition.Newest is not { } newer)
+            TimeSpan age = served.Age(_context.Time);
+            DateTimeOffset now = _context.Time.GetUtcNow();
+            if (entry is { IsTombstone: false } && !entry.HasExpired(now))
             {
-                return false;
+                return new FetchReply(FetchStatus.Found, entry, null, entry.ExpiresAt - now, applied, age);
             }
 
-            await _partition.AdoptAsync(newer);
+            // By another clock, after a change of the primary, its time may not be up.
+            if (entry is { IsTombstone: false } && request.IsStrong)
+            {
+                await ExpireAsync([entry]);
+                continue;
+            }
+
+            return new FetchReply(FetchStatus.NotFound, CurrentAt: applied, Age: age);
         }
 
-        return false;
+        return new FetchReply(FetchStatus.CannotTell, View: _partition.Newest);
     }
 
-    /// <summary>Whether this node was surely the primary within the staleness bound.</summary>
-    public async ValueTask<bool> IsCurrentAsync()
+    /// <summary>What changed since the point up to which a node follows, and how fresh that is.</summary>
+    public async Task<FollowReply> FollowAsync(FollowRequest request)
     {
-        if (_ended || !IsReady)
+        if (!IsMeant() || !await IsCurrentAsync(_context.Settings.MaxStaleness / 3) || !IsMeant())
         {
-            return false;
+            return new FollowReply(false, _partition.Newest, [], default, false, false, default);
         }
 
-        bool fresh = _currentAsOf is { } asOf && _context.Time.GetElapsedTime(asOf) <= _context.Settings.MaxStaleness;
-        return fresh || await ConfirmAsync();
+        if (request.IsMaster)
+        {
+            return Followed([], _recent.End, isWhole: true);
+        }
+
+        bool isKnown = request.Since is not null && request.History == _view.History && _epochs.Contains(request.Since.Value, _recent.End);
+        if (!isKnown)
+        {
+            return Jump();
+        }
+
+        long since = request.Since!.Value.Sequence;
+        if (_recent.Reach(since))
+        {
+            ImmutableArray<ChangedKey> changes = _recent.After(since, MaxFollowedChanges);
+            LogPoint upto = changes.IsEmpty ? _recent.End : changes[^1].Version;
+            return Followed(changes, upto, isWhole: upto == _recent.End);
+        }
+
+        ChangePage page = await _context.Store.ReadChangesAsync(since, MaxFollowBytes);
+        return since < page.Floor || !page.IsWhole
+            ? Jump()
+            : Followed([.. page.Entries.Select(static entry => new ChangedKey(entry.Key, entry.Version))], page.Applied, isWhole: true);
+
+        // A commit point counts only within one view.
+        bool IsMeant() => !request.IsMaster || request.Epoch == _view.Epoch || PlantedBugs.Has(PlantedBug.CommitByNumber);
     }
 
     /// <summary>A page of keys; null when this node is not surely the primary.</summary>
     public async Task<ListResult?> ListAsync(ListQuery query)
     {
-        if (!IsReady)
+        if (query.IsStrong ? !IsReady || !await ConfirmAsync() : !await IsCurrentAsync(_context.Settings.MaxStaleness))
         {
             return null;
         }
@@ -62,9 +100,7 @@ internal sealed partial class PrimaryRole
             new KeyScan(query.Prefix, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), int.MaxValue, Tombstones: false));
         DateTimeOffset now = _context.Time.GetUtcNow();
         ListedKey[] keys = [.. page.Entries.Where(e => !e.HasExpired(now)).Select(static e => new ListedKey(e.Key, e.Version, e.Value!.Length, e.ContentType))];
-        return await IsCurrentAsync()
-            ? new ListResult(true, keys, page.More, page.Applied, _context.Settings.Name)
-            : null;
+        return _ended ? null : new ListResult(true, keys, page.More, page.Applied, _context.Settings.Name);
     }
 
     /// <summary>
@@ -103,6 +139,11 @@ internal sealed partial class PrimaryRole
             : new WatchReply(new ChangesResult(ChangesOutcome.Page, [.. page?.Entries ?? []], _context.Settings.Name), false, null);
     }
 
+    private FollowReply Followed(ImmutableArray<ChangedKey> changes, LogPoint upto, bool isWhole) =>
+        new(true, _view, changes, upto, isWhole, Jumps: false, _partition.Served.Age(_context.Time));
+
+    private FollowReply Jump() => Followed([], _recent.End, isWhole: true) with { Jumps = true };
+
     private async Task<bool> WaitForChangeAsync(TimeSpan wait)
     {
         if (wait <= TimeSpan.Zero)
@@ -127,60 +168,5 @@ internal sealed partial class PrimaryRole
         TaskCompletionSource? change = _change;
         _change = null;
         change?.SetResult();
-    }
-
-    private async Task<bool> ConfirmOnceAsync()
-    {
-        MasterView view = _view;
-        long sent = _context.Time.GetTimestamp();
-        if (_ended || _partition.Newest != view || _partition.Acting != view)
-        {
-            return false;
-        }
-
-        MasterId[] needed = [.. Needed];
-        bool stands = needed.Length > 0
-            ? (await Task.WhenAll(needed.Select(peer => ConfirmWithAsync(view, peer)))).All(static granted => granted)
-            : !NeedsNobodyButIsVolatile || await IsStoredAsync(view);
-        if (!stands || _ended || _view != view)
-        {
-            return false;
-        }
-
-        _currentAsOf = sent;
-        return true;
-    }
-
-    private async Task<bool> ConfirmWithAsync(MasterView view, MasterId peer)
-    {
-        PeerLink? link = _link;
-        var request = new ConfirmRequest(view, peer);
-        MasterReply? reply = await _context.AskAsync<MasterReply>(peer.Name, p => p.ConfirmAsync(request)!, _context.Settings.ReplyTimeout);
-        if (reply is { Granted: true })
-        {
-            return true;
-        }
-
-        if (reply?.View is { } theirs && theirs.Epoch > view.Epoch)
-        {
-            _partition.Learn(theirs);
-        }
-        else if (link is not null)
-        {
-            OnLost(link, "it did not confirm the epoch");
-        }
-
-        return false;
-    }
-
-    private async Task<bool> IsStoredAsync(MasterView view)
-    {
-        MasterView? stored = await _context.AskRegistryAsync(static r => r.ReadAsync());
-        if (stored is not null)
-        {
-            _partition.Learn(stored);
-        }
-
-        return stored?.Epoch == view.Epoch;
     }
 }

@@ -5,8 +5,10 @@ namespace Diststore.Core;
 
 /// <summary>
 /// The primary: orders all writes, has them persisted here and at the other in-sync master, applies and answers them.
-/// One object for as long as the node goes on as primary, across epochs. <c>PrimaryRole.Peers.cs</c> looks after the
-/// other master, <c>PrimaryRole.Reads.cs</c> answers as the one who knows, <c>PrimaryRole.Ending.cs</c> gives up.
+/// One object for as long as the node goes on as primary, across epochs. <c>PrimaryRole.Ordering.cs</c> judges writes and
+/// gives them their sequences, <c>PrimaryRole.Peers.cs</c> looks after the
+/// other master, <c>PrimaryRole.Confirming.cs</c> makes sure that it still is the primary, <c>PrimaryRole.Reads.cs</c>
+/// answers as the one who knows, <c>PrimaryRole.Ending.cs</c> gives up.
 /// </summary>
 internal sealed partial class PrimaryRole : PeerLink.IOwner
 {
@@ -25,10 +27,14 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     /// <summary>Batches that are ordered and not yet committed.</summary>
     private const int MaxBatchesUnderWay = 4;
 
+    private const string TooFewInSync = "fewer masters are in sync than Masters:MinInSync asks for";
+    private const string Contested = "a master of another history has turned up; an operator has to force an election";
+
     private readonly NodeContext _context;
     private readonly Partition _partition;
     private readonly Action<Batch> _onApplied;
     private readonly LogTail _tail;
+    private readonly RecentChanges _recent;
     private readonly Queue<PendingWrite> _waiting = new();
     private readonly Queue<JudgedWrites> _judged = new();
 
@@ -55,6 +61,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         _confirmation = new SharedRound<bool>(ConfirmOnceAsync);
         StoreState state = context.Store.State;
         _tail = new LogTail(state.Applied);
+        _recent = new RecentChanges(state.Applied);
         foreach (Batch batch in state.Pending)
         {
             _tail.Add(batch);
@@ -66,7 +73,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         _epochs = state.EpochsWithPending;
         _last = state.Last;
         _persisted = state.Last.Sequence;
-        _readyAt = state.Last.Sequence;
+        _readyAt = PlantedBugs.Has(PlantedBug.AnswerBeforeLogIsWhole) ? 0 : state.Last.Sequence;
         _applied = state.Applied.Sequence;
         Committed = state.Applied;
     }
@@ -78,12 +85,13 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     public LogPoint Committed { get; private set; }
 
     /// <summary>Whether this epoch's primary may order: it acts in the newest view that it knows.</summary>
-    private bool MayOrder => !_ended && _broken is null && IsReady && _partition.Newest == _view;
+    private bool MayOrder => !_ended && _broken is null && !_handingOver && !_view.IsContested && IsReady && _partition.Newest == _view;
 
     /// <summary>Goes on under a new view, in which this node is the primary again (or for the first time).</summary>
     public void Enter(MasterView view)
     {
         _view = view;
+        _handingOver = false;
         EnterPeers(view);
         Advance();
 
@@ -110,9 +118,9 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         {
             write.Answer(WriteStatus.Overloaded, _view, "too many writes are waiting");
         }
-        else if (_broken is not null)
+        else if (_broken is not null || _view.IsContested)
         {
-            write.Answer(WriteStatus.Overloaded, _view, _broken);
+            write.Answer(WriteStatus.Overloaded, _view, _broken ?? Contested);
         }
         else
         {
@@ -156,115 +164,6 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
         _waitingBytes -= bytes;
         return writes;
-    }
-
-    // Judges writes against the newest state, pending included, and orders those that write. Reads may have to wait for
-    // the disk, so whether ordering is still allowed is asked after them, and nothing is awaited from there on.
-    private async Task OrderAsync(List<PendingWrite> writes)
-    {
-        var before = new Dictionary<string, Entry?>(StringComparer.Ordinal);
-        foreach (PendingWrite write in writes)
-        {
-            string key = write.Write.Key;
-            try
-            {
-                if (!before.ContainsKey(key))
-                {
-                    before[key] = _ordered.TryGetValue(key, out Entry? ordered) ? ordered : await _context.Store.ReadAsync(key);
-                }
-            }
-            catch (StoreFailedException)
-            {
-                // Whatever else becomes of this node, these were surely not done.
-                writes.ForEach(unordered => unordered.Answer(WriteStatus.NotPrimary, _partition.Newest, "the primary's store has failed"));
-                throw;
-            }
-        }
-
-        if (!MayOrder)
-        {
-            writes.ForEach(write => write.Answer(WriteStatus.NotPrimary, _partition.Newest));
-            return;
-        }
-
-        if (_view.InSyncSet.Count() < _context.Settings.MinInSync)
-        {
-            writes.ForEach(write => write.Answer(WriteStatus.Overloaded, _view, "fewer masters are in sync than Masters:MinInSync asks for"));
-            return;
-        }
-
-        Order(writes, before);
-    }
-
-    private void Order(List<PendingWrite> writes, Dictionary<string, Entry?> before)
-    {
-        DateTimeOffset now = _context.Time.GetUtcNow();
-        bool full = _context.Settings.DataMaxBytes is > 0 and long most && _context.Store.State.LiveBytes >= most;
-        ImmutableArray<Entry>.Builder entries = ImmutableArray.CreateBuilder<Entry>(writes.Count);
-        foreach (PendingWrite pending in writes)
-        {
-            Write write = pending.Write;
-            pending.Judged = Judge(pending, before[write.Key], now);
-            if (pending.IsRefused)
-            {
-                continue;
-            }
-
-            if (full && write.Value is not null)
-            {
-                pending.Answer(WriteStatus.OverQuota, _view, "the masters hold as much as Data:MaxBytes allows");
-                continue;
-            }
-
-            pending.Version = new LogPoint(_view.Epoch, _last.Sequence + entries.Count + 1);
-            var entry = new Entry(write.Key, write.Value, write.ContentType, pending.Version, now + write.TimeToLive);
-            entries.Add(entry);
-            before[write.Key] = entry;
-        }
-
-        Batch? batch = entries.Count == 0 ? null : new Batch(_last, entries.DrainToImmutable(), now);
-        if (batch is not null)
-        {
-            _last = batch.Last;
-            _epochs = _epochs.With(batch.First.Epoch, batch.First.Sequence);
-            _tail.Add(batch);
-            Remember(batch);
-            _context.Instruments.BatchOrdered();
-        }
-
-        _judged.Enqueue(new JudgedWrites(writes, _last.Sequence, batch is null, batch));
-        if (batch is null)
-        {
-            AnswerApplied();
-            return;
-        }
-
-        // At the same time here and there. The append is queued in this very call, so before any later view's.
-        _context.Watch(PersistAsync(batch, _view.Epoch));
-        PumpLinks();
-    }
-
-    // An entry whose time is up is not there any more, swept or not.
-    private static WriteStatus Judge(PendingWrite pending, Entry? newest, DateTimeOffset now)
-    {
-        if (pending.Expired is { } expired)
-        {
-            return newest?.Version == expired && newest.HasExpired(now) ? WriteStatus.Deleted : WriteStatus.NotFound;
-        }
-
-        LogPoint? version = newest is null || newest.IsTombstone || newest.HasExpired(now) ? null : newest.Version;
-        return pending.Write.Condition?.Holds(version) == false ? WriteStatus.ConditionFailed
-            : pending.Write.Value is not null ? version is null ? WriteStatus.Created : WriteStatus.Replaced
-            : version is null ? WriteStatus.NotFound
-            : WriteStatus.Deleted;
-    }
-
-    private void Remember(Batch batch)
-    {
-        foreach (Entry entry in batch.Entries)
-        {
-            _ordered[entry.Key] = entry;
-        }
     }
 
     private async Task PersistAsync(Batch batch, long epoch)
@@ -340,6 +239,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
             if (judged.Batch is { } batch)
             {
                 Forget(batch);
+                _recent.Add(batch);
                 _onApplied(batch);
             }
 
@@ -384,13 +284,12 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
     private void Answer(JudgedWrites judged)
     {
-        bool enough = _view.InSyncSet.Count() >= _context.Settings.MinInSync;
+        string? whyNot = _view.IsContested ? Contested
+            : _view.InSyncSet.Count() < _context.Settings.MinInSync ? TooFewInSync
+            : null;
         foreach (PendingWrite write in judged.Writes)
         {
-            write.Answer(
-                enough ? write.Judged : WriteStatus.Unknown,
-                _view,
-                enough ? null : "fewer masters are in sync than Masters:MinInSync asks for");
+            write.Answer(whyNot is null ? write.Judged : WriteStatus.Unknown, _view, whyNot);
         }
     }
 }

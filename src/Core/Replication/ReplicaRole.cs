@@ -58,14 +58,40 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
             ? new MasterReply(true, null)
             : new MasterReply(false, partition.Newest);
 
+    /// <summary>
+    /// Takes the primary's answer to this master's question: what is committed is applied, and then this master is current as
+    /// of that moment. Only the answer of the primary of this very view counts.
+    /// </summary>
+    public async Task<bool> FollowAsync(MasterView view, FollowReply reply, long currentAsOf)
+    {
+        if (reply.View?.Epoch != view.Epoch && !PlantedBugs.Has(PlantedBug.CommitByNumber))
+        {
+            return false;
+        }
+
+        await ApplyAsync(view, reply.Upto);
+        bool isWhole = partition.Acting == view && context.Store.State.Applied.Sequence >= reply.Upto.Sequence;
+        if (isWhole)
+        {
+            partition.SetCurrentAsOf(currentAsOf);
+        }
+
+        return isWhole;
+    }
+
     private async Task<bool> IsMeantAsync(MasterView view, MasterId to)
     {
-        if (to != context.Self)
+        if (!MasterView.IsSame(to, context.Self))
         {
             return false;
         }
 
         await partition.AdoptAsync(view);
+        if (PlantedBugs.Has(PlantedBug.IgnoreEpochOnReplicate))
+        {
+            return true;
+        }
+
         return partition.Acting?.Epoch == view.Epoch && partition.Newest?.Epoch == view.Epoch;
     }
 
@@ -75,6 +101,11 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     // A commit point counts only from the primary of the view that this node is in.
     private async Task ApplyAsync(MasterView view, LogPoint commit)
     {
+        if (PlantedBugs.Has(PlantedBug.CommitByNumber))
+        {
+            commit = context.Store.State.Pending.LastOrDefault(batch => batch.Last.Sequence <= commit.Sequence)?.Last ?? commit;
+        }
+
         if (partition.Acting?.Epoch == view.Epoch && context.Store.State.Applied.Sequence < commit.Sequence)
         {
             await context.Store.ApplyAsync(commit);

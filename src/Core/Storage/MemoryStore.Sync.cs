@@ -97,6 +97,11 @@ public sealed partial class MemoryStore
             }
 
             Take(page.Entries);
+            if (PlantedBugs.Has(PlantedBug.MoveMarkWithinPull) && page.Entries.Length > 0)
+            {
+                page = page with { IsWhole = true, Applied = page.Entries[^1].Version };
+            }
+
             if (page.IsWhole)
             {
                 state = state with

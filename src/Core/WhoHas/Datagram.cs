@@ -21,9 +21,6 @@ internal enum DatagramType : byte
     Hint = 5,
 }
 
-/// <summary>A key that changed, and to which version.</summary>
-internal readonly record struct ChangedKey(string Key, LogPoint Version);
-
 /// <summary>A datagram that was read; see <see cref="DatagramCodec"/> for its form.</summary>
 /// <param name="Type">What it says, and so which of the properties below mean something.</param>
 /// <param name="Sender">Who says so, see <see cref="DatagramCodec.SenderOf"/>.</param>

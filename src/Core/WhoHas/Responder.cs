@@ -7,24 +7,25 @@ namespace Diststore.Core;
 internal sealed class Responder(
     DatagramChannel channel,
     Partition partition,
-    Func<string, ValueTask<Entry?>> findHere,
-    Func<string, ValueTask<Entry?>> findLocalOnly)
+    LocalReads here,
+    NodeContext context)
 {
     /// <summary>Answers a question of <paramref name="sender"/>: who cannot show the key is silent, but for masters.</summary>
     public async ValueTask AnswerAsync(string sender, ulong id, string key, bool includingLocalOnly)
     {
-        if (await findHere(key) is { } entry)
+        HeldEntry held = await here.LookAsync(key);
+        if (held.Entry is not null && held.Age <= context.Settings.MaxStaleness)
         {
-            channel.AnswerHave(sender, id, entry.Version);
+            channel.AnswerHave(sender, id, held.Entry.Version);
             return;
         }
 
-        if (includingLocalOnly && await findLocalOnly(key) is not null)
+        if (includingLocalOnly && await context.Store.ReadLocalAsync(key) is not null)
         {
             channel.AnswerHaveLocal(sender, id);
         }
 
-        if (partition.ServesFromStore)
+        if (held.Entry is null && partition.Served.IsFromStore)
         {
             channel.AnswerNone(sender, id, partition.Acting?.Epoch ?? 0);
         }

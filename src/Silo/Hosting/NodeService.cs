@@ -37,5 +37,10 @@ internal sealed class StoppingNodeAccess(Node node, IHostApplicationLifetime lif
     public ValueTask<BackupPart> ReadBackupAsync(string name, Guid id, CancellationToken cancellation = default) =>
         node.ReadBackupAsync(name, id, cancellation);
 
+    public ValueTask<RoleResult> StepDownAsync(string? name, CancellationToken cancellation = default) => node.StepDownAsync(name, cancellation);
+
+    public ValueTask<RoleResult> ForceElectionAsync(string name, bool acceptsDataLoss, CancellationToken cancellation = default) =>
+        node.ForceElectionAsync(name, acceptsDataLoss, cancellation);
+
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) => node.GetStatusAsync(cancellation);
 }

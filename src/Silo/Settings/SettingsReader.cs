@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Diststore.PostgreSql;
 
 namespace Diststore.Silo;
 
@@ -112,9 +113,10 @@ internal static class SettingsReader
                 $"{Section}:Cluster:Primary takes host:port of the silo that keeps the membership; Cluster:Provider=Development needs it.");
         }
 
-        if (settings.Provider == ClusterProvider.Redis && string.IsNullOrWhiteSpace(settings.ConnectionString))
+        if (settings.Provider is ClusterProvider.Redis or ClusterProvider.PostgreSql && string.IsNullOrWhiteSpace(settings.ConnectionString))
         {
-            throw new StartException($"{Section}:Cluster:ConnectionString takes the server's host:port; Cluster:Provider=Redis needs it.");
+            string takes = settings.Provider == ClusterProvider.Redis ? "the server's host:port" : PostgreSqlServer.Takes;
+            throw new StartException($"{Section}:Cluster:ConnectionString takes {takes}; Cluster:Provider={settings.Provider} needs it.");
         }
 
         if (!IPAddress.IsLoopback(settings.Address) && settings.ClusterKey is null && !settings.AllowInsecure)

@@ -32,7 +32,7 @@ internal static class SettingsTable
         new("Http:Port", "8181", PortWords, (s, v) => TakePort(v, x => s.HttpPort = x)),
         new("Silo:Port", "11111", PortWords, (s, v) => TakePort(v, x => s.SiloPort = x)),
         new("Silo:GatewayPort", "30000", PortWords, (s, v) => TakePort(v, x => s.GatewayPort = x)),
-        new("Cluster:Provider", "Single", "Single, Development or Redis; PostgreSql comes later", (s, v) => TakeWord<ClusterProvider>(v, x => s.Provider = x)),
+        new("Cluster:Provider", "Single", "Single, Development, Redis or PostgreSql", (s, v) => TakeWord<ClusterProvider>(v, x => s.Provider = x)),
         new("Cluster:Id", "diststore", $"1 to {MaxNameLength} letters, digits, dots, dashes or underscores",
             (s, v) => IsName(v) && Do(s.ClusterId = v)),
         new("Cluster:Primary", "none", "host:port of the silo that keeps the membership", (s, v) => IsHostAndPort(v) && Do(s.Primary = v)),

@@ -15,6 +15,9 @@ internal enum ClusterProvider
 
     /// <summary>Membership and view are in Redis.</summary>
     Redis,
+
+    /// <summary>Membership and view are in PostgreSQL.</summary>
+    PostgreSql,
 }
 
 /// <summary>What a node's data outlives.</summary>

@@ -5,53 +5,44 @@ using System.Text;
 namespace Diststore.SystemTests;
 
 /// <summary>A Redis of the test's own that keeps what it acknowledged: append-only file, an fsync for each write.</summary>
-internal sealed class RedisServer : IDisposable
+internal sealed class RedisServer : StorageServer
 {
-    private readonly TempDirectory _directory = new();
     private readonly NetworkNamespace? _network;
-    private readonly ChildProcess _process;
+    private readonly int _port = Ports.Free(1, [IPAddress.Loopback])[0];
 
-    private RedisServer(NetworkNamespace? network)
-    {
-        _network = network;
-        Port = Ports.Free(1, [IPAddress.Loopback])[0];
-        string[] command =
-        [
-            "redis-server", "--bind", "127.0.0.1", "--port", $"{Port}", "--dir", _directory.Path,
-            "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no",
-        ];
-        _process = ChildProcess.Start(_directory.Path, "redis", network?.Wrap(command) ?? command);
-    }
+    private RedisServer(NetworkNamespace? network) => _network = network;
 
     /// <summary>Why a test that needs Redis cannot run here, or <see langword="null"/>.</summary>
     public static string? Missing { get; } =
         Programs.Find("redis-server") is null ? "redis-server is not installed (Debian: apt-get install redis-server)" : null;
 
-    /// <summary>The port on 127.0.0.1.</summary>
-    public int Port { get; }
+    /// <inheritdoc/>
+    public override string ConnectionString => $"127.0.0.1:{_port}";
 
-    /// <summary>What the setting Cluster:ConnectionString takes.</summary>
-    public string ConnectionString => $"127.0.0.1:{Port}";
+    protected override Keeper Keeper => Keeper.Redis;
 
     /// <summary>Starts one and waits until it answers.</summary>
     public static async Task<RedisServer> StartAsync(NetworkNamespace? network = null)
     {
         var server = new RedisServer(network);
-        await Eventually.TrueAsync(server.PingAsync, Eventually.Patience, () => server._process.Tail());
+        await server.RunAsync();
         return server;
     }
 
     /// <summary>Forgets everything, as a Redis does that lost its disk.</summary>
     public async Task ForgetAsync() => Assert.StartsWith("+OK", await AskAsync("FLUSHALL"), StringComparison.Ordinal);
 
-    /// <inheritdoc/>
-    public void Dispose()
+    protected override ChildProcess Start()
     {
-        _process.Dispose();
-        _directory.Dispose();
+        string[] command =
+        [
+            "redis-server", "--bind", "127.0.0.1", "--port", $"{_port}", "--dir", Directory.Path,
+            "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no",
+        ];
+        return ChildProcess.Start(Directory.Path, "redis", _network?.Wrap(command) ?? command);
     }
 
-    private async Task<string?> PingAsync()
+    protected override async Task<string?> PingAsync()
     {
         try
         {
@@ -66,7 +57,7 @@ internal sealed class RedisServer : IDisposable
 
     private async Task<string> AskAsync(string command)
     {
-        using Socket socket = await NetworkNamespace.ConnectAsync(_network, new IPEndPoint(IPAddress.Loopback, Port));
+        using Socket socket = await NetworkNamespace.ConnectAsync(_network, new IPEndPoint(IPAddress.Loopback, _port));
         await socket.SendAsync(Encoding.ASCII.GetBytes(command + "\r\n"));
         byte[] answer = new byte[64];
         int length = await socket.ReceiveAsync(answer);

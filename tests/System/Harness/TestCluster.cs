@@ -11,8 +11,8 @@ internal sealed record ClusterShape
     /// <summary>The HTTP port of all nodes; 0 for any that is free.</summary>
     public int HttpPort { get; init; }
 
-    /// <summary>Joined through a Redis of their own, as anything that loses nodes must be; else through the first node.</summary>
-    public bool Redis { get; init; } = true;
+    /// <summary>What they are joined through; for anything that loses nodes not a node.</summary>
+    public Keeper Keeper { get; init; } = Keeper.Redis;
 
     /// <summary>The network to run in, or <see langword="null"/> for this machine's own.</summary>
     public NetworkNamespace? Network { get; init; }
@@ -31,14 +31,14 @@ internal sealed record ClusterShape
 internal sealed class TestCluster : IAsyncDisposable
 {
     private readonly TempDirectory _directory = new();
-    private readonly RedisServer? _redis;
+    private readonly StorageServer? _storage;
     private readonly NetworkNamespace? _network;
     private readonly string[] _settings;
     private readonly SiloProcess[] _nodes;
 
-    private TestCluster(ClusterShape shape, RedisServer? redis)
+    private TestCluster(ClusterShape shape, StorageServer? storage)
     {
-        _redis = redis;
+        _storage = storage;
         _network = shape.Network;
         IPAddress[] addresses = [.. Enumerable.Range(1, shape.Nodes).Select(static number => IPAddress.Parse($"127.1.2.{number}"))];
         int[] ports = Ports.Free(5, [IPAddress.Loopback, .. addresses]);
@@ -46,8 +46,7 @@ internal sealed class TestCluster : IAsyncDisposable
         string id = $"test-{Environment.ProcessId}-{ports[0]}";
         _settings =
         [
-            redis is null ? "Cluster:Provider=Development" : "Cluster:Provider=Redis",
-            redis is null ? $"Cluster:Primary={addresses[0]}:{ports[1]}" : $"Cluster:ConnectionString={redis.ConnectionString}",
+            .. storage?.Settings ?? ["Cluster:Provider=Development", $"Cluster:Primary={addresses[0]}:{ports[1]}"],
             $"Cluster:Id={id}",
         ];
         int http = shape.HttpPort != 0 ? shape.HttpPort : ports[0];
@@ -62,7 +61,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public int GatewayPort { get; }
 
     /// <summary>Where the membership and the view are.</summary>
-    public RedisServer Redis => _redis ?? throw new InvalidOperationException("this cluster has no Redis");
+    public StorageServer Storage => _storage ?? throw new InvalidOperationException("a node of this cluster keeps them");
 
     /// <summary>All nodes, running or not.</summary>
     public IReadOnlyList<SiloProcess> Nodes => _nodes;
@@ -79,8 +78,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts all nodes and waits until each is ready and sees all others.</summary>
     public static async Task<TestCluster> StartAsync(ClusterShape shape)
     {
-        RedisServer? redis = shape.Redis ? await RedisServer.StartAsync(shape.Network) : null;
-        var cluster = new TestCluster(shape, redis);
+        var cluster = new TestCluster(shape, await StorageServer.StartAsync(shape.Keeper, shape.Network));
         shape.Prepare?.Invoke(Path.Combine(cluster._directory.Path, "data"));
         try
         {
@@ -157,7 +155,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         Array.ForEach(_nodes, static node => node.Dispose());
-        _redis?.Dispose();
+        _storage?.Dispose();
         _directory.Dispose();
         return ValueTask.CompletedTask;
     }

@@ -1,0 +1,103 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// Keeps the node current: asks the primary again and again what has changed, or, as the primary, has itself confirmed.
+/// The moment that the node is current as of is when it *sent* the question, less the age that the answer carries, so no
+/// clock is compared with another's. A primary that does not answer is reported. For the node's scheduler.
+/// </summary>
+internal sealed class Follower
+{
+    // The bound holds at least three rounds; the fourth part leaves room for the answer to come.
+    private const int RoundsWithinBound = 4;
+
+    // So that a node which fell behind does not follow page after page for ever.
+    private const int MaxPages = 64;
+
+    private static readonly TimeSpan MinReplyTimeout = TimeSpan.FromMilliseconds(100);
+
+    private readonly NodeContext _context;
+    private readonly Partition _partition;
+    private readonly ViewFinder _views;
+    private readonly SharedRound<bool> _round;
+
+    public Follower(NodeContext context, Partition partition, ViewFinder views)
+    {
+        _context = context;
+        _partition = partition;
+        _views = views;
+        _round = new SharedRound<bool>(AskAsync);
+    }
+
+    private TimeSpan Period => _context.Settings.MaxStaleness / RoundsWithinBound;
+
+    // A primary that is silent for longer does not keep anybody current.
+    private TimeSpan ReplyTimeout
+    {
+        get
+        {
+            TimeSpan third = _context.Settings.MaxStaleness / 3;
+            return third < MinReplyTimeout ? MinReplyTimeout : third < _context.Settings.ReplyTimeout ? third : _context.Settings.ReplyTimeout;
+        }
+    }
+
+    /// <summary>Runs until the node stops.</summary>
+    public async Task RunAsync()
+    {
+        while (true)
+        {
+            await RefreshAsync();
+            await _context.Delay(Period);
+        }
+    }
+
+    /// <summary>Asks once, after this call; callers at once share a round. Whether the node is current as of then.</summary>
+    public Task<bool> RefreshAsync() => _round.BeginAsync();
+
+    private async Task<bool> AskAsync()
+    {
+        if (_partition.Primary is { } primary)
+        {
+            return primary.IsReady && await primary.ConfirmAsync();
+        }
+
+        for (int page = 0; page < MaxPages && _partition.Acting is { } view; page++)
+        {
+            bool isMaster = _partition.Role == NodeRole.Secondary;
+            FollowRequest request = isMaster
+                ? new FollowRequest(view.Epoch, true, view.History, _context.Store.State.Applied)
+                : new FollowRequest(view.Epoch, false, _partition.Copies.History, _partition.Copies.Followed);
+            long sent = _context.Time.GetTimestamp();
+            FollowReply? reply = await _context.AskAsync<FollowReply>(view.Primary.Name, peer => peer.FollowAsync(request)!, ReplyTimeout);
+            if (reply is not { IsGiven: true })
+            {
+                _views.OnPrimaryFailed(view, reply?.View);
+                return false;
+            }
+
+            if (reply.View is { } theirs)
+            {
+                _partition.Learn(theirs);
+            }
+
+            // What was asked in another role, or of another view's primary, says nothing here.
+            if (_partition.Acting != view || _partition.Primary is not null)
+            {
+                return false;
+            }
+
+            long currentAsOf = (PlantedBugs.Has(PlantedBug.CountAgeFromAnswer) ? _context.Time.GetTimestamp() : sent) - _context.Timestamps(reply.Age);
+            if (isMaster)
+            {
+                return await _partition.Replica.FollowAsync(view, reply, currentAsOf);
+            }
+
+            _partition.Follow(request, reply, currentAsOf);
+            if (reply.IsWhole)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,61 @@
+using System.Runtime.InteropServices;
+
+namespace Diststore.Core;
+
+/// <summary>
+/// What this node itself holds of a replicated key, and how fresh that is. Any thread; touches neither the scheduler nor a
+/// lock.
+/// </summary>
+internal sealed class LocalReads(NodeContext context, Partition partition, CopyTable copies)
+{
+    /// <summary>Looks in the copies or, on an in-sync master, in the store.</summary>
+    public ValueTask<HeldEntry> LookAsync(string key)
+    {
+        // First what may be shown and how fresh it is, then the value: see ServedState.
+        ServedState served = partition.Served;
+        switch (served.From)
+        {
+            case ServedFrom.Nothing:
+                return default;
+            case ServedFrom.Copies:
+                copies.TryGet(key, out Entry? copy);
+                return new ValueTask<HeldEntry>(new HeldEntry(copy, served.Age(context.Time), served.Followed));
+            default:
+                LogPoint applied = context.Store.State.Applied;
+                if (PlantedBugs.Has(PlantedBug.CopiesKeptOnBecomingMaster) && copies.TryGet(key, out Entry? kept))
+                {
+                    return new ValueTask<HeldEntry>(new HeldEntry(kept, served.Age(context.Time), applied));
+                }
+
+                if (PlantedBugs.Has(PlantedBug.ShowPending)
+                    && context.Store.State.Pending.SelectMany(static batch => batch.Entries).LastOrDefault(entry => entry.Key == key) is { } pending)
+                {
+                    return new ValueTask<HeldEntry>(Shown(pending, served, pending.Version));
+                }
+
+                ValueTask<Entry?> read = context.Store.ReadAsync(key);
+                return read.IsCompletedSuccessfully
+                    ? new ValueTask<HeldEntry>(Shown(read.Result, served, applied))
+                    : LookAsync(read, served, applied);
+        }
+    }
+
+    /// <summary>What remains of a copy that expires, by what this node was told of it.</summary>
+    public TimeSpan? LifeOf(Entry entry) => entry.ExpiresAt is null ? null : copies.LifeOf(entry.Key) ?? TimeSpan.Zero;
+
+    private async ValueTask<HeldEntry> LookAsync(ValueTask<Entry?> read, ServedState served, LogPoint applied) => Shown(await read, served, applied);
+
+    private HeldEntry Shown(Entry? entry, ServedState served, LogPoint applied)
+    {
+        bool isShown = entry is { IsTombstone: false }
+            && (entry.ExpiresAt is null || (served.From == ServedFrom.StoreAsPrimary && !entry.HasExpired(context.Time.GetUtcNow())));
+        return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied);
+    }
+}
+
+/// <summary>What a node holds of a key.</summary>
+/// <param name="Entry">The entry; <see langword="null"/> where it holds none that it could show.</param>
+/// <param name="Age">How long ago what it holds was surely the cluster's state.</param>
+/// <param name="CurrentAt">The point up to which that follows the primary's changes.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct HeldEntry(Entry? Entry, TimeSpan Age, LogPoint CurrentAt);

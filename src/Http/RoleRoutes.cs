@@ -1,0 +1,53 @@
+using Diststore.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace Diststore.Http;
+
+/// <summary>
+/// What an operator may ask of the masters: <c>POST /v1/cluster/step-down?node=</c> and, as the last resort,
+/// <c>POST /v1/cluster/force-election?node=&amp;accept-data-loss=yes</c>. Where it is done the answer shows the cluster.
+/// </summary>
+internal sealed class RoleRoutes(INodeAccess nodes)
+{
+    public const string StepDownPath = "/v1/cluster/step-down";
+    public const string ForcePath = "/v1/cluster/force-election";
+
+    public Task StepDownAsync(HttpContext context, RequestTarget target)
+    {
+        Span<string?> node = [null];
+        return !context.Request.IsPost() ? Problems.WriteAsync(context, Fault.Method("POST"))
+            : !target.TryGetParameters(["node"], node, out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
+            : AnswerAsync(context, nodes.StepDownAsync(node[0], context.RequestAborted), node[0]);
+    }
+
+    public Task ForceAsync(HttpContext context, RequestTarget target)
+    {
+        Span<string?> values = [null, null];
+        if (!context.Request.IsPost())
+        {
+            return Problems.WriteAsync(context, Fault.Method("POST"));
+        }
+
+        if (!target.TryGetParameters(["node", "accept-data-loss"], values, out string? problem))
+        {
+            return Problems.WriteAsync(context, Fault.Bad(problem));
+        }
+
+        return string.IsNullOrEmpty(values[0]) ? Problems.WriteAsync(context, Fault.Bad("the parameter node has to name the node that is to be the primary"))
+            : values[1] is not (null or "yes") ? Problems.WriteAsync(context, Fault.Bad("the parameter accept-data-loss takes yes"))
+            : AnswerAsync(context, nodes.ForceElectionAsync(values[0]!, values[1] is not null, context.RequestAborted), values[0]);
+    }
+
+    private async Task AnswerAsync(HttpContext context, ValueTask<RoleResult> asked, string? node)
+    {
+        RoleResult result = await asked;
+        await (result.Outcome switch
+        {
+            RoleOutcome.Done => ServiceRoutes.ShowClusterAsync(context, nodes),
+            RoleOutcome.Refused => Problems.WriteAsync(
+                context, new Fault(StatusCodes.Status409Conflict, result.Detail ?? "this is not allowed now", Node: result.Node)),
+            RoleOutcome.UnknownNode => Problems.WriteAsync(context, Fault.UnknownNode(node)),
+            _ => Answers.Unavailable(context, result.Detail ?? "nobody who could do this answers", result.Node),
+        });
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace Diststore.Simulation;
+
+/// <summary>
+/// Proof that the simulation can fail: each rule of the protocol is broken once, and some seed of the first few hundred has
+/// to notice. <c>DISTSTORE_BUG_SEEDS=N</c> tries more of them.
+/// </summary>
+public sealed class PlantedBugTests
+{
+    private static readonly TimeSpan Faulty = TimeSpan.FromSeconds(20);
+
+    public static TheoryData<string> Bugs => [.. Enum.GetNames<PlantedBug>().Where(static name => name != nameof(PlantedBug.None))];
+
+    [Theory]
+    [MemberData(nameof(Bugs))]
+    public void Some_seed_finds(string name)
+    {
+        PlantedBug bug = Enum.Parse<PlantedBug>(name);
+        int seeds = int.Parse(Environment.GetEnvironmentVariable("DISTSTORE_BUG_SEEDS") ?? "400", CultureInfo.InvariantCulture);
+        string? found = null;
+        int tried = 0;
+        Parallel.For(0, seeds, (seed, loop) =>
+        {
+            PlantedBugs.Plant(bug);
+            try
+            {
+                Interlocked.Increment(ref tried);
+                new SimCluster(seed, durable: true).Run(Faulty);
+            }
+            catch (SimulationException broken)
+            {
+                found = broken.Message;
+                loop.Stop();
+            }
+            finally
+            {
+                PlantedBugs.Plant(PlantedBug.None);
+            }
+        });
+        File.AppendAllText("/tmp/bugs.txt", $"{name}: {tried} {found?[..Math.Min(300, found.Length)]}\n");
+        Assert.True(found is not null, $"{seeds} seeds do not find {bug}");
+    }
+}

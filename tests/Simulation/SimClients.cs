@@ -1,0 +1,193 @@
+namespace Diststore.Simulation;
+
+/// <summary>
+/// The load: clients that write, delete, compare and set, and read with every kind of consistency, over a few keys at a
+/// time; new ones every few seconds, so that the history of each key stays short enough to be checked.
+/// </summary>
+internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, AppliedLog applied, History history)
+{
+    private const int KeysAtOnce = 5;
+    private const int MaxPauseMilliseconds = 60;
+    private static readonly TimeSpan KeysLastFor = TimeSpan.FromSeconds(5);
+
+    // A request to a node that is killed meanwhile never ends; its client gives up on it.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+
+    private readonly Dictionary<string, LogPoint> _gone = new(StringComparer.Ordinal);
+    private int _values;
+
+    public bool IsOver { get; set; }
+
+    public int AcknowledgedWrites { get; private set; }
+
+    public int UnknownWrites { get; private set; }
+
+    public int StrongReads { get; private set; }
+
+    public int Swaps { get; private set; }
+
+    public long LastAcknowledgedAt { get; private set; }
+
+    public IReadOnlyCollection<string> Keys => history.Writes.Keys;
+
+    public void Start(int number)
+    {
+        var scheduler = new SimScheduler(pump, $"client-{number}", 100 + number);
+        var clock = new SimClock(pump, scheduler, 1, TimeSpan.Zero);
+        scheduler.Post(async () =>
+        {
+            while (!IsOver)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(pump.Random.Next(1, MaxPauseMilliseconds)), clock);
+                if (nodes.Where(static node => node.Answers).ToList() is { Count: > 0 } up)
+                {
+                    await RequestAsync(pump.Pick(up), clock);
+                }
+            }
+        });
+    }
+
+    private Task RequestAsync(SimNode node, TimeProvider clock)
+    {
+        long phase = pump.Now / KeysLastFor.Ticks;
+        string key = $"key-{phase}-{pump.Random.Next(KeysAtOnce)}";
+        double x = pump.Random.NextDouble();
+        return x switch
+        {
+            < 0.28 => PutAsync(node, key, clock),
+            < 0.38 => DeleteAsync(node, key, clock),
+            < 0.48 => SwapAsync(node, key, clock),
+            < 0.66 => ReadStronglyAsync(node, key, clock),
+            < 0.90 => ReadAsync(node, key, new ReadOptions(), clock),
+            < 0.92 => ReadAsync(node, key, new ReadOptions(MaxAge: TimeSpan.FromMilliseconds(200)), clock),
+            < 0.94 => ReadAsync(node, key, new ReadOptions(MaxStale: TimeSpan.FromSeconds(2)), clock),
+            < 0.95 => ReadAsync(node, key, new ReadOptions(OnlyHere: true), clock),
+            < 0.97 => ReadOwnWriteAsync(node, key, clock),
+            _ => ExpiringAsync(node, $"ttl-{phase}-{pump.Random.Next(2)}", clock),
+        };
+    }
+
+    private async Task PutAsync(SimNode node, string key, TimeProvider clock)
+    {
+        int value = ++_values;
+        await WriteAsync(node, new Write(key, BitConverter.GetBytes(value)), OperationKind.Put, value, 0, clock);
+    }
+
+    private Task<LogPoint?> DeleteAsync(SimNode node, string key, TimeProvider clock) =>
+        WriteAsync(node, new Write(key, null), OperationKind.Delete, 0, 0, clock);
+
+    private async Task SwapAsync(SimNode node, string key, TimeProvider clock)
+    {
+        if ((await ReadAsync(node, key, new ReadOptions(), clock))?.Entry is { } seen)
+        {
+            int value = ++_values;
+            var write = new Write(key, BitConverter.GetBytes(value), Condition: new Condition(new VersionMatch(false, [seen.Version]), null));
+            await WriteAsync(node, write, OperationKind.Swap, value, ValueOf(seen), clock);
+        }
+    }
+
+    private async Task<LogPoint?> WriteAsync(SimNode node, Write write, OperationKind kind, int value, int expected, TimeProvider clock)
+    {
+        long began = pump.Now;
+        WriteResult? result = await AskAsync(node.Node!.WriteAsync(write), clock);
+        OperationOutcome? outcome = result?.Outcome switch
+        {
+            WriteOutcome.Created => OperationOutcome.Absent,
+            WriteOutcome.Replaced or WriteOutcome.Deleted => OperationOutcome.Existed,
+            WriteOutcome.NotFound => OperationOutcome.Absent,
+            WriteOutcome.ConditionFailed => OperationOutcome.Refused,
+            WriteOutcome.Unavailable => null,
+            _ => OperationOutcome.Unknown,
+        };
+        if (outcome is null)
+        {
+            return null;
+        }
+
+        history.Add(write.Key, new Operation(kind, value, expected, outcome.Value, began, outcome == OperationOutcome.Unknown ? long.MaxValue : pump.Now));
+        UnknownWrites += outcome == OperationOutcome.Unknown ? 1 : 0;
+        if (result?.Outcome is not (WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted))
+        {
+            return null;
+        }
+
+        LogPoint version = result.Value.Version;
+        bool isApplied = applied.Find(write.Key, version) is { } entry && entry.Value.AsSpan().SequenceEqual(write.Value);
+        pump.Require(isApplied, $"{version} of {write.Key} was acknowledged, but applied nowhere");
+        history.Acknowledge(new Entry(write.Key, write.Value, null, version), pump.Now);
+        AcknowledgedWrites++;
+        Swaps += kind == OperationKind.Swap ? 1 : 0;
+        LastAcknowledgedAt = pump.Now;
+        return version;
+    }
+
+    private async Task ReadStronglyAsync(SimNode node, string key, TimeProvider clock)
+    {
+        long began = pump.Now;
+        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), clock);
+        if (result is { Outcome: ReadOutcome.Found or ReadOutcome.NotFound } read)
+        {
+            StrongReads++;
+            OperationOutcome outcome = read.Entry is null ? OperationOutcome.Absent : OperationOutcome.Existed;
+            history.Add(key, new Operation(OperationKind.Read, read.Entry is null ? 0 : ValueOf(read.Entry), 0, outcome, began, pump.Now));
+        }
+    }
+
+    private async Task<ReadResult?> ReadAsync(SimNode node, string key, ReadOptions options, TimeProvider clock, LogPoint atLeast = default)
+    {
+        long arrived = pump.Now;
+        TimeSpan bound = options.BoundOf(SimCluster.MaxStaleness);
+        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, options), clock);
+        if (result is { Outcome: ReadOutcome.Found or ReadOutcome.NotFound } read)
+        {
+            history.Reads.Add(new BoundedRead(key, node.Name, arrived, pump.Now, bound, read.Entry?.Version, atLeast));
+        }
+
+        return result;
+    }
+
+    // What a client has written it finds again on any node, if it says so.
+    private async Task ReadOwnWriteAsync(SimNode node, string key, TimeProvider clock)
+    {
+        int value = ++_values;
+        LogPoint? version = await WriteAsync(node, new Write(key, BitConverter.GetBytes(value)), OperationKind.Put, value, 0, clock);
+        if (version is { } written && nodes.Where(static n => n.Answers).ToList() is { Count: > 0 } up)
+        {
+            await ReadAsync(pump.Pick(up), key, new ReadOptions(MinSequence: written.Sequence), clock, written);
+        }
+    }
+
+    // Of values that end by themselves: what was found to have ended never comes back.
+    private async Task ExpiringAsync(SimNode node, string key, TimeProvider clock)
+    {
+        history.Expiring.Add(key);
+        if (pump.Random.Next(3) == 0)
+        {
+            var write = new Write(key, BitConverter.GetBytes(++_values), TimeToLive: TimeSpan.FromMilliseconds(pump.Random.Next(1, 4000)));
+            await WriteAsync(node, write, OperationKind.Put, _values, 0, clock);
+            return;
+        }
+
+        LogPoint gone = _gone.GetValueOrDefault(key);
+        LogPoint newest = history.Writes.TryGetValue(key, out List<Acknowledged>? writes) ? writes.Max(static write => write.Entry.Version) : default;
+        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), clock);
+        if (result is { Outcome: ReadOutcome.Found, Entry: { } entry })
+        {
+            pump.Require(entry.Version > gone, $"{entry.Version} of {key} is back, after it had ended");
+        }
+        else if (result is { Outcome: ReadOutcome.NotFound } && newest > _gone.GetValueOrDefault(key))
+        {
+            _gone[key] = newest;
+        }
+    }
+
+    private static async Task<T?> AskAsync<T>(ValueTask<T> request, TimeProvider clock)
+        where T : struct
+    {
+        Task<T> task = request.AsTask();
+        await Task.WhenAny(task, Task.Delay(Patience, clock));
+        return task.IsCompleted ? await task : null;
+    }
+
+    private static int ValueOf(Entry entry) => BitConverter.ToInt32(entry.Value!);
+}

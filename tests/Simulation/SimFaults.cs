@@ -1,0 +1,333 @@
+namespace Diststore.Simulation;
+
+/// <summary>Which faults a run has.</summary>
+internal sealed record FaultKinds
+{
+    /// <summary>Whether stores outlive their processes, so that all may be killed at once.</summary>
+    public required bool Durable { get; init; }
+
+    /// <summary>Mean time between two faults.</summary>
+    public TimeSpan Every { get; init; } = TimeSpan.FromMilliseconds(700);
+}
+
+/// <summary>Random faults, mostly at the masters and mostly when something has just changed.</summary>
+internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage storage, SimCluster cluster, FaultKinds kinds)
+{
+    // Of what an operator has to repair, one kind a run: both at once may be beyond repair.
+    private readonly bool _losesDisks = pump.Random.Next(2) == 0;
+
+    private TimeSpan _until;
+    private TimeSpan _quietUntil;
+
+    public void Start(TimeSpan until)
+    {
+        _until = until;
+        network.Slow = kinds.Durable ? 0.002 : 0; // a master that is left out for that alone may be the last one
+        storage.LostAnswers = 0.02;
+        storage.Replaced = OnView;
+        pump.Schedule(TimeSpan.FromSeconds(1), Next);
+    }
+
+    public void Heal()
+    {
+        storage.Replaced = null;
+        (storage.IsDown, storage.LostAnswers) = (false, 0);
+        (network.Loss, network.DatagramLoss, network.Slow, network.SlowHost) = (0, 0, 0, null);
+        Calm();
+        foreach (SimNode node in cluster.Nodes)
+        {
+            cluster.StartIfDown(node);
+            node.SetWriteErrors(0);
+            if (node.HasFailed)
+            {
+                cluster.Restart(node);
+            }
+        }
+    }
+
+    private void Next()
+    {
+        if (pump.Elapsed < _until)
+        {
+            pump.Schedule(pump.Exponential(kinds.Every), Next);
+            DoUnlessQuiet();
+        }
+    }
+
+    // What goes wrong while the masters change is what goes wrong.
+    private void OnView(MasterView view)
+    {
+        if (pump.Elapsed >= _until || pump.Elapsed < _quietUntil)
+        {
+            return;
+        }
+
+        double x = pump.Random.NextDouble();
+        if (x < 0.08 && kinds.Durable)
+        {
+            // Before it hears of it.
+            Isolate(cluster.Named(view.Primary.Name));
+        }
+        else if (x < 0.3)
+        {
+            pump.Schedule(pump.Exponential(TimeSpan.FromMilliseconds(60)), DoUnlessQuiet);
+        }
+    }
+
+    private void DoUnlessQuiet()
+    {
+        if (pump.Elapsed >= _quietUntil)
+        {
+            Do(PickVictim());
+        }
+    }
+
+    private void Do(SimNode node)
+    {
+        switch (pump.Random.NextDouble())
+        {
+            case < 0.18:
+                Crash(node);
+                break;
+            case < 0.21:
+                CrashPrimaryAndPauseOther();
+                break;
+            case < 0.33:
+                Pause(node.Scheduler);
+                break;
+            case < 0.53:
+                CutLinks(node);
+                break;
+            case < 0.58:
+                SlowThenIsolate(node);
+                break;
+            case < 0.74:
+                network.HealLinks();
+                break;
+            case < 0.78:
+                LoseMessages();
+                break;
+            case < 0.82:
+                Pause(pump.Pick(cluster.Registries).Scheduler);
+                break;
+            case < 0.86:
+                FailWrites(node);
+                break;
+            case < 0.88:
+                JumpClock(node);
+                break;
+            case < 0.93:
+                StepDown(node);
+                break;
+            case < 0.95:
+                RestartOrderly(node);
+                break;
+            case < 0.98:
+                StopStorage();
+                break;
+            default:
+                LoseDiskOrView(node);
+                break;
+        }
+    }
+
+    // Mostly one of the masters, where faults matter.
+    private SimNode PickVictim()
+    {
+        if (storage.View is { } view && pump.Random.NextDouble() < 0.6)
+        {
+            MasterId[] masters = view.Other is null ? [view.Primary] : [view.Primary, view.Other];
+            return cluster.Named(pump.Pick(masters).Name);
+        }
+
+        return pump.Pick(cluster.Nodes);
+    }
+
+    private void Crash(SimNode node)
+    {
+        if (!node.IsUp)
+        {
+            return;
+        }
+
+        if (!kinds.Durable)
+        {
+            CrashOnceCalm(node, losesDisk: false);
+            return;
+        }
+
+        cluster.Kill(node, TimeSpan.FromMilliseconds(pump.Pick([100, 700, 4000])));
+        if (pump.Random.NextDouble() < 0.25 && storage.View is { Other: { } other } && cluster.Named(other.Name) is { IsUp: true } second)
+        {
+            cluster.Kill(second, TimeSpan.FromMilliseconds(pump.Pick([100, 700, 4000])));
+        }
+    }
+
+    // Stores in memory survive one loss at a time, and only while the other master is in sync, both act in the view, and
+    // nobody is about to be left out of the next one for another reason.
+    private void Calm()
+    {
+        _quietUntil = pump.Elapsed + TimeSpan.FromSeconds(5);
+        network.HealLinks();
+        foreach (SimHost host in cluster.Nodes.Concat<SimHost>(cluster.Registries))
+        {
+            host.Scheduler.Resume();
+        }
+    }
+
+    private void CrashOnceCalm(SimNode node, bool losesDisk)
+    {
+        Calm();
+        pump.Schedule(TimeSpan.FromSeconds(3), () =>
+        {
+            if (pump.Elapsed >= _until || !IsCalm())
+            {
+                return;
+            }
+
+            cluster.Kill(node, TimeSpan.FromMilliseconds(pump.Pick([100, 700, 4000])));
+            if (losesDisk)
+            {
+                node.LoseDisk();
+            }
+        });
+    }
+
+    private bool IsCalm() => storage.View is { OtherInSync: true } view
+        && cluster.Nodes.All(static node => node.Answers)
+        && view.InSyncSet.All(id => cluster.Named(id.Name) is var node && node.Node!.Id == id && node.Disk.State.View == view);
+
+    // The other one may hold what the primary has not persisted yet, and is not there when the masters are picked.
+    private void CrashPrimaryAndPauseOther()
+    {
+        if (kinds.Durable && storage.View is { OtherInSync: true, Other: { } other } view && cluster.Named(view.Primary.Name) is { IsUp: true } primary)
+        {
+            cluster.Kill(primary, TimeSpan.FromMilliseconds(pump.Pick([100, 700])));
+            SimScheduler paused = cluster.Named(other.Name).Scheduler;
+            paused.Pause();
+            pump.Schedule(TimeSpan.FromMilliseconds(pump.Pick([300, 6500])), paused.Resume);
+        }
+    }
+
+    private void SlowThenIsolate(SimNode node)
+    {
+        if (kinds.Durable)
+        {
+            network.SlowHost = node.Name;
+            pump.Schedule(TimeSpan.FromMilliseconds(pump.Random.Next(500, 1500)), () =>
+            {
+                network.SlowHost = null;
+                Isolate(node);
+            });
+        }
+    }
+
+    // Its clients reach it still.
+    private void Isolate(SimNode node)
+    {
+        foreach (string other in OthersOf(node))
+        {
+            network.Cut(node.Name, other);
+            network.Cut(other, node.Name);
+        }
+
+        pump.Schedule(TimeSpan.FromMilliseconds(pump.Random.Next(1000, 4000)), network.HealLinks);
+    }
+
+    private string[] OthersOf(SimNode node) =>
+        [.. cluster.Nodes.Select(static n => n.Name).Concat(SimCluster.RegistryNames).Where(name => name != node.Name)];
+
+    private void Pause(SimScheduler scheduler)
+    {
+        if (kinds.Durable || pump.Random.Next(2) == 0)
+        {
+            scheduler.Pause();
+            pump.Schedule(TimeSpan.FromMilliseconds(pump.Pick([100, 700, 3000])), scheduler.Resume);
+        }
+    }
+
+    private void CutLinks(SimNode node)
+    {
+        string[] others = OthersOf(node);
+        bool alone = pump.Random.NextDouble() < 0.4;
+        string only = pump.Pick(others);
+        foreach (string other in others.Where(other => alone ? other == only : pump.Random.NextDouble() < 0.6))
+        {
+            network.Cut(node.Name, other);
+            if (pump.Random.NextDouble() < 0.7)
+            {
+                network.Cut(other, node.Name);
+            }
+        }
+    }
+
+    private void LoseMessages()
+    {
+        (network.Loss, network.DatagramLoss) = (0.2, 0.9);
+        pump.Schedule(TimeSpan.FromSeconds(1), () => (network.Loss, network.DatagramLoss) = (0, 0.05));
+    }
+
+    private void FailWrites(SimNode node)
+    {
+        if (kinds.Durable && node.IsUp)
+        {
+            node.SetWriteErrors(0.2);
+            pump.Schedule(TimeSpan.FromMilliseconds(300), () => node.SetWriteErrors(0));
+        }
+    }
+
+    private void JumpClock(SimNode node)
+    {
+        if (node.IsUp)
+        {
+            node.JumpWallClock(TimeSpan.FromHours(pump.Random.Next(2) == 0 ? 1 : -1));
+        }
+    }
+
+    private static void StepDown(SimNode node)
+    {
+        if (node.Answers && node.Node is { } running)
+        {
+            node.Scheduler.Post(() => running.StepDownAsync());
+        }
+    }
+
+    private void RestartOrderly(SimNode node)
+    {
+        // What only it holds in memory would be gone with it.
+        if (kinds.Durable && node.Answers && node.Node is { } running)
+        {
+            node.Scheduler.Post(async () =>
+            {
+                await running.StopAsync();
+                if (node.Node == running)
+                {
+                    cluster.Kill(node, TimeSpan.FromMilliseconds(500));
+                }
+            });
+        }
+    }
+
+    private void StopStorage()
+    {
+        storage.IsDown = true;
+        pump.Schedule(TimeSpan.FromMilliseconds(pump.Pick([300, 2000])), () => storage.IsDown = false);
+    }
+
+    private void LoseDiskOrView(SimNode node)
+    {
+        if (!kinds.Durable)
+        {
+            return;
+        }
+
+        if (!_losesDisks)
+        {
+            storage.Wipe();
+        }
+        else
+        {
+            CrashOnceCalm(node, losesDisk: true);
+        }
+    }
+}
