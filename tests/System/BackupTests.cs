@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 
 namespace Diststore.SystemTests;
 
@@ -57,6 +58,24 @@ public sealed class BackupTests
         }
 
         await VersionsAndChangesGoOnAsync(cluster, backup, follower, at);
+    }
+
+    /// <summary>Asked of the other master, which hears last that a write is committed, and on the shortest way.</summary>
+    [SkippableFact]
+    public async Task What_was_acknowledged_is_in_a_backup_that_is_asked_for_at_once()
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 2 });
+        await cluster[1].Http.PostUntilDoneAsync("first", "1", cluster.Tails);
+        ClusterView view = await cluster.WaitForTwoMastersAsync(cluster[1], Recovery);
+        for (int number = 0; number < 100; number++)
+        {
+            string key = $"probe-{number:000}";
+            await cluster[view.Primary!].Http.PutUntilDoneAsync(key, "1", cluster.Tails);
+            Answer backup = await cluster[view.Secondary!].Http.SendAsync(HttpMethod.Post, "/v1/cluster/backup");
+            Assert.Equal(200, backup.Status);
+            Assert.True(backup.Body.AsSpan().IndexOf(Encoding.UTF8.GetBytes(key)) >= 0, $"{key} is not in the backup");
+        }
     }
 
     /// <summary>The connection that a backup comes by breaks, and the client can tell.</summary>
