@@ -143,7 +143,7 @@ internal static class Answers
         HttpResponse response = context.Response;
         response.Headers.XContentTypeOptions = HeaderTexts.NoSniff;
         response.ContentLength = body.Length;
-        if (body.Length == 0 || HttpMethods.IsHead(context.Request.Method))
+        if (body.Length == 0 || context.Request.IsHead())
         {
             return Task.CompletedTask;
         }

@@ -12,7 +12,7 @@ internal sealed class BackupRoutes(INodeAccess nodes)
     private static readonly TimeSpan ClientPatience = TimeSpan.FromSeconds(20);
 
     public Task InvokeAsync(HttpContext context, RequestTarget target) =>
-        !HttpMethods.IsPost(context.Request.Method) ? Problems.WriteAsync(context, Fault.Method("POST"))
+        !context.Request.IsPost() ? Problems.WriteAsync(context, Fault.Method("POST"))
         : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
         : StreamAsync(context);
 

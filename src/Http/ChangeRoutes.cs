@@ -18,7 +18,7 @@ internal sealed partial class ChangeRoutes(
     public Task InvokeAsync(HttpContext context, RequestTarget target)
     {
         HttpRequest request = context.Request;
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        if (!request.IsRead())
         {
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
         }
@@ -87,7 +87,7 @@ internal sealed partial class ChangeRoutes(
     {
         ChangeFormat format = ChangeFormat.Of(context.Request);
         Answers.StreamHeaders(context, format.ContentType, first.Node);
-        if (HttpMethods.IsHead(context.Request.Method))
+        if (context.Request.IsHead())
         {
             return;
         }

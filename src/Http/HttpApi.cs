@@ -109,6 +109,12 @@ internal sealed partial class HttpApi(
                 : new Fault(refused.StatusCode, refused.Message));
         }
 
+        if (exception is StoreFailedException)
+        {
+            // The node has said it in its log, and does not go on like this.
+            return Answers.Unavailable(context, "this node's store has failed, and what became of the request is not known; ask another node");
+        }
+
         LogFailed(exception, context.Request.Method);
         return Problems.WriteAsync(context, new Fault(StatusCodes.Status500InternalServerError, "an error of the server; its log says more"));
     }

@@ -10,9 +10,9 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
 
     public Task InvokeAsync(HttpContext context, RequestTarget target)
     {
-        string method = context.Request.Method;
-        bool reads = HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
-        if (!reads && !HttpMethods.IsPut(method) && !HttpMethods.IsDelete(method))
+        bool reads = context.Request.IsRead();
+        bool puts = context.Request.IsPut();
+        if (!reads && !puts && !context.Request.IsDelete())
         {
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD, PUT, DELETE"));
         }
@@ -20,7 +20,6 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
         Span<string?> ttl = [null];
         TimeSpan? life = null;
         ReadOptions asked = default;
-        bool puts = HttpMethods.IsPut(method);
         if (!target.TryGetKey(Prefix.Length, out string key, out string? problem)
             || !(reads ? ReadDirectives.TryRead(context.Request.Headers, target, ReadScope.Replicated, out asked, out problem)
                 : puts ? target.TryGetParameters(["ttl"], ttl, out problem) : target.TryGetNoParameters(out problem))

@@ -17,7 +17,7 @@ internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
 
     public Task PageAsync(HttpContext context, RequestTarget target)
     {
-        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        if (!context.Request.IsRead())
         {
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
         }
@@ -44,7 +44,7 @@ internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
 
     public Task NodeKeysAsync(HttpContext context, RequestTarget target)
     {
-        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        if (!context.Request.IsRead())
         {
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
         }

@@ -27,7 +27,7 @@ internal static class Problems
         response.StatusCode = fault.Status;
         byte[] body = Describe(fault, response.Headers, IsV1(context));
         response.ContentLength = body.Length;
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.BodyWriter.WriteAsync(body).AsTask();
+        return context.Request.IsHead() ? Task.CompletedTask : response.BodyWriter.WriteAsync(body).AsTask();
     }
 
     /// <summary>Sets the headers that belong to <paramref name="fault"/> and makes its body.</summary>

@@ -23,13 +23,16 @@ internal sealed class RefusedRequests : IObserver<KeyValuePair<string, object?>>
     {
         if (value.Key == BadRequest && value.Value is IFeatureCollection features
             && features.Get<IBadRequestExceptionFeature>()?.Error is BadHttpRequestException error
+            // Whoever begins with HTTP/2 is told in HTTP/2, by the server itself, that this is none; nothing may stand before that.
+            && error.StatusCode != StatusCodes.Status505HttpVersionNotsupported
             && features.Get<IHttpResponseFeature>() is { HasStarted: false } response
             && features.Get<IHttpResponseBodyFeature>() is { } body
             && features.Get<IConnectionTransportFeature>()?.Transport.Output is { } connection)
         {
-            response.StatusCode = error.StatusCode;
             string raw = features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
-            byte[] text = Problems.Describe(FaultFor(error, raw), response.Headers, json: raw.StartsWith("/v1/", StringComparison.Ordinal));
+            Fault fault = FaultFor(error, raw);
+            response.StatusCode = fault.Status;
+            byte[] text = Problems.Describe(fault, response.Headers, json: raw.StartsWith("/v1/", StringComparison.Ordinal));
             response.Headers.Connection = "close";
             response.Headers.ContentLength = text.Length;
             // The request has got no body writer yet, so the body follows the headers by way of the connection. An answer that has
@@ -54,6 +57,12 @@ internal sealed class RefusedRequests : IObserver<KeyValuePair<string, object?>>
 
     private static Fault FaultFor(BadHttpRequestException error, string raw)
     {
+        if (error.StatusCode == StatusCodes.Status405MethodNotAllowed)
+        {
+            // Said of *, and of a host and port, which are for methods that no route takes.
+            return Fault.Bad(RequestTarget.NoPath);
+        }
+
         if (!error.Message.StartsWith("Invalid request target", StringComparison.Ordinal))
         {
             return new Fault(error.StatusCode, error.Message);

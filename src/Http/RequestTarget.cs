@@ -10,6 +10,9 @@ namespace Diststore.Http;
 /// </summary>
 internal readonly struct RequestTarget
 {
+    /// <summary>What is wrong with a target that leads nowhere.</summary>
+    public const string NoPath = "the request target is neither a path nor an absolute URI";
+
     private readonly string _raw;
     private readonly int _pathStart;
     private readonly int _pathEnd;
@@ -39,7 +42,7 @@ internal readonly struct RequestTarget
             int authority = scheme <= 0 ? -1 : scheme + 3;
             if (authority < 0)
             {
-                problem = "the request target is neither a path nor an absolute URI";
+                problem = NoPath;
                 return false;
             }
 

@@ -15,7 +15,7 @@ internal sealed class RoleRoutes(INodeAccess nodes)
     public Task StepDownAsync(HttpContext context, RequestTarget target)
     {
         Span<string?> node = [null];
-        return !HttpMethods.IsPost(context.Request.Method) ? Problems.WriteAsync(context, Fault.Method("POST"))
+        return !context.Request.IsPost() ? Problems.WriteAsync(context, Fault.Method("POST"))
             : !target.TryGetParameters(["node"], node, out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
             : AnswerAsync(context, nodes.StepDownAsync(node[0], context.RequestAborted), node[0]);
     }
@@ -23,7 +23,7 @@ internal sealed class RoleRoutes(INodeAccess nodes)
     public Task ForceAsync(HttpContext context, RequestTarget target)
     {
         Span<string?> values = [null, null];
-        if (!HttpMethods.IsPost(context.Request.Method))
+        if (!context.Request.IsPost())
         {
             return Problems.WriteAsync(context, Fault.Method("POST"));
         }

@@ -14,7 +14,7 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
 
     public Task GetAsync(HttpContext context, RequestTarget target)
     {
-        return !IsRead(context) ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
+        return !context.Request.IsRead() ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
             : !target.TryGetKey(GetPrefix.Length, out string key, out string? problem)
                 || !ReadDirectives.TryRead(context.Request.Headers, target, ReadScope.IncludingLocalOnly, out ReadOptions asked, out problem)
                 ? Problems.WriteAsync(context, Fault.Bad(problem))
@@ -24,7 +24,7 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
     public Task GetLocalAsync(HttpContext context, RequestTarget target)
     {
         Span<string?> node = [null];
-        return !IsRead(context) ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
+        return !context.Request.IsRead() ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
             : !target.TryGetKey(GetLocalPrefix.Length, out string key, out string? problem) || !target.TryGetParameters(["node"], node, out problem)
                 ? Problems.WriteAsync(context, Fault.Bad(problem))
             : Answers.ReadAsync(context, nodes.GetLocalAsync(node[0], key));
@@ -36,12 +36,12 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
         int start = onNode ? LocalPrefix.Length : 1;
         bool reserved = !onNode && ReservedSegments.Holds(target.Path);
         // Who gets an unknown path is told that it is unknown, not that it could have been posted.
-        if (reserved || (IsRead(context) && !onNode))
+        if (reserved || (context.Request.IsRead() && !onNode))
         {
             return Problems.WriteAsync(context, Fault.NoRoute);
         }
 
-        if (!HttpMethods.IsPost(context.Request.Method))
+        if (!context.Request.IsPost())
         {
             return Problems.WriteAsync(context, Fault.Method("POST"));
         }
@@ -59,12 +59,12 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
     /// <summary><c>POST /</c> and <c>POST /local</c> with a form.</summary>
     public Task PostFormAsync(HttpContext context, RequestTarget target, bool onNode)
     {
-        if (IsRead(context) && !onNode)
+        if (context.Request.IsRead() && !onNode)
         {
             return Problems.WriteAsync(context, Fault.NoRoute);
         }
 
-        if (!HttpMethods.IsPost(context.Request.Method))
+        if (!context.Request.IsPost())
         {
             return Problems.WriteAsync(context, Fault.Method("POST"));
         }
@@ -114,6 +114,4 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
             : await store.WriteAsync(write);
         await Answers.WriteAsync(context, result, node, static (context, _) => Answers.BodyAsync(context, HeaderTexts.PlainText, Stored));
     }
-
-    private static bool IsRead(HttpContext context) => HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
 }

@@ -16,7 +16,7 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
 
     public Task InvokeAsync(HttpContext context, RequestTarget target)
     {
-        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        if (!context.Request.IsRead())
         {
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
         }
@@ -31,7 +31,7 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
 
     public Task ClusterAsync(HttpContext context, RequestTarget target)
     {
-        return !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method)
+        return !context.Request.IsRead()
                 ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
             : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
             : ShowClusterAsync(context, nodes);
@@ -39,7 +39,7 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
 
     public Task MetricsAsync(HttpContext context, RequestTarget target)
     {
-        return !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method)
+        return !context.Request.IsRead()
                 ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
             : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
             : metrics(context);

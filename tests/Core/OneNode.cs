@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Diststore.Core.Tests;
@@ -16,15 +17,16 @@ internal sealed class OneNode : ITransport, IViewStorage
 
     public IRegistry Registry { get; }
 
+    /// <summary>The datagrams that were sent to one node.</summary>
+    public ConcurrentQueue<(string Node, byte[] Datagram)> Sent { get; } = new();
+
     public IPeer Peer(string node) => Node!;
 
     public void Multicast(ReadOnlySpan<byte> datagram)
     {
     }
 
-    public void Send(string node, ReadOnlySpan<byte> datagram)
-    {
-    }
+    public void Send(string node, ReadOnlySpan<byte> datagram) => Sent.Enqueue((node, datagram.ToArray()));
 
     public Task<StoredView> ReadAsync() => Task.FromResult(new StoredView(_view, _view));
 

@@ -119,6 +119,9 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("GET", "/local/k", "POST")]
     [InlineData("PUT", "/k", "POST")]
     [InlineData("DELETE", "/", "POST")]
+    [InlineData("head", "/get/k", "GET, HEAD")]
+    [InlineData("Put", "/v1/kv/k", "GET, HEAD, PUT, DELETE")]
+    [InlineData("post", "/k", "POST")]
     public async Task A_wrong_method_is_told_the_right_ones(string method, string target, string allow)
     {
         Answer answer = await _server.SendAsync(method, target);
@@ -288,10 +291,26 @@ public sealed class BadInputTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_speaks_HTTP_2_is_told_in_HTTP_2_that_this_is_HTTP_1_1()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, _server.Port);
+        NetworkStream stream = client.GetStream();
+        await stream.WriteAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray());
+        var answer = new MemoryStream();
+        await stream.CopyToAsync(answer);
+        // GOAWAY with HTTP_1_1_REQUIRED (RFC 9113, sections 6.8 and 7).
+        Assert.Equal("000008" + "07" + "00" + "00000000" + "00000000" + "0000000D", Convert.ToHexString(answer.ToArray()));
+        Assert.Equal(505, (await _server.SendAsync("GET /get/k HTTP/2.0\r\nHost: x\r\n\r\n")).Status);
+    }
+
+    [Fact]
     public async Task Odd_targets_are_refused()
     {
         Assert.Equal(400, (await _server.SendAsync("OPTIONS", "*")).Status);
+        Assert.Equal(400, (await _server.SendAsync("GET", "*")).Status);
         Assert.Equal(405, (await _server.SendAsync("OPTIONS", "/get/k")).Status);
-        Assert.InRange((await _server.SendAsync("CONNECT", "x:80")).Status, 400, 499);
+        Assert.Equal(400, (await _server.SendAsync("CONNECT", "x:80")).Status);
+        Assert.Equal(400, (await _server.SendAsync("GET", "x:80")).Status);
     }
 }

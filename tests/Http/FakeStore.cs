@@ -46,6 +46,18 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     /// <summary>The parts of the backup; null: data is in memory.</summary>
     public Queue<byte[]>? BackupParts { get; set; }
 
+    /// <summary>Begins as empty as at the start, but for the sequence, when it holds more than so many changes.</summary>
+    public void ForgetAbove(int count)
+    {
+        if (_changes.Count + LocalOnly.Count > count)
+        {
+            Replicated.Clear();
+            LocalOnly.Clear();
+            _changes.Clear();
+            RoleWishes.Clear();
+        }
+    }
+
     public ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
     {
         if (Throws is not null)

@@ -194,6 +194,16 @@ public sealed class RoutesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_whose_store_has_failed_says_so_and_that_another_may_be_asked()
+    {
+        _server.Store.Throws = new StoreFailedException("the store is damaged");
+        Answer failed = await _server.SendAsync("GET", "/getlocal/k");
+        Assert.Equal(503, failed.Status);
+        Assert.Contains("ask another node", failed.Body, StringComparison.Ordinal);
+        Assert.Equal("", _server.Log.TakeErrors());
+    }
+
+    [Fact]
     public async Task Operators_get_health_cluster_and_the_description()
     {
         Assert.Equal(200, (await _server.SendAsync("GET", "/health/live")).Status);

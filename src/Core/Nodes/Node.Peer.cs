@@ -93,8 +93,11 @@ public sealed partial class Node
 
     /// <inheritdoc/>
     public Task<BackupStart> StartBackupAsync() =>
-        OnSchedulerAsync(() => Task.FromResult(
-            _partition.Served.IsFromStore ? _backups.Start() : new BackupStart(BackupOutcome.Unavailable, Name, default)));
+        OnSchedulerAsync(async () =>
+            // What was acknowledged before this may be pending here still: the commit point of the last batch is on its way.
+            await _follower.RefreshAsync() && _partition.Served.IsFromStore
+                ? _backups.Start()
+                : new BackupStart(BackupOutcome.Unavailable, Name, default));
 
     /// <inheritdoc/>
     public Task<BackupPart> ReadBackupAsync(Guid id) => OnSchedulerAsync(() => _backups.ReadAsync(id));

@@ -51,8 +51,27 @@ internal sealed class ChangeFollower(UpNodes nodes)
     public async Task CheckAsync(HttpFace http, string at)
     {
         Dictionary<string, string?> alive = _state.Where(static pair => pair.Value is not null).ToDictionary(StringComparer.Ordinal);
-        var listed = new Dictionary<string, string?>(StringComparer.Ordinal);
-        string? after = null;
+        Dictionary<string, string?> listed = (await ListAsync(http, at)).Keys;
+        string[] differ = [.. alive.Keys.Union(listed.Keys).Where(key => alive.GetValueOrDefault(key) != listed.GetValueOrDefault(key))];
+        Assert.True(differ.Length == 0, $"the follower and the masters differ in {differ.Length} keys, {differ.FirstOrDefault()} among them; {at}");
+    }
+
+    /// <summary>Begins with what a listing shows, at the point that it names.</summary>
+    public async Task BeginWithListingAsync(HttpFace http, string at)
+    {
+        (Dictionary<string, string?> keys, string id) = await ListAsync(http, at);
+        _since = Parse(id);
+        foreach ((string key, string? version) in keys)
+        {
+            _state[key] = version;
+        }
+    }
+
+    /// <summary>All keys with their versions, and the id to watch from: the first page's.</summary>
+    public static async Task<(Dictionary<string, string?> Keys, string Id)> ListAsync(HttpFace http, string at)
+    {
+        var keys = new Dictionary<string, string?>(StringComparer.Ordinal);
+        string? after = null, id = null;
         do
         {
             Answer page = await http.FetchAsync($"/v1/kv?limit=1000{(after is null ? "" : $"&after={Uri.EscapeDataString(after)}")}");
@@ -60,14 +79,14 @@ internal sealed class ChangeFollower(UpNodes nodes)
             JsonElement json = JsonDocument.Parse(page.Body).RootElement;
             foreach (JsonElement key in json.GetProperty("keys").EnumerateArray())
             {
-                listed[key.GetProperty("key").GetString()!] = key.GetProperty("version").GetString();
+                keys[key.GetProperty("key").GetString()!] = key.GetProperty("version").GetString();
             }
 
+            id ??= json.GetProperty("id").GetString();
             after = json.GetProperty("next").GetString();
         }
         while (after is not null);
-        string[] differ = [.. alive.Keys.Union(listed.Keys).Where(key => alive.GetValueOrDefault(key) != listed.GetValueOrDefault(key))];
-        Assert.True(differ.Length == 0, $"the follower and the masters differ in {differ.Length} keys, {differ.FirstOrDefault()} among them; {at}");
+        return (keys, id!);
     }
 
     private async Task<int> ReadAsync(HttpFace http)
@@ -89,10 +108,16 @@ internal sealed class ChangeFollower(UpNodes nodes)
     private void Take(JsonElement change)
     {
         string id = change.GetProperty("id").GetString()!;
-        string[] parts = id.Split('-');
-        (long, long) version = (long.Parse(parts[0], CultureInfo.InvariantCulture), long.Parse(parts[1], CultureInfo.InvariantCulture));
+        (long, long) version = Parse(id);
         Assert.True(version.CompareTo(_since) > 0, $"the change {id} came after {_since}");
         _since = version;
         _state[change.GetProperty("key").GetString()!] = change.GetProperty("deleted").GetBoolean() ? null : id;
+    }
+
+    /// <summary>An id's epoch and sequence, which compare as ids do.</summary>
+    public static (long Epoch, long Sequence) Parse(string id)
+    {
+        string[] parts = id.Split('-');
+        return (long.Parse(parts[0], CultureInfo.InvariantCulture), long.Parse(parts[1], CultureInfo.InvariantCulture));
     }
 }

@@ -49,13 +49,18 @@ internal sealed class HttpFace : IDisposable
     /// <param name="content">The body, if any.</param>
     public async Task<Answer> SendAsync(HttpMethod method, string target, HttpContent? content = null)
     {
-        // Otherwise .NET would unescape and fold the path before it sends it.
-        var exact = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
-        using var request = new HttpRequestMessage(method, new Uri(Url + target, exact)) { Content = content };
+        using HttpRequestMessage request = Request(method, target, content);
         using HttpResponseMessage response = await _client.SendAsync(request);
         byte[] body = await response.Content.ReadAsByteArrayAsync();
         string? node = response.Headers.TryGetValues("Diststore-Node", out IEnumerable<string>? values) ? values.First() : null;
         return new Answer((int)response.StatusCode, body, response.Headers.ETag?.ToString(), node, response.Content.Headers.ContentType?.ToString());
+    }
+
+    /// <summary>Sends a request and gives its answer once the headers are there; the caller reads the body.</summary>
+    public async Task<HttpResponseMessage> OpenAsync(HttpMethod method, string target)
+    {
+        using HttpRequestMessage request = Request(method, target, null);
+        return await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
     /// <summary>GET of a target.</summary>
@@ -95,8 +100,31 @@ internal sealed class HttpFace : IDisposable
         Eventually.Patience,
         explain);
 
+    /// <summary>
+    /// Puts, or deletes where there is no value, until it is acknowledged; only 503 is a reason to go on. The same write
+    /// again does no harm where its outcome was not known.
+    /// </summary>
+    public Task PutUntilDoneAsync(string key, string? value, Func<string>? explain = null) => Eventually.TrueAsync(
+        async () =>
+        {
+            using StringContent? body = value is null ? null : new StringContent(value);
+            Answer answer = await SendAsync(value is null ? HttpMethod.Delete : HttpMethod.Put, $"/v1/kv/{Escape(key)}", body);
+            bool isDone = answer.Status is 201 or 204 || (value is null && answer.Status == 404);
+            Assert.True(isDone || answer.Status == 503, $"{key} at {Url}: {answer}");
+            return isDone ? null : $"{key} at {Url}: {answer}";
+        },
+        Eventually.Patience,
+        explain);
+
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
+
+    // Otherwise .NET would unescape and fold the path before it sends it.
+    private HttpRequestMessage Request(HttpMethod method, string target, HttpContent? content)
+    {
+        var exact = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
+        return new HttpRequestMessage(method, new Uri(Url + target, exact)) { Content = content };
+    }
 
     private static FormUrlEncodedContent Form(string key, string value) => new([new("key", key), new("value", value)]);
 

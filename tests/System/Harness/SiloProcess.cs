@@ -60,6 +60,14 @@ internal sealed class SiloProcess : IDisposable
         _process = ChildProcess.Start(_directory, Name, _command);
     }
 
+    /// <summary>Runs the program with more arguments to its end, while the node itself does not run.</summary>
+    public async Task<(int ExitCode, string Said)> RunAsync(TimeSpan deadline, params string[] arguments)
+    {
+        using ChildProcess process = ChildProcess.Start(_directory, $"{Name}-{Guid.NewGuid():N}", [.. _command, .. arguments]);
+        int exitCode = await process.WaitForExitAsync(deadline);
+        return (exitCode, process.Output.Trim());
+    }
+
     /// <summary>Waits until it says that it is ready.</summary>
     public Task WaitUntilReadyAsync() => Readiness.WaitAsync(Name, Http, Process);
 
