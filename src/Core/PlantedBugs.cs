@@ -34,12 +34,12 @@ internal static class PlantedBugs
 {
 #if PLANTED_BUGS
     [ThreadStatic]
-    private static PlantedBug s_planted;
+    private static PlantedBug _planted;
 
     /// <summary>Plants a fault on this thread, on which one simulation runs.</summary>
-    public static void Plant(PlantedBug bug) => s_planted = bug;
+    public static void Plant(PlantedBug bug) => _planted = bug;
 
-    public static bool Has(PlantedBug bug) => s_planted == bug;
+    public static bool Has(PlantedBug bug) => _planted == bug;
 #else
     public static bool Has(PlantedBug bug) => false;
 #endif

@@ -26,9 +26,10 @@ public sealed partial class RocksStore : IStore, IBackupSource
         Id = opened.Id;
         _engine = new Engine(db, OnFailed);
         _cache = new EntryCache(options.HotBytes);
-        _instruments = new StorageInstruments(options.NodeName, () => State);
+        _instruments = new StorageInstruments(options.NodeName);
         _writer = new StoreWriter(_engine, _cache, folder, _instruments, options.TimeProvider, opened.Ledger);
         _loop = new WriteLoop(_writer, _engine, folder, _instruments, options.NodeName);
+        _instruments.Observe(() => State);
     }
 
     /// <inheritdoc/>

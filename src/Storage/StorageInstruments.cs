@@ -15,14 +15,18 @@ internal sealed class StorageInstruments : IDisposable
 
     /// <summary>Counts for one store.</summary>
     /// <param name="node">The node's name.</param>
-    /// <param name="state">The store's state now; any thread.</param>
-    public StorageInstruments(string node, Func<StoreState> state)
+    public StorageInstruments(string node)
     {
         _node = new("node", node);
         _meter = new Meter("Diststore.Storage");
         _batches = _meter.CreateCounter<long>("diststore.storage.batches", "{batch}", "Atomic batches written.");
         _fsyncs = _meter.CreateCounter<long>("diststore.storage.fsyncs", "{fsync}", "Syncs of the log; many batches may share one.");
         _bytes = _meter.CreateCounter<long>("diststore.storage.written", "By", "Keys and rows written, before the engine's own work.");
+    }
+
+    /// <summary>Shows the store's state from now on: whoever collects may ask at once, on any thread.</summary>
+    public void Observe(Func<StoreState> state)
+    {
         Gauge("diststore.storage.entries", "{entry}", "Applied entries that are no tombstones.", () => state().Entries);
         Gauge("diststore.storage.local_entries", "{entry}", "Local-only entries.", () => state().LocalEntries);
         Gauge("diststore.storage.pending", "{batch}", "Batches persisted and not applied.", () => state().Pending.Count);

@@ -10,13 +10,20 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     private const int MaxPauseMilliseconds = 60;
     private static readonly TimeSpan KeysLastFor = TimeSpan.FromSeconds(5);
 
-    // A request to a node that is killed meanwhile never ends; its client gives up on it.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+    // A request to a node that is killed meanwhile never ends; its client gives up on it. A read's sooner: others want to
+    // be asked.
+    private static readonly TimeSpan WritePatience = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1);
 
     private readonly Dictionary<string, LogPoint> _gone = new(StringComparer.Ordinal);
+    private readonly SimScheduler _eager = new(pump, "client-eager", 199);
+    private readonly Queue<string> _written = new(); // the keys written last
     private int _values;
 
     public bool IsOver { get; set; }
+
+    /// <summary>Told of each write at the moment that its client hears of it.</summary>
+    public Action? Acknowledged { get; set; }
 
     public int AcknowledgedWrites { get; private set; }
 
@@ -46,6 +53,29 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
             }
         });
     }
+
+    /// <summary>Whoever becomes the primary is asked at once for what was written last.</summary>
+    public void OnView(MasterView view)
+    {
+        SimNode primary = nodes.Single(node => node.Name == view.Primary.Name);
+        foreach (double milliseconds in new[] { 1, 3, 8, 20 })
+        {
+            AskSoon(milliseconds * (0.5 + pump.Random.NextDouble()), primary, clock => ReadStronglyAsync(primary, _written.Last(), clock));
+        }
+    }
+
+    /// <summary>A node that nobody else reaches any more is asked again and again, for longer than it may answer.</summary>
+    public void ReadOften(SimNode node)
+    {
+        for (int milliseconds = 1; milliseconds < 1500; milliseconds += 7)
+        {
+            AskSoon(milliseconds, node, clock => ReadAsync(node, pump.Pick([.. _written]), new ReadOptions(OnlyHere: true), clock));
+        }
+    }
+
+    private void AskSoon(double milliseconds, SimNode node, Func<TimeProvider, Task> ask) =>
+        pump.Schedule(TimeSpan.FromMilliseconds(milliseconds), () => _eager.Post(
+            () => !IsOver && node.Answers && _written.Count > 0 ? ask(new SimClock(pump, _eager, 1, TimeSpan.Zero)) : Task.CompletedTask));
 
     private Task RequestAsync(SimNode node, TimeProvider clock)
     {
@@ -89,7 +119,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     private async Task<LogPoint?> WriteAsync(SimNode node, Write write, OperationKind kind, int value, int expected, TimeProvider clock)
     {
         long began = pump.Now;
-        WriteResult? result = await AskAsync(node.Node!.WriteAsync(write), clock);
+        WriteResult? result = await AskAsync(node.Node!.WriteAsync(write), WritePatience, clock);
         OperationOutcome? outcome = result?.Outcome switch
         {
             WriteOutcome.Created => OperationOutcome.Absent,
@@ -118,13 +148,20 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         AcknowledgedWrites++;
         Swaps += kind == OperationKind.Swap ? 1 : 0;
         LastAcknowledgedAt = pump.Now;
+        _written.Enqueue(write.Key);
+        if (_written.Count > KeysAtOnce)
+        {
+            _written.Dequeue();
+        }
+
+        Acknowledged?.Invoke();
         return version;
     }
 
     private async Task ReadStronglyAsync(SimNode node, string key, TimeProvider clock)
     {
         long began = pump.Now;
-        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), clock);
+        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), ReadPatience, clock);
         if (result is { Outcome: ReadOutcome.Found or ReadOutcome.NotFound } read)
         {
             StrongReads++;
@@ -137,7 +174,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     {
         long arrived = pump.Now;
         TimeSpan bound = options.BoundOf(SimCluster.MaxStaleness);
-        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, options), clock);
+        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, options), ReadPatience, clock);
         if (result is { Outcome: ReadOutcome.Found or ReadOutcome.NotFound } read)
         {
             history.Reads.Add(new BoundedRead(key, node.Name, arrived, pump.Now, bound, read.Entry?.Version, atLeast));
@@ -170,7 +207,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
 
         LogPoint gone = _gone.GetValueOrDefault(key);
         LogPoint newest = history.Writes.TryGetValue(key, out List<Acknowledged>? writes) ? writes.Max(static write => write.Entry.Version) : default;
-        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), clock);
+        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), ReadPatience, clock);
         if (result is { Outcome: ReadOutcome.Found, Entry: { } entry })
         {
             pump.Require(entry.Version > gone, $"{entry.Version} of {key} is back, after it had ended");
@@ -181,11 +218,11 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         }
     }
 
-    private static async Task<T?> AskAsync<T>(ValueTask<T> request, TimeProvider clock)
+    private static async Task<T?> AskAsync<T>(ValueTask<T> request, TimeSpan patience, TimeProvider clock)
         where T : struct
     {
         Task<T> task = request.AsTask();
-        await Task.WhenAny(task, Task.Delay(Patience, clock));
+        await Task.WhenAny(task, Task.Delay(patience, clock));
         return task.IsCompleted ? await task : null;
     }
 

@@ -82,6 +82,7 @@ internal sealed class SimCluster
             Clients.Start(i);
         }
 
+        Storage.Replaced += Clients.OnView;
         _watcher.Dbg = Log;
         _watcher.Start(() => [.. Nodes.Where(static node => node.Answers).Select(static node => node.Node!)]);
         if (faulty > TimeSpan.Zero)

@@ -24,13 +24,13 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
         _until = until;
         network.Slow = kinds.Durable ? 0.002 : 0; // a master that is left out for that alone may be the last one
         storage.LostAnswers = 0.02;
-        storage.Replaced = OnView;
+        storage.Replaced += OnView;
+        cluster.Clients.Acknowledged = OnAcknowledged;
         pump.Schedule(TimeSpan.FromSeconds(1), Next);
     }
 
     public void Heal()
     {
-        storage.Replaced = null;
         (storage.IsDown, storage.LostAnswers) = (false, 0);
         (network.Loss, network.DatagramLoss, network.Slow, network.SlowHost) = (0, 0, 0, null);
         Calm();
@@ -74,6 +74,16 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
         }
     }
 
+    // The other master has it, and does not know yet that it is committed.
+    private void OnAcknowledged()
+    {
+        bool isTime = kinds.Durable && pump.Elapsed < _until && pump.Elapsed >= _quietUntil && pump.Random.NextDouble() < 0.005;
+        if (isTime && storage.View is { } view && cluster.Named(view.Primary.Name) is { IsUp: true } primary)
+        {
+            cluster.Kill(primary, TimeSpan.FromMilliseconds(pump.Pick([700, 4000])));
+        }
+    }
+
     private void DoUnlessQuiet()
     {
         if (pump.Elapsed >= _quietUntil)
@@ -95,8 +105,11 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
             case < 0.33:
                 Pause(node.Scheduler);
                 break;
-            case < 0.53:
+            case < 0.50:
                 CutLinks(node);
+                break;
+            case < 0.53:
+                Cut(node, SimCluster.RegistryNames);
                 break;
             case < 0.58:
                 SlowThenIsolate(node);
@@ -231,6 +244,7 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
             {
                 network.SlowHost = null;
                 Isolate(node);
+                cluster.Clients.ReadOften(node);
             });
         }
     }
@@ -238,13 +252,17 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
     // Its clients reach it still.
     private void Isolate(SimNode node)
     {
-        foreach (string other in OthersOf(node))
+        Cut(node, OthersOf(node));
+        pump.Schedule(TimeSpan.FromMilliseconds(pump.Random.Next(1000, 4000)), network.HealLinks);
+    }
+
+    private void Cut(SimNode node, string[] others)
+    {
+        foreach (string other in others)
         {
             network.Cut(node.Name, other);
             network.Cut(other, node.Name);
         }
-
-        pump.Schedule(TimeSpan.FromMilliseconds(pump.Random.Next(1000, 4000)), network.HealLinks);
     }
 
     private string[] OthersOf(SimNode node) =>

@@ -117,7 +117,7 @@ internal sealed class SimViewStorage(Pump pump)
     public double LostAnswers { get; set; }
 
     /// <summary>Told of each new view.</summary>
-    public Action<MasterView>? Replaced { get; set; }
+    public event Action<MasterView>? Replaced;
 
     public IViewStorage For(TimeProvider clock) => new Client(this, clock);
 

@@ -53,7 +53,8 @@ public sealed partial class Node
     {
         try
         {
-            ForceReply reply = await _context.Transport.Registry.ForceAsync(node, acceptsDataLoss).WaitAsync(_writes.AnswerTimeout, _context.Time, _context.Stopping);
+            Task<ForceReply> asked = _context.Transport.Registry.ForceAsync(node, acceptsDataLoss);
+            ForceReply reply = await asked.WaitAsync(_writes.AnswerTimeout, _context.Time, _context.Stopping);
             if (reply.View is { } view)
             {
                 _partition.Learn(view);

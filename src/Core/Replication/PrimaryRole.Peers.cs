@@ -106,7 +106,8 @@ internal sealed partial class PrimaryRole
         }
 
         SyncsFrom = request.After is null ? _context.Store.State.Applied.Sequence : request.FirstSequence;
-        KeyPage page = await _context.Store.ScanAsync(new KeyScan("", request.After, int.MaxValue, SyncPageBytes, Tombstones: !PlantedBugs.Has(PlantedBug.FullSyncWithoutTombstones)));
+        bool tombstones = !PlantedBugs.Has(PlantedBug.FullSyncWithoutTombstones);
+        KeyPage page = await _context.Store.ScanAsync(new KeyScan("", request.After, int.MaxValue, SyncPageBytes, tombstones));
         return new SyncPageReply(page, null);
     }
 
