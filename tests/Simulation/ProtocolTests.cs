@@ -5,7 +5,7 @@ namespace Diststore.Simulation;
 
 /// <summary>
 /// Core's protocol under random faults. <c>DISTSTORE_SEEDS=FROM-TO</c> runs other seeds than the few of the suite; a
-/// failing one is named in the message and replays exactly.
+/// failing one is named in the message and replays exactly; <c>DISTSTORE_TRACE=FOLDER</c> writes what its nodes log.
 /// </summary>
 public sealed class ProtocolTests
 {
@@ -46,7 +46,7 @@ public sealed class ProtocolTests
     private static void RunSeeds(bool durable)
     {
         (int from, int to) = Seeds();
-        int acknowledged = 0, views = 0, strong = 0;
+        int acknowledged = 0, views = 0, strong = 0, watched = 0;
         var failures = new ConcurrentBag<string>();
         Parallel.ForEach(Partitioner.Create(Enumerable.Range(from, to - from), EnumerablePartitionerOptions.NoBuffering), seed =>
         {
@@ -63,6 +63,7 @@ public sealed class ProtocolTests
             Interlocked.Add(ref acknowledged, cluster.Clients.AcknowledgedWrites);
             Interlocked.Add(ref strong, cluster.Clients.StrongReads);
             Interlocked.Add(ref views, cluster.Views);
+            Interlocked.Add(ref watched, cluster.Watched);
         });
 
         Assert.True(failures.IsEmpty, $"{failures.Count} of {to - from} seeds fail\n{string.Join("\n\n", failures.Take(5))}");
@@ -70,6 +71,7 @@ public sealed class ProtocolTests
         // A simulation that does nothing must not pass.
         Assert.True(acknowledged > 300 * (to - from), $"only {acknowledged} writes were acknowledged");
         Assert.True(strong > 100 * (to - from), $"only {strong} strong reads were answered");
+        Assert.True(watched > 300 * (to - from), $"only {watched} changes were watched");
         Assert.True(views > 3 * (to - from), $"only {views} views were made");
     }
 

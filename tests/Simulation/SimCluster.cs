@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Diststore.Simulation;
 
@@ -9,7 +8,7 @@ namespace Diststore.Simulation;
 /// reads are linearizable, nothing acknowledged is lost, reads are within their bound, all nodes apply the same, epochs only
 /// grow, whoever follows the changes ends with the masters' state, and the cluster is whole again after healing.
 /// </summary>
-internal sealed class SimCluster
+internal sealed partial class SimCluster
 {
     public static readonly string[] RegistryNames = ["registry-0", "registry-1"];
 
@@ -27,12 +26,14 @@ internal sealed class SimCluster
     private readonly SimWatcher _watcher;
     private readonly NodeSettings _settings = new() { Name = "", MaxStaleness = MaxStaleness, TombstoneRetention = TimeSpan.FromHours(1) };
     private readonly bool _durable;
+    private readonly ILogger _log;
 
-    public SimCluster(int seed, bool durable, int nodes = 4, ILoggerFactory? logs = null)
+    public SimCluster(int seed, bool durable, int nodes = 4)
     {
-        logs ??= NullLoggerFactory.Instance;
         _durable = durable;
         _pump = new Pump(seed);
+        ILoggerFactory logs = TraceLog.Open($"{(durable ? "durable" : "memory")}-{seed}", () => _pump.Elapsed);
+        _log = logs.CreateLogger<SimCluster>();
         _network = new SimNetwork(_pump);
         Storage = new SimViewStorage(_pump);
         Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode(_pump, $"node-{i}", i, _network, _applied, durable, logs) { Failed = OnFailed })];
@@ -64,10 +65,6 @@ internal sealed class SimCluster
 
     public ulong Trace => _pump.Trace;
 
-    public TimeSpan Now => _pump.Elapsed;
-
-    public Action<string>? Log { get; set; }
-
     public int Watched => _watcher.Seen;
 
     public int Views => Storage.All.Count;
@@ -83,7 +80,6 @@ internal sealed class SimCluster
         }
 
         Storage.Replaced += Clients.OnView;
-        _watcher.Dbg = Log;
         _watcher.Start(() => [.. Nodes.Where(static node => node.Answers).Select(static node => node.Node!)]);
         if (faulty > TimeSpan.Zero)
         {
@@ -117,7 +113,7 @@ internal sealed class SimCluster
 
     public void Kill(SimNode node, TimeSpan backAfter)
     {
-        Log?.Invoke($"kill {node.Name} for {backAfter}");
+        Killed(_log, node.Name, backAfter);
         node.Kill();
         if (backAfter > TimeSpan.FromSeconds(2))
         {
@@ -196,6 +192,9 @@ internal sealed class SimCluster
         ReadResult? shown = node.Node!.FindHereAsync(key).AsTask().Result;
         _pump.Require(shown is null || Equals(shown.Value.Entry, kept), $"{node.Name} shows {shown?.Entry}, the masters have {kept}; {at}");
     }
+
+    [LoggerMessage(1, LogLevel.Information, "{Node} is killed, for {Time}")]
+    private static partial void Killed(ILogger log, string node, TimeSpan time);
 
     private static Entry? Stored(SimNode node, string key) => node.Disk.ReadAsync(key).AsTask().Result;
 

@@ -198,12 +198,22 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
                 return;
             }
 
-            cluster.Kill(node, TimeSpan.FromMilliseconds(pump.Pick([100, 700, 4000])));
+            // A primary may just have asked for a view without the other master: what has become of that is seen before it is back.
+            bool leads = storage.View!.Primary.Name == node.Name;
+            cluster.Kill(node, TimeSpan.FromMilliseconds(losesDisk && leads ? 4000 : pump.Pick([100, 700, 4000])));
             if (losesDisk)
             {
-                node.LoseDisk();
+                pump.Schedule(TimeSpan.FromMilliseconds(leads ? 3900 : 0), () => LoseDiskIfOthersHoldAll(node));
             }
         });
+    }
+
+    private void LoseDiskIfOthersHoldAll(SimNode node)
+    {
+        if (!node.IsUp && storage.View!.InSyncSet.Any(master => master.Name != node.Name))
+        {
+            node.LoseDisk();
+        }
     }
 
     private bool IsCalm() => storage.View is { OtherInSync: true } view

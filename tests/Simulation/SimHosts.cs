@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Diststore.Simulation;
 
@@ -68,25 +67,24 @@ internal sealed class SimNode(Pump pump, string name, int number, SimNetwork net
 /// <summary>One of two registry activations that share a storage.</summary>
 internal sealed class SimRegistry : SimHost
 {
-    public SimRegistry(Pump pump, string name, int number, SimNetwork network, SimViewStorage storage, ILoggerFactory? logs = null)
+    public SimRegistry(Pump pump, string name, int number, SimNetwork network, SimViewStorage storage, ILoggerFactory logs)
         : base(pump, name, number)
     {
         var clock = new SimClock(pump, Scheduler, 1, TimeSpan.Zero);
         var registry = new MasterRegistry(
             storage.For(clock), new SimTransport(network, this, [name]), clock, new Random(pump.Random.Next()),
-            (logs ?? NullLoggerFactory.Instance).CreateLogger<MasterRegistry>());
+            logs.CreateLogger<MasterRegistry>());
         Service = registry;
         Scheduler.Post(() => TickAsync(registry, clock));
     }
 
-    public static Action<string>? Dbg;
     private static async Task TickAsync(MasterRegistry registry, TimeProvider clock)
     {
         while (true)
         {
             try
             {
-                Dbg?.Invoke($"tick"); await registry.TickAsync(); Dbg?.Invoke($"tock");
+                await registry.TickAsync();
             }
             catch (StorageDownException)
             {

@@ -10,7 +10,6 @@ internal sealed class SimWatcher(Pump pump)
     private LogPoint _since;
 
     public int Seen { get; private set; }
-    public Action<string>? Dbg;
 
     public Entry? Find(string key) => _state.GetValueOrDefault(key) is { IsTombstone: false } entry ? entry : null;
 
@@ -41,13 +40,13 @@ internal sealed class SimWatcher(Pump pump)
     {
         if (changes.Outcome == ChangesOutcome.Gone)
         {
-            Dbg?.Invoke("start over"); await StartOverAsync(nodes);
+            await StartOverAsync(nodes);
         }
 
         foreach (Entry entry in changes.Entries)
         {
             pump.Require(entry.Version > _since, $"the watcher saw {entry.Version} after {_since}");
-            _since = entry.Version; Dbg?.Invoke($"watch {entry.Key} {entry.Version} from {changes.Node}");
+            _since = entry.Version;
             _state[entry.Key] = entry;
             Seen++;
         }
