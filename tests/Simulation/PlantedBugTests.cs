@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Xunit.Abstractions;
 
 namespace Diststore.Simulation;
 
@@ -7,7 +8,7 @@ namespace Diststore.Simulation;
 /// Proof that the simulation can fail: each rule of the protocol is broken once, and some seed of the first thousand has to
 /// notice. <c>DISTSTORE_BUG_SEEDS=N</c> tries more or fewer of them.
 /// </summary>
-public sealed class PlantedBugTests
+public sealed class PlantedBugTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Faulty = TimeSpan.FromSeconds(20);
 
@@ -37,6 +38,7 @@ public sealed class PlantedBugTests
                 PlantedBugs.Plant(PlantedBug.None);
             }
         });
+        output.WriteLine(found);
         Assert.True(found is not null, $"{seeds} seeds do not find {bug}");
     }
 }

@@ -109,7 +109,7 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
                 CutLinks(node);
                 break;
             case < 0.53:
-                Cut(node, SimCluster.RegistryNames);
+                LeaveOnlyOtherMaster(node);
                 break;
             case < 0.58:
                 SlowThenIsolate(node);
@@ -257,6 +257,13 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
                 cluster.Clients.ReadOften(node);
             });
         }
+    }
+
+    // The registry replaces a primary that it does not reach; that one and the new one do reach each other.
+    private void LeaveOnlyOtherMaster(SimNode node)
+    {
+        string?[] masters = [storage.View?.Primary.Name, storage.View?.Other?.Name];
+        Cut(node, masters.Contains(node.Name) ? [.. OthersOf(node).Except(masters)!] : SimCluster.RegistryNames);
     }
 
     // Its clients reach it still.
