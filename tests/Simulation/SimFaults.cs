@@ -68,7 +68,12 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
             // Before it hears of it.
             Isolate(cluster.Named(view.Primary.Name));
         }
-        else if (x < 0.3)
+        else if (x < 0.16)
+        {
+            // The one before wakes and goes on while the new one has not begun.
+            pump.Schedule(pump.Exponential(TimeSpan.FromMilliseconds(10)), ResumeAll);
+        }
+        else if (x < 0.35)
         {
             pump.Schedule(pump.Exponential(TimeSpan.FromMilliseconds(60)), DoUnlessQuiet);
         }
@@ -182,6 +187,11 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
     {
         _quietUntil = pump.Elapsed + TimeSpan.FromSeconds(5);
         network.HealLinks();
+        ResumeAll();
+    }
+
+    private void ResumeAll()
+    {
         foreach (SimHost host in cluster.Nodes.Concat<SimHost>(cluster.Registries))
         {
             host.Scheduler.Resume();

@@ -192,7 +192,10 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         new(OnSchedulerAsync(StatusAsync).WaitAsync(cancellation));
 
-    private static Forwarding WhyAsk(in HeldEntry held) => held.Entry is null ? Forwarding.Miss : Forwarding.Stale;
+    private Forwarding WhyAsk(in HeldEntry held) =>
+        held.Entry is null ? Forwarding.Miss
+        : held.Age > _context.Settings.MaxStaleness ? Forwarding.Stale
+        : Forwarding.Request;
 
     private ReadResult? Hit(in HeldEntry held, in ReadOptions options) =>
         held.Entry is not null && held.Age <= options.BoundOf(_context.Settings.MaxStaleness) && held.CurrentAt.Sequence >= options.MinSequence
