@@ -9,7 +9,8 @@ namespace Diststore.Silo;
 /// <summary>Builds the host of one node: its silo, its sockets, its HTTP API.</summary>
 internal static class NodeHostFactory
 {
-    private static readonly TimeSpan s_shutdownTimeout = TimeSpan.FromSeconds(10);
+    // For everything that an orderly stop waits for: the answers under way at HTTP, the hand-over of the roles, the silo's leaving.
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
 
     public static WebApplication Build(SiloSettings settings, IStore store, Clustering clustering, IConfiguration configuration, SiloFault fault)
     {
@@ -45,7 +46,7 @@ internal static class NodeHostFactory
     {
         // The process listens for Ctrl-C, not each host for itself.
         services.AddSingleton<IHostLifetime, NoLifetime>();
-        services.Configure<HostOptions>(static options => options.ShutdownTimeout = s_shutdownTimeout);
+        services.Configure<HostOptions>(static options => options.ShutdownTimeout = ShutdownTimeout);
     }
 
     private static void AddSilo(ISiloBuilder silo, SiloSettings settings, IStore store, Clustering clustering, SiloFault fault)
