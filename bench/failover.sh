@@ -18,38 +18,8 @@ disk=$(on_disk)
 need redis-server curl dotnet etcd:etcd-server
 build src/Silo bench/Load
 
-# write_on API URL...: starts the writers. since: what happened since the last time: "outage-ms acknowledged failed".
-write_on() {
-  local api=$1
-  shift
-  coproc load { exec dotnet "$(program bench/Load Diststore.Load)" outages --api "$api" --urls "$(IFS=,; echo "$*")" 2>>"$work/load.log"; }
-  pids+=("$load_PID")
-  pid_of[load]=$load_PID
-}
-since() {
-  alive load
-  echo >&"${load[1]}"
-  read -r -t 10 now <&"${load[0]}"
-  echo "$now"
-}
-end_writing() {
-  exec {load[1]}>&-
-  wait "${pid_of[load]}"
-}
-
-# cluster NUMBER: what that node says of the cluster. named ROLE: the number of the node that the view gives the role, on input.
-cluster() { curl -fsS -m 5 "${nodes[$1 - 1]}/v1/cluster"; }
+# named ROLE: the number of the node that the view gives the role, on input.
 named() { sed -nE "s/.*\"$1\":\"node-([0-9])\".*/\1/p"; }
-
-# until_whole NUMBER NODES: until that node reaches so many, and two of them are the masters by their own word.
-until_whole() {
-  local deadline=$((SECONDS + 120)) says
-  until says=$(cluster "$1" 2>&1) && [[ $says == *'"role":"primary"'* && $says == *'"role":"secondary"'* && $says == *'"secondary":"node-'* ]] &&
-    (($(grep -o '"reachable":true' <<<"$says" | wc -l) == $2)); do
-    ((SECONDS < deadline)) || { say "node-$1 still says $says, and not two masters of $2 nodes"; exit 1; }
-    sleep 0.1
-  done
-}
 
 step_down() { curl -fsS -m 10 -o /dev/null -X POST "${nodes[$1 - 1]}/v1/cluster/step-down"; }
 
@@ -57,7 +27,7 @@ step_down() { curl -fsS -m 10 -o /dev/null -X POST "${nodes[$1 - 1]}/v1/cluster/
 make_both() {
   local registry secondary
   registry=$(cd "$work" && grep -H 'The registry is here' silo-?.log | sed -E 's/silo-([0-9])\.log:([0-9:.]+) .*/\2 \1/' | sort | tail -1 | cut -d' ' -f2)
-  secondary=$(cluster 1 | named secondary)
+  secondary=$(cluster_of 1 | named secondary)
   if ((registry != primary && registry != secondary)); then
     step_down "$secondary"
     until_whole 1 3
@@ -77,7 +47,7 @@ lose() {
   until_whole 1 3
   write_on v1 "${nodes[@]}"
   sleep 3 # past what starting it costs
-  primary=$(cluster 1 | named primary)
+  primary=$(cluster_of 1 | named primary)
   if [[ $how == both ]]; then make_both; fi
   other=$((primary % 3 + 1))
   since >/dev/null

@@ -12,6 +12,10 @@ internal static class NodeHostFactory
     // For everything that an orderly stop waits for: the answers under way at HTTP, the hand-over of the roles, the silo's leaving.
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
 
+    // A stand-alone gateway calls other nodes by way of this silo too. Told to stop that, it needs the answers to what it has
+    // sent; beyond this one it could not tell what became of a write. A stall of Masters:ReplyTimeout fits in.
+    private static readonly TimeSpan s_lastAnswers = TimeSpan.FromSeconds(2);
+
     public static WebApplication Build(SiloSettings settings, IStore store, Clustering clustering, IConfiguration configuration, SiloFault fault)
     {
         // Hosted services start in this order and stop in the opposite one; Kestrel is the last to start and the first to stop.
@@ -55,6 +59,11 @@ internal static class NodeHostFactory
         silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, settings.ClusterId));
         silo.ConfigureEndpoints(settings.Address, settings.SiloPort, settings.GatewayPort);
         clustering.Configure(silo);
+        if (settings.Provider != ClusterProvider.Single)
+        {
+            silo.Configure<SiloMessagingOptions>(static options => options.ClientGatewayShutdownNotificationTimeout = s_lastAnswers);
+        }
+
         silo.AddDiststoreGrains(settings.ToNodeSettings(), settings.MaxValueBytes);
         silo.Services.AddSingleton(store);
         silo.Services.AddSingleton(fault);
