@@ -179,7 +179,7 @@ write_on() {
 since() {
   alive load
   echo >&"${load[1]}"
-  read -r -t 10 now <&"${load[0]}"
+  read -r -t 60 now <&"${load[0]}"
   echo "$now"
 }
 end_writing() {

@@ -22,13 +22,15 @@ internal sealed class Outages
     private long _lastAt = Stopwatch.GetTimestamp(); // under _gate
     private long _longest;                           // under _gate
     private long _acknowledged;                      // under _gate
+    private TaskCompletionSource _next = new();      // under _gate; done with the next acknowledgement
     private long _failed;
 
     private Outages(string[] urls, Func<string, PutRequest> make) => (_urls, _make) = (urls, make);
 
     /// <summary>
-    /// Writes until the input ends. Each line of it is answered with what happened since the line before: the longest time
-    /// without an acknowledgement in milliseconds, how many writes were acknowledged, how many tries failed.
+    /// Writes until the input ends. Each line of it is answered, with the next acknowledgement so that no outage is cut short,
+    /// with what happened since the line before: the longest time without an acknowledgement in milliseconds, how many writes
+    /// were acknowledged, how many tries failed.
     /// </summary>
     public static async Task<int> RunAsync(Arguments arguments)
     {
@@ -39,6 +41,7 @@ internal sealed class Outages
         Task[] writers = [.. Enumerable.Range(0, arguments.Number("connections", 64)).Select(number => Task.Run(() => outages.WriteAsync(number, over.Token)))];
         while (await Console.In.ReadLineAsync() is not null)
         {
+            await outages.NextAsync();
             Console.WriteLine(outages.Take());
         }
 
@@ -100,6 +103,16 @@ internal sealed class Outages
             _longest = Math.Max(_longest, now - _lastAt);
             _lastAt = now;
             _acknowledged++;
+            _next.TrySetResult();
+        }
+    }
+
+    private Task NextAsync()
+    {
+        lock (_gate)
+        {
+            _next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _next.Task;
         }
     }
 
@@ -107,8 +120,7 @@ internal sealed class Outages
     {
         lock (_gate)
         {
-            // One that goes on counts as far as it has come.
-            double longest = Stopwatch.GetElapsedTime(0, Math.Max(_longest, Stopwatch.GetTimestamp() - _lastAt)).TotalMilliseconds;
+            double longest = Stopwatch.GetElapsedTime(0, _longest).TotalMilliseconds;
             string taken = string.Create(CultureInfo.InvariantCulture, $"{longest:0} {_acknowledged} {Interlocked.Exchange(ref _failed, 0)}");
             (_longest, _acknowledged) = (0, 0);
             return taken;

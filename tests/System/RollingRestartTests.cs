@@ -1,10 +1,14 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using Diststore.Testing;
 
 namespace Diststore.SystemTests;
 
-/// <summary>All silos are stopped and started again one after the other, as for a new release; the gateway's clients notice nothing.</summary>
+/// <summary>
+/// All silos are stopped and started again one after the other, as for a new release; the gateway's clients notice nothing.
+/// <c>DISTSTORE_RESTART_ROUNDS</c> does it more often than the suite does.
+/// </summary>
 public sealed class RollingRestartTests
 {
     private const int Clients = 12;
@@ -21,27 +25,35 @@ public sealed class RollingRestartTests
         var load = new GatewayLoad(gateway.Http);
         using var over = new CancellationTokenSource();
         Task clients = Task.WhenAll(Enumerable.Range(0, Clients).Select(number => load.RunAsync(number, over.Token)));
-        foreach (SiloProcess node in cluster.Nodes)
+        for (int round = LongRun.Number("DISTSTORE_RESTART_ROUNDS", 1); round > 0; round--)
         {
-            await load.GoesOnAsync();
-            load.Note($"{node.Name} is told to stop");
-            node.Process.Terminate();
-            int exit = await node.Process.WaitForExitAsync(Eventually.Patience);
-            load.Note($"{node.Name} has ended");
-            Assert.True(exit == 0, $"{node.Name} ended with {exit}; it said:\n{node.Tail}");
-            await load.GoesOnAsync();
-            node.Start();
-            await node.WaitUntilReadyAsync();
-            load.Note($"{node.Name} is back");
-            await cluster.WaitUntilCompleteAsync();
-            await cluster.WaitForTwoMastersAsync(node, Eventually.Patience);
-            load.Note("two masters are in sync");
+            foreach (SiloProcess node in cluster.Nodes)
+            {
+                await RestartAsync(cluster, node, load);
+            }
         }
 
         await load.GoesOnAsync();
         await over.CancelAsync();
         await clients;
         Assert.True(load.Failed == 0, $"{load.Failed} of {load.Answered} requests failed\n{load}\n{gateway.Process.Tail()}\n{cluster.Tails()}");
+    }
+
+    private static async Task RestartAsync(TestCluster cluster, SiloProcess node, GatewayLoad load)
+    {
+        await load.GoesOnAsync();
+        load.Note($"{node.Name} is told to stop");
+        node.Process.Terminate();
+        int exit = await node.Process.WaitForExitAsync(Eventually.Patience);
+        load.Note($"{node.Name} has ended");
+        Assert.True(exit == 0, $"{node.Name} ended with {exit}; it said:\n{node.Tail}");
+        await load.GoesOnAsync();
+        node.Start();
+        await node.WaitUntilReadyAsync();
+        load.Note($"{node.Name} is back");
+        await cluster.WaitUntilCompleteAsync();
+        await cluster.WaitForTwoMastersAsync(node, Eventually.Patience);
+        load.Note("two masters are in sync");
     }
 }
 
