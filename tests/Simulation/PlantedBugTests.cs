@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Xunit.Abstractions;
 
 namespace Diststore.Simulation;
 
 /// <summary>
-/// Proof that the simulation can fail: each rule of the protocol is broken once, and some seed of the first thousand has to
+/// Proof that the simulation can fail: each rule of the protocol is broken once, and some seed of the first two thousand has to
 /// notice. <c>DISTSTORE_BUG_SEEDS=N</c> tries more or fewer of them.
 /// </summary>
-public sealed class PlantedBugTests
+public sealed class PlantedBugTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Faulty = TimeSpan.FromSeconds(20);
 
@@ -18,7 +19,7 @@ public sealed class PlantedBugTests
     public void Some_seed_finds(string name)
     {
         PlantedBug bug = Enum.Parse<PlantedBug>(name);
-        int seeds = int.Parse(Environment.GetEnvironmentVariable("DISTSTORE_BUG_SEEDS") ?? "1000", CultureInfo.InvariantCulture);
+        int seeds = int.Parse(Environment.GetEnvironmentVariable("DISTSTORE_BUG_SEEDS") ?? "2000", CultureInfo.InvariantCulture);
         string? found = null;
         Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, seeds), EnumerablePartitionerOptions.NoBuffering), (seed, loop) =>
         {
@@ -37,6 +38,7 @@ public sealed class PlantedBugTests
                 PlantedBugs.Plant(PlantedBug.None);
             }
         });
+        output.WriteLine(found);
         Assert.True(found is not null, $"{seeds} seeds do not find {bug}");
     }
 }

@@ -68,7 +68,12 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
             // Before it hears of it.
             Isolate(cluster.Named(view.Primary.Name));
         }
-        else if (x < 0.3)
+        else if (x < 0.16)
+        {
+            // The one before wakes and goes on while the new one has not begun.
+            pump.Schedule(pump.Exponential(TimeSpan.FromMilliseconds(10)), ResumeAll);
+        }
+        else if (x < 0.35)
         {
             pump.Schedule(pump.Exponential(TimeSpan.FromMilliseconds(60)), DoUnlessQuiet);
         }
@@ -109,7 +114,7 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
                 CutLinks(node);
                 break;
             case < 0.53:
-                Cut(node, SimCluster.RegistryNames);
+                LeaveOnlyOtherMaster(node);
                 break;
             case < 0.58:
                 SlowThenIsolate(node);
@@ -182,6 +187,11 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
     {
         _quietUntil = pump.Elapsed + TimeSpan.FromSeconds(5);
         network.HealLinks();
+        ResumeAll();
+    }
+
+    private void ResumeAll()
+    {
         foreach (SimHost host in cluster.Nodes.Concat<SimHost>(cluster.Registries))
         {
             host.Scheduler.Resume();
@@ -257,6 +267,13 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
                 cluster.Clients.ReadOften(node);
             });
         }
+    }
+
+    // The registry replaces a primary that it does not reach; that one and the new one do reach each other.
+    private void LeaveOnlyOtherMaster(SimNode node)
+    {
+        string?[] masters = [storage.View?.Primary.Name, storage.View?.Other?.Name];
+        Cut(node, masters.Contains(node.Name) ? [.. OthersOf(node).Except(masters)!] : SimCluster.RegistryNames);
     }
 
     // Its clients reach it still.

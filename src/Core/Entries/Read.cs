@@ -70,10 +70,10 @@ public enum Forwarding
     /// <summary>The node does not hold the key.</summary>
     Miss = 1,
 
-    /// <summary>What it holds is older than the read allows.</summary>
+    /// <summary>What it holds is older than the node's bound.</summary>
     Stale = 2,
 
-    /// <summary>The read asked for it.</summary>
+    /// <summary>The read asked for more than what it holds.</summary>
     Request = 3,
 }
 

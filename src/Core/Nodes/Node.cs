@@ -192,7 +192,10 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         new(OnSchedulerAsync(StatusAsync).WaitAsync(cancellation));
 
-    private static Forwarding WhyAsk(in HeldEntry held) => held.Entry is null ? Forwarding.Miss : Forwarding.Stale;
+    private Forwarding WhyAsk(in HeldEntry held) =>
+        held.Entry is null ? Forwarding.Miss
+        : held.Age > _context.Settings.MaxStaleness ? Forwarding.Stale
+        : Forwarding.Request;
 
     private ReadResult? Hit(in HeldEntry held, in ReadOptions options) =>
         held.Entry is not null && held.Age <= options.BoundOf(_context.Settings.MaxStaleness) && held.CurrentAt.Sequence >= options.MinSequence
@@ -320,14 +323,27 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             TimeSpan retention = _context.Settings.TombstoneRetention;
             await _context.Delay(retention < MaxSweepPeriod ? retention : MaxSweepPeriod);
             _copies.DropExpired();
-            if (_partition.Served.IsFromStore && _partition.Primary is not { IsBroken: true })
-            {
-                await _context.Store.CollectTombstonesAsync(
-                    _context.Time.GetUtcNow() - _context.Settings.TombstoneRetention,
-                    _partition.Primary?.SyncsFrom ?? long.MaxValue);
-            }
+            await CollectTombstonesAsync();
         }
     }
+
+    // Not from under a learner that syncs, but a slow one must not make the store grow for ever.
+    private async Task CollectTombstonesAsync()
+    {
+        if (_partition.Served.IsFromStore && _partition.Primary is not { IsBroken: true })
+        {
+            DateTimeOffset kept = _context.Time.GetUtcNow() - _context.Settings.TombstoneRetention;
+            await _context.Store.CollectTombstonesAsync(kept, _partition.Primary?.SyncsFrom ?? long.MaxValue);
+            await _context.Store.CollectTombstonesAsync(kept - _context.Settings.SyncRetention, long.MaxValue);
+        }
+    }
+
+    /// <summary>What is done once a minute. For tests.</summary>
+    internal Task ForgetOldDeletesAsync() => OnSchedulerAsync(async () =>
+    {
+        await CollectTombstonesAsync();
+        return true;
+    });
 
     // What the medium does not give is not "not found": this life of the node ends, whoever asked.
     private void OnReadFailed(StoreFailedException reason) => FailOnScheduler(() => End(reason));

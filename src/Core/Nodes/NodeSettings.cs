@@ -18,6 +18,9 @@ public sealed record NodeSettings
     /// <summary>How long a tombstone is remembered.</summary>
     public TimeSpan TombstoneRetention { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>For how much longer it is remembered where a learner still syncs from before it; beyond that the learner starts over.</summary>
+    public TimeSpan SyncRetention { get; init; } = TimeSpan.FromHours(6);
+
     /// <summary>How long one master waits for another's answer before it takes it for lost.</summary>
     public TimeSpan ReplyTimeout { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -64,8 +64,13 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     private async Task<ReadResult> LookHereAsync(string key, ReadOptions options, Forwarding why)
     {
         Entry? local = options.Scope == ReadScope.IncludingLocalOnly ? await context.Store.ReadLocalAsync(key) : null;
-        return local is not null ? new ReadResult(ReadOutcome.Found, local, Name)
-            : new ReadResult(ReadOutcome.NotHere, null, Name, why == Forwarding.Stale ? "what this node has is too old" : "this node does not have this key");
+        string lacks = why switch
+        {
+            Forwarding.Miss => "this node does not have this key",
+            Forwarding.Stale => "what this node has is too old",
+            _ => "this node alone cannot answer as the request demands",
+        };
+        return local is not null ? new ReadResult(ReadOutcome.Found, local, Name) : new ReadResult(ReadOutcome.NotHere, null, Name, lacks);
     }
 
     // Concurrent misses for one key become one question.

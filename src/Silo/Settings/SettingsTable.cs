@@ -54,6 +54,8 @@ internal static class SettingsTable
         new("Masters:MinInSync", "1", "1 or 2", (s, v) => TakeInt(v, 1, 2, x => s.MinInSync = x)),
         new("Masters:TombstoneRetention", "01:00:00", SpanWords + "from 00:00:01 up",
             (s, v) => TakeSpan(v, 1, double.MaxValue, x => s.TombstoneRetention = x)),
+        new("Masters:SyncRetention", "06:00:00", SpanWords + "from 00:00:01 up",
+            (s, v) => TakeSpan(v, 1, double.MaxValue, x => s.SyncRetention = x)),
         new("Masters:ReplyTimeout", "00:00:01", SpanWords + "from 00:00:00.05 to 00:00:04", (s, v) => TakeSpan(v, 0.05, 4, x => s.ReplyTimeout = x)),
         new("Copies:MaxBytes", "256 MiB", BytesWords + "from 1 MiB up", (s, v) => TakeBytes(v, 1 << 20, long.MaxValue, x => s.CopiesMaxBytes = x)),
         new("Copies:TimeToLive", "00:05:00", SpanWords + "from 00:00:00.001 up",

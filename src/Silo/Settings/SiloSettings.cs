@@ -76,6 +76,8 @@ internal sealed record SiloSettings
 
     public TimeSpan TombstoneRetention { get; set; } = TimeSpan.FromHours(1);
 
+    public TimeSpan SyncRetention { get; set; } = TimeSpan.FromHours(6);
+
     public TimeSpan ReplyTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     public long CopiesMaxBytes { get; set; } = 256L << 20;
@@ -100,6 +102,7 @@ internal sealed record SiloSettings
         MinInSync = MinInSync,
         DataMaxBytes = DataMaxBytes,
         TombstoneRetention = TombstoneRetention,
+        SyncRetention = SyncRetention,
         ReplyTimeout = ReplyTimeout,
         CopiesMaxBytes = CopiesMaxBytes,
         CopiesTimeToLive = CopiesTimeToLive,
