@@ -9,7 +9,7 @@ namespace Diststore.SystemTests;
 
 /// <summary>
 /// A network of the test's own (Linux network namespace) that has only a loopback interface, or is one machine of a
-/// <see cref="Lan"/>. The programs run inside; the test reaches them through sockets that are made inside.
+/// <c>Lan</c>. The programs run inside; the test reaches them through sockets that are made inside.
 /// </summary>
 internal sealed partial class NetworkNamespace : IDisposable
 {
