@@ -91,16 +91,23 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
         {
             var request = new SyncChangesRequest(view, context.Self, since);
             SyncChangesReply? reply = await AskAsync(p => p.ReadChangesAsync(request));
-            if (reply is { BelowFloor: true })
+            if (reply is null)
+            {
+                // Lost, or late: only this page is asked for again. From the mark all of them would come once more.
+                await context.Delay(RetryPause);
+                continue;
+            }
+
+            if (reply.BelowFloor)
             {
                 // Some of what is missing was forgotten there; only everything will do.
                 await context.Store.StartSyncAsync(view.Epoch, SyncKind.Full, view.History);
                 return false;
             }
 
-            if (reply?.Page is not { } page)
+            if (reply.Page is not { } page)
             {
-                Heed(reply?.View);
+                Heed(reply.View);
                 return false;
             }
 

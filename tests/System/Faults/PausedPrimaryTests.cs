@@ -62,7 +62,8 @@ public sealed class PausedPrimaryTests(ITestOutputHelper output)
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"paused for {pause.TotalSeconds:0} s, replaced after {replaced.TotalSeconds:0.0} s; of {read.Length} reads that waited "
-            + $"{read.Count(static answer => answer is { Status: 200 })} showed the new value and {read.Count(static answer => answer is not { Status: 200 })} nothing, "
+            + $"{read.Count(static answer => answer is { Status: 200 })} showed the new value, "
+            + $"{read.Count(static answer => answer is { Status: 503 })} were refused and {read.Count(static answer => answer is null)} broke off, "
             + $"of {written.Length} writes {written.Count(static answer => answer is { Status: 201 })} were acknowledged"));
     }
 
@@ -90,8 +91,8 @@ public sealed class PausedPrimaryTests(ITestOutputHelper output)
     {
         foreach (OwnKeysWriter writer in writers)
         {
-            await OwnKeysWriter.CheckAsync(cluster[1].Http, writer.Promises(), cluster.Tails());
-            await OwnKeysWriter.CheckAsync(cluster[2].Http, writer.Promises(), cluster.Tails());
+            await OwnKeysWriter.CheckAsync(cluster[1].Http, writer.Promises(), cluster.Tails(), strongly: true);
+            await OwnKeysWriter.CheckAsync(cluster[2].Http, writer.Promises(), cluster.Tails(), strongly: true);
         }
 
         for (int i = 0; i < written.Length; i++)

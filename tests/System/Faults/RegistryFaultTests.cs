@@ -1,8 +1,8 @@
 namespace Diststore.SystemTests;
 
 /// <summary>
-/// The registry and its storage are lost. Its storage down for a while: <see cref="StorageTests"/>; all nodes killed and the
-/// storage wiped: <see cref="RestartTests"/>.
+/// The registry and its storage are lost. The pair over a longer outage of the storage: <see cref="StorageTests"/>; all nodes
+/// killed and the storage wiped: <see cref="RestartTests"/>.
 /// </summary>
 public sealed class RegistryFaultTests
 {
@@ -36,6 +36,36 @@ public sealed class RegistryFaultTests
         Assert.True(after.Epoch > before.Epoch && after.Primary == secondary.Name, $"{before} -> {after}\n{cluster.Tails()}");
         Assert.Contains(", because the primary is lost", string.Concat(cluster.Nodes.Select(static node => node.Said)), StringComparison.Ordinal);
         await RestartTests.HoldsAsync(cluster, cluster[1], [.. RestartTests.Keys(Keys), "after"]);
+    }
+
+    [SkippableFact]
+    public async Task While_the_registry_storage_is_down_a_lost_master_gets_no_new_view_and_nothing_is_acknowledged_until_it_is_back()
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3 });
+        ClusterView before = await cluster.MakeMastersApartFromRegistryAsync();
+        SiloProcess primary = cluster[before.Primary!];
+        await cluster.Storage.StopAsync();
+        Answer goesOn = await primary.Http.PostAsync("the pair goes on", "1");
+        Assert.True(goesOn.Status == 200, $"{goesOn}\n{cluster.Tails()}");
+
+        // Alone it may not go on: nobody says that the other one is out.
+        cluster[before.Secondary!].Kill();
+        for (int i = 0; i < 3; i++)
+        {
+            Answer refused = await primary.Http.PostAsync("alone", $"{i}");
+            Assert.True(refused.Status == 503, $"{refused}\n{cluster.Tails()}");
+            Assert.Equal(503, (await primary.Http.ReadStrongAsync("first")).Status);
+        }
+
+        ClusterView still = await primary.Http.ClusterAsync();
+        Assert.True(still.Epoch == before.Epoch, $"{before} -> {still}\n{cluster.Tails()}");
+
+        await cluster.Storage.RunAsync();
+        await primary.Http.PostUntilDoneAsync("after", "1", cluster.Tails);
+        ClusterView after = await cluster.WaitForTwoMastersAsync(primary, Eventually.Patience);
+        Assert.True(after.Epoch > before.Epoch && after.Primary == primary.Name, $"{before} -> {after}\n{cluster.Tails()}");
+        Assert.Equal("1", (await cluster[1].Http.ReadStrongAsync("the pair goes on")).Text);
     }
 
     [SkippableFact]
