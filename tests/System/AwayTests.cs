@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.RegularExpressions;
 using Diststore.Testing;
 using Xunit.Abstractions;
 
@@ -10,7 +9,7 @@ namespace Diststore.SystemTests;
 /// A master that was away while the others went on. <c>DISTSTORE_AWAY_KEYS</c>, <c>_SECONDS</c> and <c>_RATE</c> (writes a
 /// second) make it as long and as large as one likes.
 /// </summary>
-public sealed partial class AwayTests(ITestOutputHelper output)
+public sealed class AwayTests(ITestOutputHelper output)
 {
     /// <summary>What a returning master may move at most, however much is stored.</summary>
     private const long Bound = 100_000;
@@ -58,7 +57,9 @@ public sealed partial class AwayTests(ITestOutputHelper output)
         await enough.CancelAsync();
         await writing;
 
-        (long full, long changes) = await MovedAsync(away);
+        // Since it was started.
+        long full = await Metrics.SumAsync(away.Http, "diststore_sync_entries_total", "kind=\"full\"");
+        long changes = await Metrics.SumAsync(away.Http, "diststore_sync_entries_total", "kind=\"changes\"");
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{keys:N0} keys stored in {filled.TotalSeconds:0} s; the {who} was away for {gone.TotalSeconds:0.0} s and {writer.Done:N0} writes, "
@@ -87,18 +88,4 @@ public sealed partial class AwayTests(ITestOutputHelper output)
             Assert.True(good, $"{key} at {away.Name}: {answer}, expected {expected ?? "none"}\n{cluster.Tails()}");
         }
     }
-
-    // Since it was started.
-    private static async Task<(long Full, long Changes)> MovedAsync(SiloProcess node)
-    {
-        Answer metrics = await node.Http.FetchAsync("/metrics");
-        Assert.Equal(200, metrics.Status);
-        long Of(string kind) => Moved().Matches(metrics.Text)
-            .Where(line => line.Groups["labels"].Value.Contains($"kind=\"{kind}\"", StringComparison.Ordinal))
-            .Sum(static line => long.Parse(line.Groups["value"].Value, CultureInfo.InvariantCulture));
-        return (Of("full"), Of("changes"));
-    }
-
-    [GeneratedRegex(@"^diststore_sync_entries_total\{(?<labels>[^}]*)\} (?<value>\d+)", RegexOptions.Multiline)]
-    private static partial Regex Moved();
 }

@@ -1,4 +1,6 @@
+using System.Globalization;
 using Diststore.Testing;
+using Xunit.Abstractions;
 
 namespace Diststore.SystemTests;
 
@@ -6,7 +8,7 @@ namespace Diststore.SystemTests;
 /// Nodes killed again and again under load. <c>DISTSTORE_CRASH_ROUNDS</c> runs more rounds than the suite does,
 /// <c>DISTSTORE_CRASH_SEED</c> repeats the choice of victims, which a failure names.
 /// </summary>
-public sealed class CrashTests
+public sealed class CrashTests(ITestOutputHelper output)
 {
     private const int Writers = 64;
 
@@ -39,11 +41,15 @@ public sealed class CrashTests
         string at = $"seed {seed}, {writers.Sum(static writer => writer.Acknowledged)} writes acknowledged\n{cluster.Tails()}";
         foreach (OwnKeysWriter writer in writers)
         {
-            await OwnKeysWriter.CheckAsync(cluster[1].Http, writer.Promises(), at);
+            await OwnKeysWriter.CheckAsync(cluster[1].Http, writer.Promises(), at, strongly: true);
         }
 
         await watcher.CatchUpAsync(cluster[1].Http);
         await watcher.CheckAsync(cluster[1].Http, at);
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{rounds} rounds, seed {seed}: {writers.Sum(static writer => writer.Acknowledged):N0} writes acknowledged, "
+            + $"{writers.Sum(static writer => writer.Promises().Count(static promise => promise.Key.IsDoubtful)):N0} of unknown outcome"));
     }
 
     // One of them, sometimes two; writes must be acknowledged again after each round.

@@ -24,7 +24,8 @@ public sealed class DatagramTests
     public async Task With_every_datagram_lost_all_that_is_replicated_works()
     {
         Skip.IfNot(NetworkNamespace.Missing is null, NetworkNamespace.Missing);
-        using NetworkNamespace network = NetworkNamespace.Create(dropDatagrams: true);
+        using NetworkNamespace network = NetworkNamespace.Create();
+        network.DropDatagrams();
         await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3, Keeper = Keeper.Node, Network = network });
         await ReplicatedWorksAsync(cluster);
         // Or the test would show nothing.

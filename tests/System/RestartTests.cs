@@ -97,7 +97,7 @@ public sealed partial class RestartTests
     }
 
     [SkippableFact]
-    public async Task A_wiped_folder_is_another_store_and_syncs_in_full()
+    public async Task A_master_that_returns_with_an_empty_disk_is_a_learner_and_syncs_in_full()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
         await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 2 });
@@ -111,6 +111,7 @@ public sealed partial class RestartTests
         await cluster.WaitForTwoMastersAsync(cluster[view.Primary!], Recovery);
 
         Assert.NotEqual(before, StoreId().Match(wiped.Said).Value);
+        Assert.Contains("Learner in ", wiped.Said, StringComparison.Ordinal);
         Assert.Contains("Full, from", wiped.Said, StringComparison.Ordinal);
         cluster[view.Primary!].Kill();
         await wiped.Http.PostUntilDoneAsync("after", "1", cluster.Tails);

@@ -10,7 +10,7 @@ namespace Diststore.Core;
 /// </summary>
 public sealed partial class Node : IDiststore, INodeAccess, IPeer
 {
-    private static readonly TimeSpan SweepPeriod = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxSweepPeriod = TimeSpan.FromMinutes(1);
 
     private readonly NodeContext _context;
     private readonly TaskScheduler _scheduler;
@@ -319,7 +319,9 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     {
         while (true)
         {
-            await _context.Delay(SweepPeriod);
+            // Tombstones live for hardly longer than they are to.
+            TimeSpan retention = _context.Settings.TombstoneRetention;
+            await _context.Delay(retention < MaxSweepPeriod ? retention : MaxSweepPeriod);
             _copies.DropExpired();
             await CollectTombstonesAsync();
         }

@@ -97,16 +97,24 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
         while (IsWanted)
         {
             SyncChangesReply? reply = await asked;
-            if (reply is { BelowFloor: true })
+            if (reply is null)
+            {
+                // Lost, or late: only this page is asked for again. From the mark all of them would come once more.
+                await context.Delay(RetryPause);
+                asked = AskForChangesAsync(since);
+                continue;
+            }
+
+            if (reply.BelowFloor)
             {
                 // Some of what is missing was forgotten there; only everything will do.
                 await context.Store.StartSyncAsync(view.Epoch, SyncKind.Full, view.History);
                 return false;
             }
 
-            if (reply?.Page is not { } page)
+            if (reply.Page is not { } page)
             {
-                Heed(reply?.View);
+                Heed(reply.View);
                 return false;
             }
 
@@ -125,6 +133,8 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
             {
                 return true;
             }
+
+            since = page.Upto;
         }
 
         return false;

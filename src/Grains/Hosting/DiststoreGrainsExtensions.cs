@@ -64,7 +64,11 @@ public static class DiststoreGrainsExtensions
             options.NumVotesForDeathDeclaration = 2;
             options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
             options.TableRefreshTimeout = TimeSpan.FromSeconds(10);
+
             options.DefunctSiloExpiration = TimeSpan.FromHours(1);
             options.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(10);
+
+            // By their clocks a silo whose clock is five minutes behind has been joining for too long, and never gets in.
+            options.EvictWhenMaxJoinAttemptTimeExceeded = false;
         });
 }

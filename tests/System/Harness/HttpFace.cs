@@ -47,9 +47,15 @@ internal sealed class HttpFace : IDisposable
     /// <param name="method">GET, POST ...</param>
     /// <param name="target">Path and query as they shall go over the wire.</param>
     /// <param name="content">The body, if any.</param>
-    public async Task<Answer> SendAsync(HttpMethod method, string target, HttpContent? content = null)
+    /// <param name="ifMatch">The header of that name, if any.</param>
+    public async Task<Answer> SendAsync(HttpMethod method, string target, HttpContent? content = null, string? ifMatch = null)
     {
         using HttpRequestMessage request = Request(method, target, content);
+        if (ifMatch is not null)
+        {
+            request.Headers.IfMatch.ParseAdd(ifMatch);
+        }
+
         using HttpResponseMessage response = await _client.SendAsync(request);
         byte[] body = await response.Content.ReadAsByteArrayAsync();
         string? node = response.Headers.TryGetValues("Diststore-Node", out IEnumerable<string>? values) ? values.First() : null;
@@ -77,6 +83,22 @@ internal sealed class HttpFace : IDisposable
 
     /// <summary>The seed's get from this node alone.</summary>
     public Task<Answer> GetLocalAsync(string key) => FetchAsync("/getlocal/" + Escape(key));
+
+    /// <summary>A read that may be as old as the bound.</summary>
+    public Task<Answer> ReadAsync(string key) => FetchAsync("/v1/kv/" + Escape(key));
+
+    /// <summary>A linearizable read.</summary>
+    public Task<Answer> ReadStrongAsync(string key) => FetchAsync($"/v1/kv/{Escape(key)}?consistency=strong");
+
+    /// <summary>Puts once, on a condition or on none.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="ifMatch">The entity tag that the key has to have, or <see langword="null"/>.</param>
+    public async Task<Answer> PutAsync(string key, string value, string? ifMatch = null)
+    {
+        using var body = new StringContent(value);
+        return await SendAsync(HttpMethod.Put, "/v1/kv/" + Escape(key), body, ifMatch);
+    }
 
     /// <summary>The keys that this node holds.</summary>
     public async Task<string[]> ListAsync() => (await FetchAsync("/list")).Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -136,4 +158,21 @@ internal static class DnsEndPointExtensions
 {
     /// <summary>The address itself, since no name has to be looked up.</summary>
     public static IPEndPoint Parsed(this DnsEndPoint endpoint) => new(IPAddress.Parse(endpoint.Host), endpoint.Port);
+}
+
+/// <summary>Requests to nodes that may die under them.</summary>
+internal static class RequestExtensions
+{
+    /// <summary>The answer, or <see langword="null"/> when the connection broke or nothing came in time.</summary>
+    public static async Task<Answer?> OrNothingAsync(this Task<Answer> request)
+    {
+        try
+        {
+            return await request;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+        {
+            return null;
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -7,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Diststore.SystemTests;
 
 /// <summary>
-/// A network of the test's own (Linux network namespace) that has only a loopback interface and, if so asked, loses
-/// every datagram. The programs run inside; the test reaches them through sockets that are made inside.
+/// A network of the test's own (Linux network namespace) that has only a loopback interface, or is one machine of a
+/// <c>Lan</c>. The programs run inside; the test reaches them through sockets that are made inside.
 /// </summary>
 internal sealed partial class NetworkNamespace : IDisposable
 {
@@ -17,9 +18,7 @@ internal sealed partial class NetworkNamespace : IDisposable
 
     private readonly string _name = $"diststore-{Environment.ProcessId}-{Interlocked.Increment(ref _made)}";
 
-    private NetworkNamespace()
-    {
-    }
+    private NetworkNamespace(IPAddress address) => Address = address;
 
     /// <summary>Why none can be made here, or <see langword="null"/>.</summary>
     public static string? Missing { get; } =
@@ -28,24 +27,23 @@ internal sealed partial class NetworkNamespace : IDisposable
         : Programs.Find("iptables") is null ? "iptables is not installed (Debian: apt-get install iptables)"
         : null;
 
-    /// <summary>Makes one.</summary>
-    public static NetworkNamespace Create(bool dropDatagrams)
-    {
-        var network = new NetworkNamespace();
-        Run("ip", "netns", "add", network._name);
-        Run("ip", "-n", network._name, "link", "set", "lo", "up");
-        if (dropDatagrams)
-        {
-            Run("ip", "netns", "exec", network._name, "iptables", "-A", "INPUT", "-p", "udp", "-j", "DROP");
-        }
+    /// <summary>Where a server that runs inside listens.</summary>
+    public IPAddress Address { get; }
 
+    /// <summary>Makes one with a loopback interface.</summary>
+    /// <param name="address">What <see cref="Address"/> is to be; the loopback address, unless another is given to it later.</param>
+    public static NetworkNamespace Create(IPAddress? address = null)
+    {
+        var network = new NetworkNamespace(address ?? IPAddress.Loopback);
+        Run("ip", "netns", "add", network._name);
+        network.Link("set", "lo", "up");
         return network;
     }
 
     /// <summary>Connects to a port inside, or on this machine's own network when there is no namespace.</summary>
     public static async ValueTask<Socket> ConnectAsync(NetworkNamespace? network, EndPoint endpoint)
     {
-        Socket socket = network is null ? NewSocket() : await network.MakeSocketAsync();
+        Socket socket = network is null ? NewSocket() : await network.MakeSocketAsync(NewSocket);
         try
         {
             await socket.ConnectAsync(endpoint);
@@ -61,23 +59,49 @@ internal sealed partial class NetworkNamespace : IDisposable
     /// <summary>The same command, run inside. The process id stays that of the program itself.</summary>
     public IReadOnlyList<string> Wrap(IReadOnlyList<string> command) => ["ip", "netns", "exec", _name, .. command];
 
+    /// <summary>What <c>ip link</c> does, inside.</summary>
+    public void Link(params string[] arguments) => Run("ip", ["-n", _name, "link", .. arguments]);
+
+    /// <summary>Gives an interface inside its <see cref="Address"/> and connects it by a cable to a port of a switch.</summary>
+    public void Plug(NetworkNamespace @switch, string bridge, string port)
+    {
+        @switch.Link("add", port, "type", "veth", "peer", "name", "eth0", "netns", _name);
+        @switch.Link("set", port, "master", bridge, "up");
+        Assign("eth0");
+    }
+
+    /// <summary>Gives an interface inside its <see cref="Address"/> and turns it on.</summary>
+    public void Assign(string device)
+    {
+        Run("ip", "-n", _name, "address", "add", $"{Address}/24", "dev", device);
+        Link("set", device, "up");
+    }
+
+    /// <summary>Loses datagrams that come in: all, or by chance.</summary>
+    public void DropDatagrams(double share = 1) => Filter(
+        ["-A", "INPUT", "-p", "udp", "-m", "statistic", "--mode", "random", "--probability", share.ToString(CultureInfo.InvariantCulture), "-j", "DROP"]);
+
+    /// <summary>Loses whatever comes in from another machine.</summary>
+    public void DropFrom(NetworkNamespace other) => Filter("-A", "INPUT", "-s", $"{other.Address}", "-j", "DROP");
+
+    /// <summary>Loses nothing any more.</summary>
+    public void DropNothing() => Filter("-F", "INPUT");
+
     /// <summary>How many datagrams were lost so far.</summary>
     public long DroppedDatagrams()
     {
-        string rules = Run("ip", "netns", "exec", _name, "iptables", "-L", "INPUT", "-v", "-x", "-n");
+        string rules = Filter("-L", "INPUT", "-v", "-x", "-n");
         string rule = rules.Split('\n').Single(
             static line => line.Contains("DROP", StringComparison.Ordinal) && !line.StartsWith("Chain", StringComparison.Ordinal));
         return long.Parse(rule.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], null);
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => Run("ip", "netns", "del", _name);
-
-    private static Socket NewSocket() => new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-
-    // A socket belongs to the namespace that its thread was in when it was made, wherever it is used later. The thread
-    // is one of its own and ends here: a pool thread would carry the namespace on to whoever gets it next.
-    private Task<Socket> MakeSocketAsync()
+    /// <summary>Makes a socket inside.</summary>
+    /// <remarks>
+    /// A socket belongs to the namespace that its thread was in when it was made, wherever it is used later. The thread is
+    /// one of its own and ends here: a pool thread would carry the namespace on to whoever gets it next.
+    /// </remarks>
+    public Task<Socket> MakeSocketAsync(Func<Socket> make)
     {
         var made = new TaskCompletionSource<Socket>(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
@@ -90,7 +114,7 @@ internal sealed partial class NetworkNamespace : IDisposable
                     throw new IOException($"cannot enter network namespace {_name}: error {Marshal.GetLastPInvokeError()}");
                 }
 
-                made.SetResult(NewSocket());
+                made.SetResult(make());
             }
             catch (Exception e)
             {
@@ -100,6 +124,13 @@ internal sealed partial class NetworkNamespace : IDisposable
         thread.Start();
         return made.Task;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => Run("ip", "netns", "del", _name);
+
+    private static Socket NewSocket() => new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+
+    private string Filter(params string[] arguments) => Run("ip", ["netns", "exec", _name, "iptables", .. arguments]);
 
     private static string Run(string program, params string[] arguments)
     {

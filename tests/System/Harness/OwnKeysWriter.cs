@@ -61,11 +61,15 @@ internal sealed class OwnKeysWriter(int number, UpNodes nodes, int padding = 0)
     /// <summary>
     /// Whether a node shows, for each key, what was promised or what was written later. Called when writing has ended.
     /// </summary>
-    public static async Task CheckAsync(HttpFace http, IEnumerable<(OwnKey Key, int Kept)> promises, string at)
+    /// <param name="http">The node.</param>
+    /// <param name="promises">What was promised.</param>
+    /// <param name="at">More for a failure's message.</param>
+    /// <param name="strongly">Whether by strong reads; else what it shows may lack what was written just before.</param>
+    public static async Task CheckAsync(HttpFace http, IEnumerable<(OwnKey Key, int Kept)> promises, string at, bool strongly = false)
     {
         foreach ((OwnKey key, int kept) in promises)
         {
-            Answer answer = await http.FetchAsync($"/v1/kv/{key.Name}");
+            Answer answer = strongly ? await http.ReadStrongAsync(key.Name) : await http.ReadAsync(key.Name);
             bool good = answer.Status switch
             {
                 200 => int.Parse(answer.Text.TrimEnd('.'), CultureInfo.InvariantCulture) is var found && found >= kept && found <= key.Attempted,

@@ -8,16 +8,21 @@ namespace Diststore.SystemTests;
 internal sealed class RedisServer : StorageServer
 {
     private readonly NetworkNamespace? _network;
+    private readonly IPAddress _address;
     private readonly int _port = Ports.Free(1, [IPAddress.Loopback])[0];
 
-    private RedisServer(NetworkNamespace? network) => _network = network;
+    private RedisServer(NetworkNamespace? network)
+    {
+        _network = network;
+        _address = network?.Address ?? IPAddress.Loopback;
+    }
 
     /// <summary>Why a test that needs Redis cannot run here, or <see langword="null"/>.</summary>
     public static string? Missing { get; } =
         Programs.Find("redis-server") is null ? "redis-server is not installed (Debian: apt-get install redis-server)" : null;
 
     /// <inheritdoc/>
-    public override string ConnectionString => $"127.0.0.1:{_port}";
+    public override string ConnectionString => $"{_address}:{_port}";
 
     protected override Keeper Keeper => Keeper.Redis;
 
@@ -36,7 +41,7 @@ internal sealed class RedisServer : StorageServer
     {
         string[] command =
         [
-            "redis-server", "--bind", "127.0.0.1", "--port", $"{_port}", "--dir", Directory.Path,
+            "redis-server", "--bind", $"{_address}", "--protected-mode", "no", "--port", $"{_port}", "--dir", Directory.Path,
             "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no",
         ];
         return ChildProcess.Start(Directory.Path, "redis", _network?.Wrap(command) ?? command);
@@ -57,7 +62,7 @@ internal sealed class RedisServer : StorageServer
 
     private async Task<string> AskAsync(string command)
     {
-        using Socket socket = await NetworkNamespace.ConnectAsync(_network, new IPEndPoint(IPAddress.Loopback, _port));
+        using Socket socket = await NetworkNamespace.ConnectAsync(_network, new IPEndPoint(_address, _port));
         await socket.SendAsync(Encoding.ASCII.GetBytes(command + "\r\n"));
         byte[] answer = new byte[64];
         int length = await socket.ReceiveAsync(answer);

@@ -17,14 +17,16 @@ internal sealed class SiloProcess : IDisposable
     /// <param name="directory">Where it works and logs.</param>
     /// <param name="settings">More settings, as <c>Section:Name=value</c> below <c>Diststore:</c>.</param>
     /// <param name="network">The network that it runs in, or <see langword="null"/> for this machine's own.</param>
-    public SiloProcess(string name, IPAddress address, int httpPort, string directory, IEnumerable<string> settings, NetworkNamespace? network)
+    /// <param name="prefix">What its command begins with.</param>
+    public SiloProcess(
+        string name, IPAddress address, int httpPort, string directory, IEnumerable<string> settings, NetworkNamespace? network, IReadOnlyList<string> prefix)
     {
         Name = name;
         Address = address;
         _directory = directory;
         IReadOnlyList<string> command =
         [
-            .. Programs.Silo, .. new[] { $"Node:Name={name}", $"Node:Address={address}", $"Http:Port={httpPort}" }
+            .. prefix, .. Programs.Silo, .. new[] { $"Node:Name={name}", $"Node:Address={address}", $"Http:Port={httpPort}" }
                 .Concat(settings).Select(static setting => "--Diststore:" + setting),
         ];
         _command = network?.Wrap(command) ?? command;

@@ -17,6 +17,12 @@ internal sealed record ClusterShape
     /// <summary>The network to run in, or <see langword="null"/> for this machine's own.</summary>
     public NetworkNamespace? Network { get; init; }
 
+    /// <summary>A machine for each node, in place of one network for all.</summary>
+    public Lan? Lan { get; init; }
+
+    /// <summary>What a node's command is to begin with, by its name: a program that becomes the command that follows.</summary>
+    public Func<string, IReadOnlyList<string>> Prefix { get; init; } = static _ => [];
+
     /// <summary>Given the folder that the nodes' data lies in, by their names, before the first is started.</summary>
     public Action<string>? Prepare { get; init; }
 
@@ -30,6 +36,8 @@ internal sealed record ClusterShape
 /// </summary>
 internal sealed class TestCluster : IAsyncDisposable
 {
+    private const string ClusterKey = "the key of a test's own network";
+
     private readonly TempDirectory _directory = new();
     private readonly StorageServer? _storage;
     private readonly NetworkNamespace? _network;
@@ -39,9 +47,10 @@ internal sealed class TestCluster : IAsyncDisposable
     private TestCluster(ClusterShape shape, StorageServer? storage)
     {
         _storage = storage;
-        _network = shape.Network;
-        IPAddress[] addresses = [.. Enumerable.Range(1, shape.Nodes).Select(static number => IPAddress.Parse($"127.1.2.{number}"))];
-        int[] ports = Ports.Free(5, [IPAddress.Loopback, .. addresses]);
+        _network = StorageNetwork(shape);
+        IPAddress[] addresses = [.. Enumerable.Range(1, shape.Nodes)
+            .Select(number => shape.Lan?.Machines[number - 1].Address ?? IPAddress.Parse($"127.1.2.{number}"))];
+        int[] ports = Ports.Free(5, [IPAddress.Loopback, .. addresses.Where(static address => IPAddress.IsLoopback(address))]);
         GatewayPort = ports[4];
         string id = $"test-{Environment.ProcessId}-{ports[0]}";
         _settings =
@@ -53,8 +62,10 @@ internal sealed class TestCluster : IAsyncDisposable
         string[] settings =
         [
             .. _settings, $"Silo:Port={ports[1]}", $"Silo:GatewayPort={ports[2]}", $"Multicast:Port={ports[3]}", .. shape.Settings,
+            .. shape.Lan is null ? Array.Empty<string>() : [$"Security:ClusterKey={ClusterKey}"], // listens beyond loopback
         ];
-        _nodes = [.. addresses.Select((address, index) => new SiloProcess($"node-{index + 1:00}", address, http, _directory.Path, settings, shape.Network))];
+        _nodes = [.. addresses.Select((address, index) => (address, index, name: $"node-{index + 1:00}")).Select(node => new SiloProcess(
+            node.name, node.address, http, _directory.Path, settings, shape.Lan?.Machines[node.index] ?? shape.Network, shape.Prefix(node.name)))];
     }
 
     /// <summary>A free port for a gateway on 127.0.0.1.</summary>
@@ -78,7 +89,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts all nodes and waits until each is ready and sees all others.</summary>
     public static async Task<TestCluster> StartAsync(ClusterShape shape)
     {
-        var cluster = new TestCluster(shape, await StorageServer.StartAsync(shape.Keeper, shape.Network));
+        var cluster = new TestCluster(shape, await StorageServer.StartAsync(shape.Keeper, StorageNetwork(shape)));
         shape.Prepare?.Invoke(Path.Combine(cluster._directory.Path, "data"));
         try
         {
@@ -148,8 +159,28 @@ internal sealed class TestCluster : IAsyncDisposable
         deadline,
         Tails);
 
+    /// <summary>
+    /// Makes the second node the primary and the third its secondary, while the registry is where the first node runs: it
+    /// came up alone. What a node keeps for itself counts when masters are picked.
+    /// </summary>
+    public async Task<ClusterView> MakeMastersApartFromRegistryAsync()
+    {
+        foreach ((SiloProcess node, string key) in new[] { (_nodes[1], "own 1"), (_nodes[1], "own 2"), (_nodes[2], "own 3") })
+        {
+            Assert.Equal(200, (await node.Http.PostLocalAsync(key, "1")).Status);
+        }
+
+        await _nodes[1].Http.PostUntilDoneAsync("first", "1", Tails);
+        ClusterView view = await WaitForTwoMastersAsync(_nodes[1], Eventually.Patience);
+        Assert.True(view.Primary == _nodes[1].Name && view.Secondary == _nodes[2].Name, $"{view}\n{Tails()}");
+        Assert.Contains(", because ", _nodes[0].Said, StringComparison.Ordinal);
+        return view;
+    }
+
     /// <summary>The last lines of every node, for a failure's message.</summary>
     public string Tails() => string.Join('\n', _nodes.Select(static node => $"--- {node.Name}\n{node.Tail}"));
+
+    private static NetworkNamespace? StorageNetwork(ClusterShape shape) => shape.Lan?.Server ?? shape.Network;
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
