@@ -52,4 +52,8 @@ echo "| longest time without an acknowledged write, ms | $outage |"
 echo "| before | $before |"
 echo "| after | $after |"
 echo "| silos that said they were evicted | $evictions |"
-[[ $before == "$after" && $evictions == 0 ]] || { say "the membership or the view has changed"; exit 1; }
+if [[ $before != "$after" || $evictions != 0 ]]; then
+  say "the membership or the masters' view has changed:"
+  grep -hE ', because |Asking for a view without|cannot go on|declared dead' "$work"/silo-?.log | sort >&2
+  exit 1
+fi
