@@ -41,7 +41,8 @@ after="version $(version), $(active) active silos, epoch $(epoch)"
 evictions=$(cat "$work"/silo-?.log | grep -c 'cannot go on' || true)
 reads=$(cat "$work"/wrk-?.log | awk '/Requests\/sec/ { rate += $2 } END { printf "%.0f\n", rate }')
 echo
-echo "\`bench/soak.sh $minutes\`: three silos, Redis and the load on $(nproc) cores, which were $(((busy_after - busy) * 100 / (all_after - all))) % busy, for $minutes minutes."
+echo "\`bench/soak.sh $minutes\`: three silos, Redis and the load on $(nproc) cores, which were" \
+  "$(((busy_after - busy) * 100 / (all_after - all))) % busy, for $minutes minutes."
 echo
 echo "| | |"
 echo "| --- | --- |"
