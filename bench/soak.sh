@@ -38,10 +38,11 @@ read -r busy_after all_after < <(busy_and_all)
 end_writing
 after="version $(version), $(active) active silos, epoch $(epoch)"
 
-evictions=$(cat "$work"/silo-?.log | grep -ciE 'cannot go on|declared dead|starts again' || true)
+evictions=$(cat "$work"/silo-?.log | grep -c 'cannot go on' || true)
 reads=$(cat "$work"/wrk-?.log | awk '/Requests\/sec/ { rate += $2 } END { printf "%.0f\n", rate }')
 echo
-echo "\`bench/soak.sh $minutes\`: three silos, Redis and the load on $(nproc) cores, which were $(((busy_after - busy) * 100 / (all_after - all))) % busy, for $minutes minutes."
+echo "\`bench/soak.sh $minutes\`: three silos, Redis and the load on $(nproc) cores, which were" \
+  "$(((busy_after - busy) * 100 / (all_after - all))) % busy, for $minutes minutes."
 echo
 echo "| | |"
 echo "| --- | --- |"
@@ -52,4 +53,8 @@ echo "| longest time without an acknowledged write, ms | $outage |"
 echo "| before | $before |"
 echo "| after | $after |"
 echo "| silos that said they were evicted | $evictions |"
-[[ $before == "$after" && $evictions == 0 ]] || { say "the membership or the view has changed"; exit 1; }
+if [[ $before != "$after" || $evictions != 0 ]]; then
+  say "the membership or the masters' view has changed:"
+  grep -hE ', because |Asking for a view without|cannot go on' "$work"/silo-?.log | sort >&2
+  exit 1
+fi
