@@ -155,6 +155,38 @@ until_logged() {
 # until_role NUMBER ROLE: until that node has it by its own word.
 until_role() { until_cluster "$1" "\"name\":\"node-$1\",\"role\":\"$2\""; }
 
+# cluster_of NUMBER: what that node says of the cluster.
+cluster_of() { curl -fsS -m 5 "${nodes[$1 - 1]}/v1/cluster"; }
+
+# until_whole NUMBER NODES: until that node reaches so many, and two of them are the masters by their own word.
+until_whole() {
+  local deadline=$((SECONDS + 120)) says
+  until says=$(cluster_of "$1" 2>&1) && [[ $says == *'"role":"primary"'* && $says == *'"role":"secondary"'* && $says == *'"secondary":"node-'* ]] &&
+    (($(grep -o '"reachable":true' <<<"$says" | wc -l) == $2)); do
+    ((SECONDS < deadline)) || { say "node-$1 still says $says, and not two masters of $2 nodes"; exit 1; }
+    sleep 0.1
+  done
+}
+
+# write_on API URL...: starts the writers. since: what happened since the last time: "outage-ms acknowledged failed".
+write_on() {
+  local api=$1
+  shift
+  coproc load { exec dotnet "$(program bench/Load Diststore.Load)" outages --api "$api" --urls "$(IFS=,; echo "$*")" 2>>"$work/load.log"; }
+  pids+=("$load_PID")
+  pid_of[load]=$load_PID
+}
+since() {
+  alive load
+  echo >&"${load[1]}"
+  read -r -t 60 now <&"${load[0]}"
+  echo "$now"
+}
+end_writing() {
+  exec {load[1]}>&-
+  wait "${pid_of[load]}"
+}
+
 # median, of the numbers of a file; met VALUE RELATION BAR, for a table.
-median() { sort -g "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+median() { sort -g "$1" | awk '{ v[NR] = $1 } END { printf "%.10g\n", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
 met() { awk -v value="$1" -v relation="$2" -v bar="$3" 'BEGIN { print ((relation == ">=" ? value >= bar : relation == "<=" ? value <= bar : value < bar) ? "met" : "missed") }'; }

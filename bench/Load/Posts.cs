@@ -10,12 +10,7 @@ internal static class Posts
     public static async Task<int> RunAsync(Arguments arguments)
     {
         int seconds = arguments.Number("seconds", 5), bytes = arguments.Number("bytes", 100);
-        Func<string, int, PutRequest> make = arguments.One("api") switch
-        {
-            "v1" => PutRequest.V1,
-            "etcd" => PutRequest.Etcd,
-            string other => throw new ArgumentException($"--api takes v1 or etcd, not {other}"),
-        };
+        Func<string, int, PutRequest> make = PutRequest.For(arguments.One("api"));
         var connections = new Connections(arguments);
         long start = Stopwatch.GetTimestamp() + (arguments.Number("warm-up", 1) * Stopwatch.Frequency);
         long end = start + (seconds * Stopwatch.Frequency);

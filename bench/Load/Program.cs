@@ -11,6 +11,9 @@ const string Usage = """
         the same for keys that nobody has
     Diststore.Load posts --api v1|etcd --urls URL,URL,... --seconds N [--warm-up N] [--connections N] [--bytes N]
         stores new keys; prints acknowledged posts a second, and microseconds: median and 99th percentile
+    Diststore.Load outages --api v1|etcd --urls URL,URL,... [--connections N] [--bytes N]
+        stores new keys until its input ends, what fails at another node at once; answers each line of its input with what was since the last:
+        milliseconds of the longest time without an acknowledgement, writes acknowledged, tries failed
     Diststore.Load fill --urls URL,URL,... --from N --to N [--connections N] [--bytes N]
         stores the entries of these numbers
     Diststore.Load reads --urls URL,URL,... --count N --of N [--connections N] [--bytes N]
@@ -33,6 +36,7 @@ try
         "cold-miss" => await Latency.ColdMissAsync(arguments),
         "absent" => await Latency.AbsentAsync(arguments),
         "posts" => await Posts.RunAsync(arguments),
+        "outages" => await Outages.RunAsync(arguments),
         "fill" => await Filling.FillAsync(arguments),
         "reads" => await Filling.ReadAsync(arguments),
         "list" => await Filling.ListAsync(arguments),

@@ -29,6 +29,14 @@ internal sealed class PutRequest
         _valueAt = head.Length + body.IndexOf(value, StringComparison.Ordinal);
     }
 
+    /// <summary>What makes requests of the API of that name, for a host and values of so many bytes.</summary>
+    public static Func<string, int, PutRequest> For(string api) => api switch
+    {
+        "v1" => V1,
+        "etcd" => Etcd,
+        _ => throw new ArgumentException($"--api takes v1 or etcd, not {api}"),
+    };
+
     /// <summary>For the store's own API.</summary>
     public static PutRequest V1(string host, int valueBytes) => new(
         $"PUT /v1/kv/{KeyMark} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {LengthMark}\r\n\r\n", ValueMark, valueBytes, isBase64: false);

@@ -296,7 +296,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
     private void SetAside(ClusterNode node, Exception exception)
     {
-        _nodes.SetAside(node);
+        _nodes.SetAside(node, isGone: exception is NodeNotFoundException);
         LogCallFailed(node.Name, exception.Message);
     }
 }

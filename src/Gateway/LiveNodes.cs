@@ -11,6 +11,9 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
     /// <summary>How long a node that did not answer is passed over.</summary>
     public static readonly TimeSpan AsideTime = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long one that is stopping, or gone: longer than it takes the others to notice.</summary>
+    public static readonly TimeSpan GoneTime = TimeSpan.FromSeconds(5);
+
     /// <summary>How long one call for reading may take before another node is tried.</summary>
     public static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1.5);
 
@@ -58,9 +61,9 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
     /// <summary>The node of that name, whether the list has it or not (it may have come since), or null before there is a connection.</summary>
     public INodeGrain? Named(string name) => name.Length == 0 ? null : _grains?.GetGrain<INodeGrain>(name);
 
-    /// <summary>Passes a node over that did not answer.</summary>
-    public void SetAside(ClusterNode node) =>
-        node.SetAsideUntil(time.GetTimestamp() + (long)(AsideTime.TotalSeconds * time.TimestampFrequency));
+    /// <summary>Passes a node over that did not answer, or that said that it is not there any more.</summary>
+    public void SetAside(ClusterNode node, bool isGone = false) =>
+        node.SetAsideUntil(time.GetTimestamp() + (long)((isGone ? GoneTime : AsideTime).TotalSeconds * time.TimestampFrequency));
 
     /// <summary>Asks who lives: the nodes known so far in turn, else the registry.</summary>
     public async Task RefreshAsync(IGrainFactory grains)

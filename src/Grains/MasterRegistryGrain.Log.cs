@@ -9,4 +9,10 @@ internal sealed partial class MasterRegistryGrain
 
     [LoggerMessage(EventId = 2002, Level = LogLevel.Information, Message = "The registry looks after the masters again")]
     private static partial void LogTicksAgain(ILogger logger);
+
+    [LoggerMessage(EventId = 2003, Level = LogLevel.Information, Message = "The registry is here")]
+    private static partial void LogHere(ILogger logger);
+
+    [LoggerMessage(EventId = 2004, Level = LogLevel.Information, Message = "The registry leaves this node: {Reason}")]
+    private static partial void LogLeaves(ILogger logger, DeactivationReasonCode reason);
 }

@@ -30,6 +30,13 @@ internal sealed partial class MasterRegistryGrain(
             static (self, _) => self.TickAsync(),
             this,
             new GrainTimerCreationOptions(MasterRegistry.TickPeriod, MasterRegistry.TickPeriod) { Interleave = true, KeepAlive = true });
+        LogHere(logger);
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        LogLeaves(logger, reason.ReasonCode);
         return Task.CompletedTask;
     }
 

@@ -11,7 +11,9 @@ namespace Diststore.Grains;
 internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INodeGrain
 {
     // Who is told so tries another node.
-    private Node Serving => node.IsStopping ? throw new NodeNotFoundException($"{node.Name} is stopping") : node;
+    private Node Serving => node.IsStopping ? throw Stopping : node;
+
+    private NodeNotFoundException Stopping => new($"{node.Name} is stopping");
 
     public async Task<ReadResult?[]> TryGetManyAsync(string[] keys)
     {
@@ -37,7 +39,11 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<ReadResult> GetAsync(string key, ReadOptions options) => Serving.GetAsync(key, options).AsTask();
 
-    public Task<WriteResult> WriteAsync(Write write) => Serving.WriteAsync(write).AsTask();
+    public async Task<WriteResult> WriteAsync(Write write)
+    {
+        WriteResult result = await Serving.WriteAsync(write);
+        return result.Outcome == WriteOutcome.Unavailable && node.IsStopping ? throw Stopping : result;
+    }
 
     public Task<ChangesResult> ReadChangesAsync(ChangesQuery query) => Serving.ReadChangesAsync(query).AsTask();
 

@@ -72,7 +72,7 @@ internal static class EngineOptions
 
         return options
             .SetBlockBasedTableFactory(table)
-            .SetCompression(family == Family.Pending ? Compression.No : Compression.Lz4)
+            .SetCompression(family is Family.Pending or Family.Changes ? Compression.No : Compression.Lz4) // soon gone; nothing but keys
             .SetLevelCompactionDynamicLevelBytes(true)
             .SetWriteBufferSize(BufferBytes(family))
             .SetMaxWriteBufferNumber(3);

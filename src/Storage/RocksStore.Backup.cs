@@ -93,7 +93,8 @@ public sealed partial class RocksStore
         (string clusterId, StoreState state) = reader.ReadHead();
         using RocksDb db = RocksDb.Open(EngineOptions.Database(), options.Path, EngineOptions.Families(options.BlockBytes));
         var engine = new Engine(db, static (_, _) => { });
-        var batch = new RowBatch(engine);
+        Dictionary<string, EntryHeader?> memory = RowBatch.Memory();
+        var batch = new RowBatch(engine, memory);
         try
         {
             (long entries, long liveBytes) = (0, 0);
@@ -106,7 +107,7 @@ public sealed partial class RocksStore
                     (entries, liveBytes) = (entries + batch.Entries, liveBytes + batch.LiveBytes);
                     batch.Write();
                     batch.Dispose();
-                    batch = new RowBatch(engine);
+                    batch = new RowBatch(engine, memory);
                 }
             }
 

@@ -18,12 +18,19 @@ internal sealed class RowBatch : IDisposable
     private readonly Dictionary<string, EntryHeader?> _made;
 
     /// <param name="engine">Where it is to be written.</param>
-    /// <param name="keys">About how many keys it will change.</param>
-    public RowBatch(Engine engine, int keys = 0)
+    /// <param name="memory">
+    /// Room for what it makes, emptied here and used until the next batch: for thousands of keys it is too large to be
+    /// thrown away each time.
+    /// </param>
+    public RowBatch(Engine engine, Dictionary<string, EntryHeader?> memory)
     {
         _engine = engine;
-        _made = new Dictionary<string, EntryHeader?>(keys, StringComparer.Ordinal);
+        _made = memory;
+        _made.Clear();
     }
+
+    /// <summary>What a batch makes of keys is kept in such a table.</summary>
+    public static Dictionary<string, EntryHeader?> Memory() => new(StringComparer.Ordinal);
 
     /// <summary>Bytes of keys and rows so far.</summary>
     public long Bytes { get; private set; }

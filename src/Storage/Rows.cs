@@ -64,7 +64,7 @@ internal static class Rows
         byte flags = reader.Byte();
         reader.Long();
         DateTimeOffset? expiresAt = (flags & ExpiresFlag) != 0 ? new DateTimeOffset(reader.Long(), TimeSpan.Zero) : null;
-        string? contentType = Shared(reader.Text());
+        string? contentType = Core.Entry.SharedContentType(reader.Text());
         return new Entry(key, (flags & TombstoneFlag) != 0 ? null : reader.Rest.ToArray(), contentType, version, expiresAt);
     }
 
@@ -118,8 +118,4 @@ internal static class Rows
         int expiry = entry.ExpiresAt is null ? 0 : sizeof(long);
         return VersionBytes + 1 + sizeof(long) + expiry + sizeof(int) + contentType + (entry.Value?.Length ?? 0);
     }
-
-    // Few media types are in use; one string for all entries of the common ones.
-    private static string? Shared(string? contentType) =>
-        contentType is null ? null : string.IsInterned(contentType) ?? contentType;
 }

@@ -46,7 +46,7 @@ internal sealed partial class StoreWriter
             return false;
         }
 
-        var batch = new RowBatch(_engine, page.Entries.Length);
+        var batch = NewBatch();
         try
         {
             if (after is not null && page.Floor > state.Cursor!.FirstSequence)
@@ -83,7 +83,7 @@ internal sealed partial class StoreWriter
             return false;
         }
 
-        using var batch = new RowBatch(_engine, page.Entries.Length);
+        using var batch = NewBatch();
         DateTimeOffset now = _time.GetUtcNow(); // when the primary ordered them is not told, so their tombstones' age counts from now
         foreach (Entry entry in page.Entries)
         {
@@ -118,7 +118,7 @@ internal sealed partial class StoreWriter
         // What lies beyond the mark was taken by a sync that has not ended: the floor must not pass the mark.
         long end = Math.Min(keepFrom - 1, State.Applied.Sequence);
         long floor = State.Floor;
-        var batch = new RowBatch(_engine);
+        var batch = NewBatch();
         try
         {
             using Rowset tombstones = _engine.Scan(Family.Tombstones, null, fillCache: false);
@@ -188,7 +188,7 @@ internal sealed partial class StoreWriter
         {
             Write(batch, next);
             batch.Dispose();
-            batch = new RowBatch(_engine);
+            batch = NewBatch();
         }
     }
 }

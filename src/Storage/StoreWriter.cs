@@ -15,6 +15,7 @@ internal sealed partial class StoreWriter
     private readonly StorageInstruments _instruments;
     private readonly TimeProvider _time;
     private readonly RowWriter _row = new();
+    private readonly Dictionary<string, EntryHeader?> _made = RowBatch.Memory();
     private volatile Ledger _ledger; // written by the writer thread, read by anyone
 
     public StoreWriter(Engine engine, EntryCache cache, Folder folder, StorageInstruments instruments, TimeProvider time, Ledger ledger)
@@ -40,7 +41,7 @@ internal sealed partial class StoreWriter
             state = StartHistory(state, view.History);
         }
 
-        using var batch = new RowBatch(_engine);
+        using var batch = NewBatch();
         foreach (Batch dropped in State.Pending.Except(state.Pending))
         {
             batch.DeletePending(dropped);
@@ -63,7 +64,7 @@ internal sealed partial class StoreWriter
         AppendStatus status = State.Judge(epoch, appended);
         if (status == AppendStatus.Persisted && appended.Before == State.Last)
         {
-            using var batch = new RowBatch(_engine);
+            using var batch = NewBatch();
             batch.PutPending(appended);
             Write(batch, State with { Pending = State.Pending.Add(appended) });
         }
@@ -98,7 +99,7 @@ internal sealed partial class StoreWriter
         }
 
         EpochHistory epochs = State.Epochs;
-        using var rows = new RowBatch(_engine, pending.Take(count).Sum(static batch => batch.Entries.Length));
+        using var rows = NewBatch();
         foreach (Batch batch in pending.GetRange(0, count))
         {
             epochs = epochs.With(batch.First.Epoch, batch.First.Sequence);
@@ -118,7 +119,7 @@ internal sealed partial class StoreWriter
     {
         if (epoch >= State.HighestEpoch)
         {
-            using var batch = new RowBatch(_engine);
+            using var batch = NewBatch();
             Write(batch, State with { Candidate = candidate }, epoch);
         }
 
@@ -127,12 +128,14 @@ internal sealed partial class StoreWriter
 
     public bool PutLocal(Entry entry)
     {
-        using var batch = new RowBatch(_engine);
+        using var batch = NewBatch();
         bool isNew = _engine.Get(Family.Local, Rows.Key(entry.Key), static _ => true) is false;
         batch.PutLocal(entry);
         Write(batch, isNew ? State with { LocalEntries = State.LocalEntries + 1 } : State);
         return true;
     }
+
+    private RowBatch NewBatch() => new(_engine, _made);
 
     // The content becomes the start of another history. Where a sync had not ended, the mark lies below what is held:
     // the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below.
@@ -174,7 +177,7 @@ internal sealed partial class StoreWriter
 
     private void DropPending(ImmutableList<Batch> dropped, StoreState next)
     {
-        using var batch = new RowBatch(_engine);
+        using var batch = NewBatch();
         dropped.ForEach(batch.DeletePending);
         Write(batch, next);
     }

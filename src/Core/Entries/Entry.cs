@@ -9,22 +9,19 @@ namespace Diststore.Core;
 /// <param name="ContentType">The media type that came with the value.</param>
 /// <param name="Version">Where the write stands in the log; zero for a local-only entry.</param>
 /// <param name="ExpiresAt">When it ends, by the primary's wall clock, which alone is compared with it.</param>
-[GenerateSerializer, Immutable, Alias("diststore.entry")]
-public sealed record Entry(
-    [property: Id(0)] string Key,
-    [property: Id(1)] byte[]? Value,
-    [property: Id(2)] string? ContentType,
-    [property: Id(3)] LogPoint Version,
-    [property: Id(4)] DateTimeOffset? ExpiresAt = null)
+public sealed record Entry(string Key, byte[]? Value, string? ContentType, LogPoint Version, DateTimeOffset? ExpiresAt = null)
 {
     /// <summary>Bytes that an entry costs beside its key and value, about: object headers, table slots, version.</summary>
     internal const int OverheadBytes = 160;
 
-    [NonSerialized]
     private string? _etag;
 
     /// <summary>Whether this is a versioned delete.</summary>
     public bool IsTombstone => Value is null;
+
+    /// <summary>The same media type; few are in use, and one string serves all entries of a common one.</summary>
+    public static string? SharedContentType(string? contentType) =>
+        contentType is null ? null : string.IsInterned(contentType) ?? contentType;
 
     /// <summary>Whether its time is up. Only the primary's wall clock may be asked.</summary>
     public bool HasExpired(DateTimeOffset now) => ExpiresAt is { } at && at <= now;

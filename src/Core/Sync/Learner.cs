@@ -56,18 +56,24 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
         return since is { } from && await PullChangesAsync(from) ? context.Store.State.Applied : null;
     }
 
-    // Everything in key order; what changed meanwhile follows by sequence, since the moment of the first page.
+    // Everything in key order; what changed meanwhile follows by sequence, since the moment of the first page. While a page
+    // is written the next one is on its way.
     private async Task<long?> PullPagesAsync()
     {
+        Task<SyncPageReply?> asked = AskForPageAsync(context.Store.State.Cursor);
         while (IsWanted)
         {
-            SyncCursor? cursor = context.Store.State.Cursor;
-            var request = new SyncPageRequest(view, context.Self, cursor?.After, cursor?.FirstSequence ?? 0);
-            SyncPageReply? reply = await AskAsync(p => p.ReadPageAsync(request));
+            SyncPageReply? reply = await asked;
             if (reply?.Page is not { } page)
             {
                 Heed(reply?.View);
                 return null;
+            }
+
+            SyncCursor? cursor = context.Store.State.Cursor;
+            if (page.More)
+            {
+                asked = AskForPageAsync(new SyncCursor(page.Entries[^1].Key, cursor?.FirstSequence ?? page.Applied.Sequence));
             }
 
             if (!IsWanted || !await context.Store.WritePageAsync(view.Epoch, cursor?.After, page))
@@ -87,14 +93,15 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
 
     private async Task<bool> PullChangesAsync(long since)
     {
+        Task<SyncChangesReply?> asked = AskForChangesAsync(since);
         while (IsWanted)
         {
-            var request = new SyncChangesRequest(view, context.Self, since);
-            SyncChangesReply? reply = await AskAsync(p => p.ReadChangesAsync(request));
+            SyncChangesReply? reply = await asked;
             if (reply is null)
             {
                 // Lost, or late: only this page is asked for again. From the mark all of them would come once more.
                 await context.Delay(RetryPause);
+                asked = AskForChangesAsync(since);
                 continue;
             }
 
@@ -109,6 +116,11 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
             {
                 Heed(reply.View);
                 return false;
+            }
+
+            if (!page.IsWhole)
+            {
+                asked = AskForChangesAsync(page.Upto);
             }
 
             if (!IsWanted || !await context.Store.WriteChangesAsync(view.Epoch, page))
@@ -152,6 +164,12 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
             }
         }
     }
+
+    private Task<SyncPageReply?> AskForPageAsync(SyncCursor? from) =>
+        AskAsync(p => p.ReadPageAsync(new SyncPageRequest(view, context.Self, from?.After, from?.FirstSequence ?? 0)));
+
+    private Task<SyncChangesReply?> AskForChangesAsync(long since) =>
+        AskAsync(p => p.ReadChangesAsync(new SyncChangesRequest(view, context.Self, since)));
 
     private Task<T?> AskAsync<T>(Func<IPeer, Task<T>> call)
         where T : class =>

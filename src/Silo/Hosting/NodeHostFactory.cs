@@ -9,7 +9,12 @@ namespace Diststore.Silo;
 /// <summary>Builds the host of one node: its silo, its sockets, its HTTP API.</summary>
 internal static class NodeHostFactory
 {
-    private static readonly TimeSpan s_shutdownTimeout = TimeSpan.FromSeconds(10);
+    // For everything that an orderly stop waits for: the answers under way at HTTP, the hand-over of the roles, the silo's leaving.
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(30);
+
+    // A stand-alone gateway calls other nodes by way of this silo too. Told to stop that, it needs the answers to what it has
+    // sent; beyond this one it could not tell what became of a write. A stall of Masters:ReplyTimeout fits in.
+    private static readonly TimeSpan s_lastAnswers = TimeSpan.FromSeconds(2);
 
     public static WebApplication Build(SiloSettings settings, IStore store, Clustering clustering, IConfiguration configuration, SiloFault fault)
     {
@@ -45,7 +50,7 @@ internal static class NodeHostFactory
     {
         // The process listens for Ctrl-C, not each host for itself.
         services.AddSingleton<IHostLifetime, NoLifetime>();
-        services.Configure<HostOptions>(static options => options.ShutdownTimeout = s_shutdownTimeout);
+        services.Configure<HostOptions>(static options => options.ShutdownTimeout = ShutdownTimeout);
     }
 
     private static void AddSilo(ISiloBuilder silo, SiloSettings settings, IStore store, Clustering clustering, SiloFault fault)
@@ -54,6 +59,11 @@ internal static class NodeHostFactory
         silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, settings.ClusterId));
         silo.ConfigureEndpoints(settings.Address, settings.SiloPort, settings.GatewayPort);
         clustering.Configure(silo);
+        if (settings.Provider != ClusterProvider.Single)
+        {
+            silo.Configure<SiloMessagingOptions>(static options => options.ClientGatewayShutdownNotificationTimeout = s_lastAnswers);
+        }
+
         silo.AddDiststoreGrains(settings.ToNodeSettings(), settings.MaxValueBytes);
         silo.Services.AddSingleton(store);
         silo.Services.AddSingleton(fault);

@@ -13,6 +13,7 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
     private static readonly TimeSpan s_maxBackOff = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_steady = TimeSpan.FromMinutes(1); // after so long a life the back-off starts anew
     private static readonly TimeSpan s_endTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_stopTimeout = NodeHostFactory.ShutdownTimeout + TimeSpan.FromSeconds(2); // it ends by itself before
 
     private readonly SiloSettings _settings;
     private readonly Clustering _clustering;
@@ -122,7 +123,7 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
         try
         {
             // A host that is told to stop at once skips what the cluster would not hear anyway.
-            await app.StopAsync(new CancellationToken(canceled: !orderly)).WaitAsync(s_endTimeout, _time);
+            await app.StopAsync(new CancellationToken(canceled: !orderly)).WaitAsync(orderly ? s_stopTimeout : s_endTimeout, _time);
         }
         catch (OperationCanceledException) when (!orderly)
         {

@@ -11,6 +11,7 @@ namespace Diststore.SystemTests;
 internal sealed partial class ChildProcess : IDisposable
 {
     private const int SigInt = 2;
+    private const int SigTerm = 15;
     private const int SigCont = 18;
     private const int SigStop = 19;
     private static readonly ConcurrentDictionary<ChildProcess, bool> Running = new();
@@ -107,6 +108,9 @@ internal sealed partial class ChildProcess : IDisposable
 
     /// <summary>What Ctrl-C does (SIGINT).</summary>
     public void Interrupt() => Signal(SigInt);
+
+    /// <summary>What a service manager does to stop it (SIGTERM).</summary>
+    public void Terminate() => Signal(SigTerm);
 
     /// <summary>Waits for its end; fails when it does not come.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan deadline)
