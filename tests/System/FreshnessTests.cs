@@ -29,7 +29,8 @@ public sealed class FreshnessTests(ITestOutputHelper output)
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
         Skip.IfNot(NetworkNamespace.Missing is null, NetworkNamespace.Missing);
-        using NetworkNamespace network = NetworkNamespace.Create(dropDatagrams: true);
+        using NetworkNamespace network = NetworkNamespace.Create();
+        network.DropDatagrams();
         await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = Nodes, Network = network });
         await NoneIsTooOldAsync(cluster, "with every datagram lost");
         Assert.True(network.DroppedDatagrams() > 0, "no datagram was sent at all");
