@@ -46,7 +46,8 @@ public sealed class CasStormTests(ITestOutputHelper output)
         await storm;
         Assert.True(_lost > 0, "nobody lost: there was no storm");
         Assert.Equal(_followers.Count, _followers.Values.Distinct().Count());
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_won} won, {_lost} lost, {_unknown} unknown; {_followers.Count} versions were followed"));
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{_won} won, {_lost} lost, {_unknown} unknown; {_followers.Count} versions were followed"));
     }
 
     private async Task CompeteAsync(int number, UpNodes up, CancellationToken over)

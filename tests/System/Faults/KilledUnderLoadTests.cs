@@ -37,7 +37,8 @@ public sealed class KilledUnderLoadTests(ITestOutputHelper output)
         await working;
 
         ClusterView after = await cluster.WaitForTwoMastersAsync(others[0], Eventually.Patience);
-        Assert.True(after.Epoch > before.Epoch && after.Primary == before.Masters.Single(name => name != victim.Name), $"{before} -> {after}\n{cluster.Tails()}");
+        string heir = before.Masters.Single(name => name != victim.Name);
+        Assert.True(after.Epoch > before.Epoch && after.Primary == heir, $"{before} -> {after}\n{cluster.Tails()}");
         foreach (SiloProcess node in others)
         {
             await Task.WhenAll(clients.Select(client => client.CheckAsync(node, cluster.Tails)));

@@ -23,7 +23,8 @@ internal sealed class SyscallFault : IDisposable
     public static async Task<SyscallFault> InjectAsync(ChildProcess process, string calls, string error)
     {
         var directory = new TempDirectory();
-        string[] command = ["strace", "-f", "-p", process.Id.ToString(CultureInfo.InvariantCulture), "-e", $"trace={calls}", "-e", $"inject={calls}:error={error}"];
+        string id = process.Id.ToString(CultureInfo.InvariantCulture);
+        string[] command = ["strace", "-f", "-p", id, "-e", $"trace={calls}", "-e", $"inject={calls}:error={error}"];
         var fault = new SyscallFault(directory, ChildProcess.Start(directory.Path, "strace", command));
         await Eventually.TrueAsync(
             () => Task.FromResult(fault._tracer.Output.Contains(" attached", StringComparison.Ordinal) ? null : "not attached"),
