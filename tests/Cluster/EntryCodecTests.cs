@@ -31,7 +31,10 @@ public sealed class EntryCodecTests : IDisposable
         KeyPage page = Serializer.Deserialize<KeyPage>(Serializer.SerializeToArray(new KeyPage(entries, true, new LogPoint(5, 6), 7)))!;
 
         Assert.Equal(entries.Length, page.Entries.Length);
-        Assert.All(entries.Zip(page.Entries), static pair => Assert.True(pair.First.Equals(pair.Second), $"{pair.First.Key}: {pair.First} is now {pair.Second}"));
+        foreach ((Entry sent, Entry received) in entries.Zip(page.Entries))
+        {
+            Assert.True(sent.Equals(received), $"{sent} is now {received}");
+        }
         Assert.Equal((true, new LogPoint(5, 6), 7), (page.More, page.Applied, page.Floor));
     }
 

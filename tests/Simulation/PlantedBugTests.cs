@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 namespace Diststore.Simulation;
 
 /// <summary>
-/// Proof that the simulation can fail: each rule of the protocol is broken once, and some seed of the first two thousand has to
+/// Proof that the simulation can fail: each rule of the protocol is broken once, and some seed of the first eight thousand has to
 /// notice. <c>DISTSTORE_BUG_SEEDS=N</c> tries more or fewer of them.
 /// </summary>
 public sealed class PlantedBugTests(ITestOutputHelper output)
@@ -19,7 +19,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
     public void Some_seed_finds(string name)
     {
         PlantedBug bug = Enum.Parse<PlantedBug>(name);
-        int seeds = int.Parse(Environment.GetEnvironmentVariable("DISTSTORE_BUG_SEEDS") ?? "2000", CultureInfo.InvariantCulture);
+        int seeds = int.Parse(Environment.GetEnvironmentVariable("DISTSTORE_BUG_SEEDS") ?? "8000", CultureInfo.InvariantCulture);
         string? found = null;
         Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, seeds), EnumerablePartitionerOptions.NoBuffering), (seed, loop) =>
         {

@@ -48,10 +48,12 @@ public sealed class FreshnessTests(ITestOutputHelper output)
         double share = ages.Count(static read => read.Age > Fresh) / (double)ages.Length;
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{how}: {ages.Length:N0} reads of {key.Writes:N0} versions in {key.Took.TotalSeconds:0.0} s; {share:P2} showed what had been superseded for more than "
+            $"{how}: {ages.Length:N0} reads of {key.Writes:N0} versions in {key.Took.TotalSeconds:0.0} s; "
+            + $"{share:P2} showed what had been superseded for more than "
             + $"{Fresh.TotalMilliseconds:0} ms, the oldest for {oldest.Age.TotalMilliseconds:0} ms"));
         int tooOld = ages.Count(static read => read.Age > Bound);
-        Assert.True(tooOld == 0, $"{tooOld} of {ages.Length} reads were older than {Bound.TotalSeconds} s, one of {oldest.Node.Url} by {oldest.Age}\n{cluster.Tails()}");
+        string what = $"{tooOld} of {ages.Length} reads were older than {Bound.TotalSeconds} s, one of {oldest.Node.Url} by {oldest.Age}";
+        Assert.True(tooOld == 0, $"{what}\n{cluster.Tails()}");
     }
 }
 
@@ -102,7 +104,8 @@ internal sealed class RewrittenKey(HttpFace[] nodes, Func<string> explain)
         TimeSpan AgeOf(long begunAt, int number, string? tag)
         {
             // A value and its version belong together.
-            Assert.True(number < _writes.Count && tag == _writes[number].Tag, $"{number} was shown as {tag}, in place of {_writes.ElementAtOrDefault(number).Tag}");
+            bool isWritten = number < _writes.Count && tag == _writes[number].Tag;
+            Assert.True(isWritten, $"{number} was shown as {tag}, in place of {_writes.ElementAtOrDefault(number).Tag}");
             return number + 1 < _writes.Count && _writes[number + 1].AcknowledgedAt < begunAt
                 ? Stopwatch.GetElapsedTime(_writes[number + 1].AcknowledgedAt, begunAt)
                 : TimeSpan.Zero;
@@ -129,7 +132,7 @@ internal sealed class RewrittenKey(HttpFace[] nodes, Func<string> explain)
             TimeSpan early = TimeSpan.FromSeconds(number / (double)perSecond) - clock.Elapsed;
             if (early > TimeSpan.Zero)
             {
-                await Task.Delay(early); // the pace, and nothing that anybody waits for
+                await Task.Delay(early, TimeProvider.System); // the pace, and nothing that anybody waits for
             }
 
             await act();
