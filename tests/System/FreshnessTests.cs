@@ -132,7 +132,7 @@ internal sealed class RewrittenKey(HttpFace[] nodes, Func<string> explain)
             TimeSpan early = TimeSpan.FromSeconds(number / (double)perSecond) - clock.Elapsed;
             if (early > TimeSpan.Zero)
             {
-                await Task.Delay(early, TimeProvider.System); // the pace, and nothing that anybody waits for
+                await Task.Delay(early); // polls: its own pace, and nothing that anybody waits for
             }
 
             await act();
