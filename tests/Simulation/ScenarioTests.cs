@@ -43,6 +43,19 @@ public sealed class ScenarioTests
     }
 
     [Fact]
+    public void Nodes_that_stop_all_at_once_do_not_wait_for_each_other_to_take_a_role()
+    {
+        Put("key", 1);
+        _cluster.RunFor(Moment);
+        MasterView before = View;
+        Task[] stops = [.. _cluster.Nodes.Select(static node => node.Node!.StopAsync())];
+        _cluster.RunFor(TimeSpan.FromSeconds(3));
+
+        Assert.All(stops, static stop => Assert.True(stop.IsCompletedSuccessfully, $"{stop.Status}"));
+        Assert.True(View.Epoch <= before.Epoch + 2, $"{before} -> {View}");
+    }
+
+    [Fact]
     public void An_election_is_forced_only_where_nobody_in_sync_is_left_and_the_loss_is_accepted()
     {
         Put("lost", 1);

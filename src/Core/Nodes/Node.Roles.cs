@@ -107,10 +107,10 @@ public sealed partial class Node
         }
     }
 
-    // Until it has no role any more, or nobody is there who could take it.
+    // Until it has no role any more, or nobody stays who could take it.
     private async Task LeaveMastersAsync()
     {
-        while (_partition.Role != NodeRole.Copies && _context.Transport.Members.Count > 1)
+        while (_partition.Role != NodeRole.Copies && await SomebodyStaysAsync())
         {
             if (_partition.Primary is { } primary)
             {
@@ -123,6 +123,16 @@ public sealed partial class Node
 
             await _context.Delay(RolePause);
         }
+    }
+
+    // Where all are stopped at once, roles would only go round among those who leave.
+    private async Task<bool> SomebodyStaysAsync()
+    {
+        TimeSpan timeout = _context.Settings.ReplyTimeout;
+        PingReply?[] others = await Task.WhenAll(_context.Transport.Members
+            .Where(name => name != Name)
+            .Select(name => _context.AskAsync<PingReply>(name, static peer => peer.PingAsync(write: false)!, timeout)));
+        return others.Any(static other => other is not { IsLeaving: true });
     }
 
     private async Task LeaveAsync(MasterView view)
