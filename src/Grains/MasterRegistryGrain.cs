@@ -58,12 +58,13 @@ internal sealed partial class MasterRegistryGrain(
 
     public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
 
-    // This node has become the primary since the registry was placed here. While the pair is whole there is time to move.
+    // This node has become the primary since the registry was placed here. While the pair is whole there is time to move:
+    // that is, not only to end here, for whoever remembers that it was here would just begin it here again.
     private void StepAsideForThePrimary()
     {
         if (node.KnownView is { OtherInSync: true } view && view.Primary.Name == node.Name && members.Current.Names.Count > 1)
         {
-            DeactivateOnIdle();
+            MigrateOnIdle();
         }
     }
 
