@@ -11,7 +11,7 @@ namespace Diststore.Contracts;
 /// <summary>
 /// An entry among messages: one run of bytes, in which numbers are little-endian and texts UTF-8 with their length. What
 /// Orleans generates for a class notes every object, each key and each value, lest one be written twice; with thousands of
-/// entries to a page that costs more than all the rest of a sync. Here only whole entries are.
+/// entries to a page that costs more than all the rest of a sync.
 /// <para>
 /// Version, flags (1: tombstone, 2: expires, 4: has a media type), ticks of the expiry (UTC), media type, key, value.
 /// </para>
@@ -28,12 +28,13 @@ public sealed class EntryCodec : IFieldCodec<Entry>
     public void WriteField<TBufferWriter>(ref Writer<TBufferWriter> writer, uint fieldIdDelta, Type? expectedType, Entry? value)
         where TBufferWriter : IBufferWriter<byte>
     {
-        // Null, or the same entry once more: many at once read the same key.
-        if (ReferenceCodec.TryWriteReferenceField(ref writer, fieldIdDelta, expectedType, value))
+        if (value is null)
         {
+            ReferenceCodec.WriteNullReference(ref writer, fieldIdDelta);
             return;
         }
 
+        ReferenceCodec.MarkValueField(writer.Session);
         writer.WriteFieldHeader(fieldIdDelta, expectedType, typeof(Entry), WireType.LengthPrefixed);
         int keyBytes = Encoding.UTF8.GetByteCount(value.Key);
         int contentTypeBytes = value.ContentType is null ? 0 : Encoding.UTF8.GetByteCount(value.ContentType);
@@ -70,6 +71,7 @@ public sealed class EntryCodec : IFieldCodec<Entry>
         }
 
         field.EnsureWireType(WireType.LengthPrefixed);
+        ReferenceCodec.MarkValueField(reader.Session);
         uint length = reader.ReadVarUInt32();
         long end = reader.Position + length;
 
@@ -85,9 +87,7 @@ public sealed class EntryCodec : IFieldCodec<Entry>
         }
 
         byte[] value = reader.ReadBytes((uint)valueBytes);
-        var entry = new Entry(key, (flags & TombstoneFlag) != 0 ? null : value, contentType, version, expiresAt);
-        ReferenceCodec.RecordObject(reader.Session, entry);
-        return entry;
+        return new Entry(key, (flags & TombstoneFlag) != 0 ? null : value, contentType, version, expiresAt);
     }
 }
 
