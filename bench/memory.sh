@@ -8,7 +8,8 @@ set -euo pipefail
 # shellcheck source=bench/cluster.sh
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 count=${1:-1000000} reads=${2:-200000}
-bytes=100 budget=96 other_budgets=(32 256) bar=500
+bytes=100 budget=64 other_budgets=(32 256) bar=500
+export MALLOC_ARENA_MAX=2 # as the images set it
 disk=$(on_disk)
 need redis-server curl dotnet
 build src/Silo bench/Load

@@ -22,7 +22,7 @@ public sealed record RocksStoreOptions
     /// Bytes for what is kept in memory of what lies on disk, at least 1 MiB: a third for hot entries, the rest for blocks
     /// of the table files, their indexes and filters among them. More makes reads faster; nothing else grows with the keys.
     /// </summary>
-    public long CacheBytes { get; init; } = 96L << 20;
+    public long CacheBytes { get; init; } = 64L << 20;
 
     /// <summary>Where opening, failing and closing is told.</summary>
     public ILogger<RocksStore> Logger { get; init; } = NullLogger<RocksStore>.Instance;

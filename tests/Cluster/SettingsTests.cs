@@ -16,7 +16,7 @@ public sealed class SettingsTests
             (true, "239.192.74.1", 4983, 100),
             (node.MulticastEnabled, node.MulticastGroup.ToString(), node.MulticastPort, node.WhoHasTimeout.TotalMilliseconds));
         Assert.Equal((4 << 20, 256L << 20, 1), (node.MaxValueBytes, node.CopiesMaxBytes, node.MinInSync));
-        Assert.Equal((DataDurability.Fsync, 0L, 96L << 20), (node.Durability, node.DataMaxBytes, node.DataCacheBytes));
+        Assert.Equal((DataDurability.Fsync, 0L, 64L << 20), (node.Durability, node.DataMaxBytes, node.DataCacheBytes));
         Assert.Equal(Path.Combine(Environment.CurrentDirectory, "data", node.NodeName), node.DataPath);
     }
 

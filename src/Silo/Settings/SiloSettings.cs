@@ -62,7 +62,7 @@ internal sealed record SiloSettings
     /// <summary>Keys and values that the masters may hold; 0 for no limit.</summary>
     public long DataMaxBytes { get; set; }
 
-    public long DataCacheBytes { get; set; } = 96L << 20;
+    public long DataCacheBytes { get; set; } = 64L << 20;
 
     public bool MulticastEnabled { get; set; } = true;
 
