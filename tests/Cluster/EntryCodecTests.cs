@@ -35,6 +35,7 @@ public sealed class EntryCodecTests : IDisposable
         {
             Assert.True(sent.Equals(received), $"{sent} is now {received}");
         }
+
         Assert.Equal((true, new LogPoint(5, 6), 7), (page.More, page.Applied, page.Floor));
     }
 

@@ -38,7 +38,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
                 PlantedBugs.Plant(PlantedBug.None);
             }
         });
-        output.WriteLine(found);
         Assert.True(found is not null, $"{seeds} seeds do not find {bug}");
+        output.WriteLine(found);
     }
 }

@@ -333,12 +333,16 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         if (_partition.Served.IsFromStore && _partition.Primary is not { IsBroken: true })
         {
             DateTimeOffset kept = _context.Time.GetUtcNow() - _context.Settings.TombstoneRetention;
-            await _context.Store.CollectTombstonesAsync(kept, _partition.Primary?.SyncsFrom ?? long.MaxValue);
-            await _context.Store.CollectTombstonesAsync(kept - _context.Settings.SyncRetention, long.MaxValue);
+            long syncsFrom = _partition.Primary?.SyncsFrom ?? long.MaxValue;
+            await _context.Store.CollectTombstonesAsync(kept, syncsFrom);
+            if (syncsFrom != long.MaxValue)
+            {
+                await _context.Store.CollectTombstonesAsync(kept - _context.Settings.SyncRetention, long.MaxValue);
+            }
         }
     }
 
-    /// <summary>What is done once a minute. For tests.</summary>
+    /// <summary>Does at once what is done from time to time. For tests.</summary>
     internal Task ForgetOldDeletesAsync() => OnSchedulerAsync(async () =>
     {
         await CollectTombstonesAsync();
