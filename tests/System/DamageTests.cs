@@ -28,7 +28,7 @@ public sealed class DamageTests
 
         Assert.Contains("restore a backup", alone.Process.Tail(1), StringComparison.Ordinal);
         Assert.Contains(cluster.DataOf(alone), alone.Process.Tail(1), StringComparison.Ordinal);
-        Assert.Contains("Full, from", learner.Said, StringComparison.Ordinal);
+        await learner.WaitUntilSaidAsync("Full, from");
 
         // It has taken over a part, and says neither that this is all nor that there is no more.
         foreach (string key in Damage.LargeKeys.Take(2).Append("nobody's"))
@@ -109,7 +109,7 @@ public sealed class DamageTests
             Deadline,
             cluster.Tails);
         Assert.True(damaged.IsRunning, damaged.Tail);
-        Assert.Contains("gives up what it held", damaged.Said, StringComparison.Ordinal);
-        Assert.Contains("Full, from", damaged.Said, StringComparison.Ordinal);
+        await damaged.WaitUntilSaidAsync("gives up what it held");
+        await damaged.WaitUntilSaidAsync("Full, from");
     }
 }

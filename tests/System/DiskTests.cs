@@ -43,7 +43,7 @@ public sealed class DiskTests
             Deadline,
             cluster.Tails);
         Assert.True(damaged.IsRunning, damaged.Tail);
-        Assert.Contains("Full, from", damaged.Said, StringComparison.Ordinal);
+        await damaged.WaitUntilSaidAsync("Full, from");
         cluster[after.Primary!].Kill();
         await damaged.Http.PostUntilDoneAsync("after", "1", cluster.Tails);
         await Damage.HoldsEverythingAsync(damaged.Http, cluster.Tails);

@@ -111,8 +111,8 @@ public sealed partial class RestartTests
         await cluster.WaitForTwoMastersAsync(cluster[view.Primary!], Recovery);
 
         Assert.NotEqual(before, StoreId().Match(wiped.Said).Value);
-        Assert.Contains("Learner in ", wiped.Said, StringComparison.Ordinal);
-        Assert.Contains("Full, from", wiped.Said, StringComparison.Ordinal);
+        await wiped.WaitUntilSaidAsync("Learner in ");
+        await wiped.WaitUntilSaidAsync("Full, from");
         cluster[view.Primary!].Kill();
         await wiped.Http.PostUntilDoneAsync("after", "1", cluster.Tails);
         await HoldsAsync(cluster, wiped, [.. Keys(50), "after"]);

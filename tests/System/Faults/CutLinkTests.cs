@@ -17,13 +17,13 @@ public sealed class CutLinkTests(ITestOutputHelper output)
         (Lan lan, TestCluster cluster) = await StartAsync();
         using Lan network = lan;
         await using TestCluster nodes = cluster;
-        ClusterView before = await cluster.MakeMastersApartFromRegistryAsync();
+        (ClusterView before, _) = await cluster.MakeMastersApartFromRegistryAsync();
         SiloProcess cut = cluster[before.Primary!];
         SiloProcess other = cluster[before.Secondary!];
         await cut.Http.PutUntilDoneAsync("key", "old", cluster.Tails);
         Assert.Equal(200, (await cut.Http.ReadAsync("key")).Status);
 
-        lan.CutOff(lan.Machines[1]);
+        lan.CutOff(cut.Network!);
         var clock = Stopwatch.StartNew();
         Task<Answer>[] writes = [.. Enumerable.Range(0, Attempts).Select(i => cut.Http.PutAsync($"cut {i}", "1"))];
         Task<Answer>[] strong = [.. Enumerable.Range(0, Attempts).Select(_ => cut.Http.ReadStrongAsync("key"))];
@@ -61,23 +61,23 @@ public sealed class CutLinkTests(ITestOutputHelper output)
         await using TestCluster nodes = cluster;
 
         // The registry is on the third machine, and so on neither side.
-        ClusterView before = await cluster.MakeMastersApartFromRegistryAsync();
+        (ClusterView before, SiloProcess third) = await cluster.MakeMastersApartFromRegistryAsync();
         SiloProcess primary = cluster[before.Primary!];
-        Lan.Cut(lan.Machines[1], lan.Machines[2]);
+        Lan.Cut(primary.Network!, cluster[before.Secondary!].Network!);
         var clock = Stopwatch.StartNew();
         await primary.Http.PutUntilDoneAsync("key", "1", cluster.Tails);
         TimeSpan stall = clock.Elapsed;
         ClusterView after = await Eventually.GetAsync<ClusterView>(
             async () =>
             {
-                ClusterView view = await cluster[1].Http.ClusterAsync();
+                ClusterView view = await third.Http.ClusterAsync();
                 return view.IsWhole && view.Epoch > before.Epoch ? (view, null) : (null, $"{view}");
             },
             Eventually.Patience,
             cluster.Tails);
         TimeSpan joined = clock.Elapsed;
-        Assert.True(after.Primary == primary.Name && after.Secondary == cluster[1].Name, $"{before} -> {after}\n{cluster.Tails()}");
-        await cluster[1].Http.PutUntilDoneAsync("key", "2", cluster.Tails);
+        Assert.True(after.Primary == primary.Name && after.Secondary == third.Name, $"{before} -> {after}\n{cluster.Tails()}");
+        await third.Http.PutUntilDoneAsync("key", "2", cluster.Tails);
 
         lan.Heal();
         await cluster.WaitUntilCompleteAsync();

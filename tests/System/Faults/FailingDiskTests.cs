@@ -65,7 +65,7 @@ public sealed class FailingDiskTests
             await other.Http.PutUntilDoneAsync("key", "3", cluster.Tails);
             ClusterView after = await other.Http.ClusterAsync();
             Assert.True(after.Epoch > before.Epoch && after.Primary == other.Name, $"{before} -> {after}\n{cluster.Tails()}");
-            Assert.Contains("takes no more writes until it is opened anew", failing.Said, StringComparison.Ordinal);
+            await failing.WaitUntilSaidAsync("takes no more writes until it is opened anew");
         }
 
         ClusterView healed = await cluster.WaitForTwoMastersAsync(other, Deadline);

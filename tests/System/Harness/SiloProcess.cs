@@ -31,7 +31,11 @@ internal sealed class SiloProcess : IDisposable
         ];
         _command = network?.Wrap(command) ?? command;
         Http = new HttpFace(address, httpPort, network);
+        Network = network;
     }
+
+    /// <summary>The network that it runs in, or <see langword="null"/> for this machine's own.</summary>
+    public NetworkNamespace? Network { get; }
 
     /// <summary>The node's name.</summary>
     public string Name { get; }
@@ -53,6 +57,10 @@ internal sealed class SiloProcess : IDisposable
 
     /// <summary>What it printed since it was last started.</summary>
     public string Said => Process.Output[_printedBefore..];
+
+    /// <summary>Waits until it has printed that in this life: what it does shows outside before its log has reached the file.</summary>
+    public Task WaitUntilSaidAsync(string words) => Eventually.TrueAsync(
+        () => Task.FromResult(Said.Contains(words, StringComparison.Ordinal) ? null : $"{Name} has not said \"{words}\""), Eventually.Patience, () => Said);
 
     /// <summary>Starts it without waiting for anything.</summary>
     public void Start()
