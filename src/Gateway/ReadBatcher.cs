@@ -73,21 +73,15 @@ internal sealed class ReadBatcher(Func<string[], Task<ReadResult?[]>> ask)
 
     private async Task SendAsync(Batch? batch)
     {
-        Task<ReadResult?[]> call = Ask(batch!);
         while (batch is not null)
         {
+            Task<ReadResult?[]> call = Ask(batch);
             await ((Task)call).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            Batch? answered = batch;
-            Task<ReadResult?[]> answer = call;
 
-            // The next call is under way before the readers of this one go on, for they do so on this thread.
+            // The readers go on here, on this thread. What arrives while they write their answers is in the next call: fewer and larger
+            // calls carry more than calls that never pause.
+            batch.Complete(call);
             batch = Next();
-            if (batch is not null)
-            {
-                call = Ask(batch);
-            }
-
-            answered.Complete(answer);
         }
     }
 
