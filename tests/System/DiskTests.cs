@@ -29,7 +29,7 @@ public sealed class DiskTests
                     Assert.True(answer.Status != 200 || answer.Text == Damage.ValueOf(key), $"{key} at {damaged.Name}: {answer}");
                 }
 
-                return damaged.Said.Contains("gives up what it held", StringComparison.Ordinal) ? null : "it has not met the damage";
+                return damaged.HasSaid("gives up what it held") ? null : "it has not met the damage";
             },
             Deadline,
             cluster.Tails);

@@ -34,7 +34,7 @@ public sealed class FailingDiskTests
         SiloProcess last = cluster[1];
         await last.Http.PostUntilDoneAsync("first", "1", cluster.Tails);
         List<string> acknowledged = await FillAsync(
-            last, () => Task.FromResult(last.Said.Contains("as the last master in sync this node refuses writes", StringComparison.Ordinal)), cluster);
+            last, () => Task.FromResult(last.HasSaid("as the last master in sync this node refuses writes")), cluster);
 
         for (int i = 0; i < 10; i++)
         {

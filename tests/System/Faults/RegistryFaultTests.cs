@@ -35,7 +35,7 @@ public sealed class RegistryFaultTests
         ClusterView after = await cluster.WaitForTwoMastersAsync(third, Eventually.Patience);
         Assert.True(after.Epoch > before.Epoch && after.Primary == secondary.Name, $"{before} -> {after}\n{cluster.Tails()}");
         await Eventually.TrueAsync(
-            () => Task.FromResult(cluster.Nodes.Any(static node => node.Said.Contains(", because the primary is lost", StringComparison.Ordinal)) ? null : "nobody says why"),
+            () => Task.FromResult(cluster.Nodes.Any(static node => node.HasSaid(", because the primary is lost")) ? null : "nobody says why"),
             Eventually.Patience,
             cluster.Tails);
         await RestartTests.HoldsAsync(cluster, third, [.. RestartTests.Keys(Keys), "after"]);
@@ -96,7 +96,7 @@ public sealed class RegistryFaultTests
             {
                 Answer[] answers = await Task.WhenAll(others[0].Http.PostAsync("nobody", "1"), others[1].Http.ReadStrongAsync("key 0"));
                 Assert.All(answers, answer => Assert.True(answer.Status == 503, $"{answer}\n{cluster.Tails()}"));
-                return others.Any(node => node.Said.Contains($"is not taken up before {missing.Name}/", StringComparison.Ordinal)) ? null : "nobody waits";
+                return others.Any(node => node.HasSaid($"is not taken up before {missing.Name}/")) ? null : "nobody waits";
             },
             Eventually.Patience,
             cluster.Tails);

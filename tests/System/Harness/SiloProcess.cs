@@ -58,9 +58,12 @@ internal sealed class SiloProcess : IDisposable
     /// <summary>What it printed since it was last started.</summary>
     public string Said => Process.Output[_printedBefore..];
 
+    /// <summary>Whether it has printed that in this life.</summary>
+    public bool HasSaid(string words) => Said.Contains(words, StringComparison.Ordinal);
+
     /// <summary>Waits until it has printed that in this life: what it does shows outside before its log has reached the file.</summary>
     public Task WaitUntilSaidAsync(string words) => Eventually.TrueAsync(
-        () => Task.FromResult(Said.Contains(words, StringComparison.Ordinal) ? null : $"{Name} has not said \"{words}\""), Eventually.Patience, () => Said);
+        () => Task.FromResult(HasSaid(words) ? null : $"{Name} has not said \"{words}\""), Eventually.Patience, () => Said);
 
     /// <summary>Starts it without waiting for anything.</summary>
     public void Start()
