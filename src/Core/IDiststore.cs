@@ -114,6 +114,9 @@ public sealed record ListQuery(
 {
     /// <summary>The most keys of one page.</summary>
     public const int MaxLimit = 1000;
+
+    /// <summary>About how many bytes of what it shows one page has at most.</summary>
+    public const int MaxBytes = 1 << 20;
 }
 
 /// <summary>One key of a listing.</summary>
@@ -130,8 +133,8 @@ public sealed record ListedKey(
 
 /// <summary>A page of a listing.</summary>
 /// <param name="Found">Whether a primary answered; if not, <paramref name="Detail"/> says why.</param>
-/// <param name="Keys">The keys, in order.</param>
-/// <param name="More">Whether keys follow; ask again with <see cref="ListQuery.After"/> = the last key of this page.</param>
+/// <param name="Keys">The keys, in order; may be none although keys follow.</param>
+/// <param name="Next">The last key that was looked at, where keys may follow: ask again with <see cref="ListQuery.After"/> = this one.</param>
 /// <param name="Point">The primary's applied point at the time of the page.</param>
 /// <param name="Node">The name of the node that answered the caller.</param>
 /// <param name="Detail">A sentence for the caller where nobody could answer.</param>
@@ -139,7 +142,7 @@ public sealed record ListedKey(
 public sealed record ListResult(
     [property: Id(0)] bool Found,
     [property: Id(1)] ListedKey[] Keys,
-    [property: Id(2)] bool More,
+    [property: Id(2)] string? Next,
     [property: Id(3)] LogPoint Point,
     [property: Id(4)] string Node,
     [property: Id(5)] string? Detail = null);

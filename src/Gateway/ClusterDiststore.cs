@@ -78,7 +78,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     public async ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
     {
         return await AnyAsync(grain => grain.ListAsync(query), static page => page.Found)
-            ?? new ListResult(false, [], false, default, "", _nodes.NotReadyBecause ?? "no node answers");
+            ?? new ListResult(false, [], null, default, "", _nodes.NotReadyBecause ?? "no node answers");
     }
 
     /// <inheritdoc/>

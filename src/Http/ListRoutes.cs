@@ -102,7 +102,7 @@ internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
             }
 
             json.WriteEndArray();
-            json.WriteString("next", page.More && page.Keys.Length > 0 ? page.Keys[^1].Key : null);
+            json.WriteString("next", page.Next);
             json.WriteString("id", page.Point.ToString());
             json.WriteEndObject();
         }

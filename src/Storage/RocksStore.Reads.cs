@@ -21,17 +21,63 @@ public sealed partial class RocksStore
         State.LocalEntries == 0 ? default : ReadEngineAsync(Family.Local, key);
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<string>> ListLocalAsync() => OffloadAsync<IReadOnlyList<string>>(() =>
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => OffloadAsync(() =>
     {
         var keys = new List<string>();
+        long bytes = 0;
+        byte[]? first = after is null ? null : Rows.Key(after);
         using Rowset rows = _engine.Scan(Family.Local, null, fillCache: true);
-        for (rows.Seek([]); rows.IsValid; rows.Next())
+        for (rows.Seek(first ?? []); rows.IsValid; rows.Next())
         {
+            if (first is not null && rows.Key.SequenceEqual(first))
+            {
+                continue;
+            }
+
+            if (bytes >= maxBytes)
+            {
+                return new LocalKeysPage(keys, More: true);
+            }
+
             keys.Add(Rows.Text(rows.Key));
+            bytes += 2 * keys[^1].Length;
         }
 
-        return keys;
+        return new LocalKeysPage(keys, More: false);
     });
+
+    /// <inheritdoc/>
+    public async ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes)
+    {
+        var entries = new List<Entry?>();
+        long bytes = 0;
+        for (int i = 0; i < keys.Count && (i == 0 || bytes < maxBytes); i++)
+        {
+            entries.Add(await ReadAsync(keys[i]));
+            bytes += entries[^1]?.SizeBytes ?? 0;
+        }
+
+        return new ManyEntries(entries);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)
+    {
+        var heads = new List<EntryHead?>();
+        foreach (string key in keys)
+        {
+            heads.Add(await ReadAsync(key) is { } entry ? EntryHead.Of(entry) : null);
+        }
+
+        return heads;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan)
+    {
+        KeyPage page = await ScanAsync(new KeyScan(scan.Prefix, scan.After, scan.MaxKeys, scan.MaxBytes, Tombstones: false));
+        return new HeadPage([.. page.Entries.Select(EntryHead.Of)], page.More ? page.Entries[^1].Key : null, page.Applied);
+    }
 
     /// <inheritdoc/>
     public ValueTask<KeyPage> ScanAsync(KeyScan scan)
@@ -42,10 +88,10 @@ public sealed partial class RocksStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit)
+    public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
-        return OffloadAsync<IReadOnlyList<Entry>>(() => ReadExpired(now, limit));
+        return OffloadAsync<IReadOnlyList<EntryHead>>(() => ReadExpired(now, limit));
     }
 
     /// <inheritdoc/>
@@ -136,9 +182,9 @@ public sealed partial class RocksStore
         return new ChangePage(entries.DrainToImmutable(), upto, !more, state.Applied, epochs, state.Floor);
     }
 
-    private List<Entry> ReadExpired(DateTimeOffset now, int limit)
+    private List<EntryHead> ReadExpired(DateTimeOffset now, int limit)
     {
-        var entries = new List<Entry>();
+        var entries = new List<EntryHead>();
         using Snapshot snapshot = _engine.Snapshot();
         ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetFillCache(false).SetSnapshot(snapshot);
         using Rowset rows = _engine.Scan(Family.Expiries, snapshot, fillCache: false);
@@ -151,7 +197,7 @@ public sealed partial class RocksStore
             }
 
             string key = Rows.Text(row.Rest);
-            entries.Add(_engine.Get(Family.Entries, row.Rest, value => Rows.ReadEntry(key, value), options)
+            entries.Add(_engine.Get(Family.Entries, row.Rest, value => EntryHead.Of(Rows.ReadEntry(key, value)), options)
                 ?? throw _engine.Fail("reading what expired", $"the expiry index names '{key}', which has no entry", isDamage: true));
         }
 

@@ -131,7 +131,7 @@ public sealed partial class RocksStore : IStore, IBackupSource
     /// <remarks>
     /// Not synced: after a crash the cursor, which is written with the page, stands where it stood with an earlier one.
     /// </remarks>
-    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page)
+    public ValueTask<PageOutcome> WritePageAsync(long epoch, string? after, KeyPage page)
     {
         ArgumentNullException.ThrowIfNull(page);
         return new(_loop.RunAsync(Answer.AloneWritten, writer => writer.WritePage(epoch, after, page)));
@@ -147,7 +147,7 @@ public sealed partial class RocksStore : IStore, IBackupSource
     }
 
     /// <inheritdoc/>
-    public ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
+    public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
         new(_loop.RunAsync(Answer.AloneWritten, writer => writer.CollectTombstones(orderedBefore, keepFrom)));
 
     /// <inheritdoc/>

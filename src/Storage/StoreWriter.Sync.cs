@@ -38,12 +38,12 @@ internal sealed partial class StoreWriter
     /// Refused as well: a page outside of a full sync, one that does not go on where the cursor stands, and one whose floor
     /// has passed the first sequence; then the cursor goes, and the next start begins with the first page.
     /// </summary>
-    public bool WritePage(long epoch, string? after, KeyPage page)
+    public PageOutcome WritePage(long epoch, string? after, KeyPage page)
     {
         StoreState state = State;
         if (epoch < state.HighestEpoch || state.IsWhole || (after is not null && after != state.Cursor?.After))
         {
-            return false;
+            return PageOutcome.Refused;
         }
 
         var batch = NewBatch();
@@ -52,7 +52,7 @@ internal sealed partial class StoreWriter
             if (after is not null && page.Floor > state.Cursor!.FirstSequence)
             {
                 Write(batch, state with { Cursor = null });
-                return false;
+                return PageOutcome.Refused;
             }
 
             string? last = page.Entries.Length > 0 ? page.Entries[^1].Key : after;
@@ -66,7 +66,7 @@ internal sealed partial class StoreWriter
 
             long first = after is null ? page.Applied.Sequence : state.Cursor!.FirstSequence;
             Write(batch, State with { Cursor = new SyncCursor(last, first), Floor = page.More ? state.Floor : page.Floor });
-            return true;
+            return PageOutcome.Taken;
         }
         finally
         {
@@ -140,7 +140,7 @@ internal sealed partial class StoreWriter
             }
 
             Write(batch, State with { Floor = floor });
-            return true;
+            return false;
         }
         finally
         {

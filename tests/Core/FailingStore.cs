@@ -42,7 +42,7 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history) => WriteAsync(() => _inner.StartSyncAsync(epoch, kind, history));
 
-    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page) => WriteAsync(() => _inner.WritePageAsync(epoch, after, page));
+    public ValueTask<PageOutcome> WritePageAsync(long epoch, string? after, KeyPage page) => WriteAsync(() => _inner.WritePageAsync(epoch, after, page));
 
     public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page) => WriteAsync(() => _inner.WriteChangesAsync(epoch, page));
 
@@ -52,11 +52,8 @@ internal sealed class FailingStore : IStore, IBackupSource
         await _inner.RememberCandidateAsync(epoch, candidate);
     }
 
-    public async ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom)
-    {
-        await FailAsync(FailsWrites);
-        await _inner.CollectTombstonesAsync(orderedBefore, keepFrom);
-    }
+    public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
+        WriteAsync(() => _inner.CollectTombstonesAsync(orderedBefore, keepFrom));
 
     public async ValueTask PutLocalAsync(Entry entry)
     {
@@ -66,16 +63,22 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     public ValueTask<Entry?> ReadAsync(string key) => ReadAsync(() => _inner.ReadAsync(key));
 
+    public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) => ReadAsync(() => _inner.ReadManyAsync(keys, maxBytes));
+
+    public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys) => ReadAsync(() => _inner.ReadHeadsAsync(keys));
+
+    public ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan) => ReadAsync(() => _inner.ScanHeadsAsync(scan));
+
     public ValueTask<KeyPage> ScanAsync(KeyScan scan) => ReadAsync(() => _inner.ScanAsync(scan));
 
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => ReadAsync(() => _inner.ReadChangesAsync(since, maxBytes));
 
     // The sweep asks by itself, at any moment.
-    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit) => _inner.ReadExpiredAsync(now, limit);
+    public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit) => _inner.ReadExpiredAsync(now, limit);
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => ReadAsync(() => _inner.ReadLocalAsync(key));
 
-    public ValueTask<IReadOnlyList<string>> ListLocalAsync() => ReadAsync(_inner.ListLocalAsync);
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => ReadAsync(() => _inner.ScanLocalAsync(after, maxBytes));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

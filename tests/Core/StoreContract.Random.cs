@@ -94,7 +94,7 @@ public abstract partial class StoreContract
                 {
                     string? after = to.State.Cursor?.After;
                     page = await from.ScanAsync(new KeyScan("", after, maxKeys, maxBytes, Tombstones: true));
-                    Assert.True(await to.WritePageAsync(epoch, after, page));
+                    Assert.Equal(PageOutcome.Taken, await to.WritePageAsync(epoch, after, page));
                     await GoOnAsync(3);
                     to = await ReopenAsync(to, time);
                 }
@@ -200,9 +200,9 @@ public abstract partial class StoreContract
         Assert.Equal(model.Content.Values.Count(entry => !entry.IsTombstone), state.Entries);
         Assert.Equal(model.Content.Values.Sum(LiveBytes), state.LiveBytes);
         DateTimeOffset now = model.Content.Values.Max(static entry => entry.ExpiresAt)?.AddSeconds(-1) ?? default;
-        IReadOnlyList<Entry> expired = await store.ReadExpiredAsync(now, int.MaxValue);
+        IReadOnlyList<EntryHead> expired = await store.ReadExpiredAsync(now, int.MaxValue);
         Assert.Equal(expired.OrderBy(static entry => entry.ExpiresAt), expired);
-        Assert.Equal(model.Content.Values.Where(entry => entry.HasExpired(now)).OrderBy(ByVersion), expired.OrderBy(ByVersion));
+        Assert.Equal(model.Content.Values.Where(entry => entry.HasExpired(now)).Select(EntryHead.Of).OrderBy(ByVersion), expired.OrderBy(ByVersion));
         foreach (string key in Enumerable.Range(0, Keys).Select(Model.Key))
         {
             Assert.Equal(model.Content.GetValueOrDefault(key), await store.ReadAsync(key));
@@ -243,6 +243,8 @@ public abstract partial class StoreContract
     }
 
     private static LogPoint ByVersion(Entry entry) => entry.Version;
+
+    private static LogPoint ByVersion(EntryHead head) => head.Version;
 
     private static ImmutableArray<Entry> Shift(ImmutableArray<Entry> entries) =>
         [.. entries.Select(entry => entry with { Version = entry.Version with { Sequence = entry.Version.Sequence + 1 } })];

@@ -49,7 +49,7 @@ public abstract partial class StoreContract
 
         await Store.StartSyncAsync(5, SyncKind.Full, History);
         before = Store.State;
-        Assert.False(await Store.WritePageAsync(4, null, Page(5, more: true, Applied("a", 5))));
+        Assert.Equal(PageOutcome.Refused, await Store.WritePageAsync(4, null, Page(5, more: true, Applied("a", 5))));
         Assert.Equal(before, Store.State);
         Assert.Null(await Store.ReadAsync("a"));
     }
@@ -60,7 +60,7 @@ public abstract partial class StoreContract
         await WriteAsync(Store, 7, Put("a", "old"), Put("b", "old"), Put("c", "old"), Put("d", "old"), Delete("e"), Put("z", "old"));
         await Store.StartSyncAsync(7, SyncKind.Full, History);
 
-        Assert.True(await Store.WritePageAsync(7, null, Page(9, more: true, Applied("b", 1), Applied("d", 2))));
+        Assert.Equal(PageOutcome.Taken, await Store.WritePageAsync(7, null, Page(9, more: true, Applied("b", 1), Applied("d", 2))));
 
         // "e" and "z" lie beyond the page. "d" has a lower version than the one it replaced.
         Assert.Equal(["b", "d", "e", "z"], (await ContentAsync(Store)).Select(entry => entry.Key));
@@ -68,7 +68,7 @@ public abstract partial class StoreContract
         Assert.Equal(new SyncCursor("d", 9), Store.State.Cursor);
         Assert.Equal(3, Store.State.Entries);
 
-        Assert.True(await Store.WritePageAsync(7, "d", Page(12, more: false, Applied("f", 11)) with { Floor = 4 }));
+        Assert.Equal(PageOutcome.Taken, await Store.WritePageAsync(7, "d", Page(12, more: false, Applied("f", 11)) with { Floor = 4 }));
 
         Assert.Equal(["b", "d", "f"], (await ContentAsync(Store)).Select(entry => entry.Key));
         Assert.Equal(new SyncCursor("f", 9), Store.State.Cursor);
@@ -84,7 +84,7 @@ public abstract partial class StoreContract
         await Store.StartSyncAsync(1, SyncKind.Full, History);
         await Store.WritePageAsync(1, null, Page(9, more: true, Applied("a", 1)));
 
-        Assert.True(await Store.WritePageAsync(1, "a", Page(9, more: false)));
+        Assert.Equal(PageOutcome.Taken, await Store.WritePageAsync(1, "a", Page(9, more: false)));
 
         Assert.Equal(["a"], (await ContentAsync(Store)).Select(entry => entry.Key));
         Assert.Equal(new SyncCursor("a", 9), Store.State.Cursor);
@@ -96,7 +96,7 @@ public abstract partial class StoreContract
         await WriteAsync(Store, 1, Put("a", "old"), Delete("b"));
         await Store.StartSyncAsync(1, SyncKind.Full, History);
 
-        Assert.True(await Store.WritePageAsync(1, null, Page(0, more: false)));
+        Assert.Equal(PageOutcome.Taken, await Store.WritePageAsync(1, null, Page(0, more: false)));
         Assert.True(await Store.WriteChangesAsync(1, new ChangePage([], 0, true, LogPoint.Zero, EpochHistory.Empty, 0)));
 
         Assert.Empty(await ContentAsync(Store));
@@ -107,14 +107,14 @@ public abstract partial class StoreContract
     [Fact]
     public async Task A_page_is_refused_where_it_does_not_go_on_from_the_cursor_or_no_full_sync_is_under_way()
     {
-        Assert.False(await Store.WritePageAsync(1, null, Page(9, more: true, Applied("a", 1))));
+        Assert.Equal(PageOutcome.Refused, await Store.WritePageAsync(1, null, Page(9, more: true, Applied("a", 1))));
         await Store.StartSyncAsync(1, SyncKind.Full, History);
-        Assert.False(await Store.WritePageAsync(1, "a", Page(9, more: true, Applied("b", 1))));
+        Assert.Equal(PageOutcome.Refused, await Store.WritePageAsync(1, "a", Page(9, more: true, Applied("b", 1))));
         await Store.WritePageAsync(1, null, Page(9, more: true, Applied("a", 1)));
-        Assert.False(await Store.WritePageAsync(1, "b", Page(9, more: true, Applied("c", 2))));
+        Assert.Equal(PageOutcome.Refused, await Store.WritePageAsync(1, "b", Page(9, more: true, Applied("c", 2))));
 
         // From the start again is always possible; the first sequence is then another.
-        Assert.True(await Store.WritePageAsync(1, null, Page(10, more: true, Applied("a", 1))));
+        Assert.Equal(PageOutcome.Taken, await Store.WritePageAsync(1, null, Page(10, more: true, Applied("a", 1))));
         Assert.Equal(new SyncCursor("a", 10), Store.State.Cursor);
     }
 
@@ -125,12 +125,12 @@ public abstract partial class StoreContract
         await Store.WritePageAsync(1, null, Page(9, more: true, Applied("a", 1)));
 
         // What was deleted after the ninth write can no longer be told by changes since the ninth.
-        Assert.True(await Store.WritePageAsync(1, "a", Page(20, more: true, Applied("b", 2)) with { Floor = 9 }));
-        Assert.False(await Store.WritePageAsync(1, "b", Page(20, more: false) with { Floor = 10 }));
+        Assert.Equal(PageOutcome.Taken, await Store.WritePageAsync(1, "a", Page(20, more: true, Applied("b", 2)) with { Floor = 9 }));
+        Assert.Equal(PageOutcome.Refused, await Store.WritePageAsync(1, "b", Page(20, more: false) with { Floor = 10 }));
         await Store.StartSyncAsync(1, SyncKind.Full, History);
 
         Assert.Null(Store.State.Cursor);
-        Assert.True(await Store.WritePageAsync(1, null, Page(20, more: false, Applied("a", 1)) with { Floor = 10 }));
+        Assert.Equal(PageOutcome.Taken, await Store.WritePageAsync(1, null, Page(20, more: false, Applied("a", 1)) with { Floor = 10 }));
         Assert.Equal(new SyncCursor("a", 20), Store.State.Cursor);
     }
 

@@ -142,7 +142,8 @@ internal sealed class FakeStore : IDiststore, INodeAccess
             .Take(query.Limit + 1)
             .Select(entry => new ListedKey(entry.Key, entry.Version, entry.Value!.Length, entry.ContentType))];
         bool more = keys.Length > query.Limit;
-        return ValueTask.FromResult(new ListResult(Read is null, more ? keys[..^1] : keys, more, ListedUpTo ?? new LogPoint(1, _sequence), Name));
+        string? next = more ? keys[^2].Key : null;
+        return ValueTask.FromResult(new ListResult(Read is null, more ? keys[..^1] : keys, next, ListedUpTo ?? new LogPoint(1, _sequence), Name));
     }
 
     public ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default) =>

@@ -50,27 +50,29 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
 
     public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history) => InTurnAsync(store => store.StartSyncAsync(epoch, kind, history));
 
-    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page) =>
+    public ValueTask<PageOutcome> WritePageAsync(long epoch, string? after, KeyPage page) =>
         InTurnAsync(store => store.WritePageAsync(epoch, after, page), synced: false);
 
     public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page) =>
         InTurnAsync(store => store.WriteChangesAsync(epoch, page), synced: page.IsWhole);
 
-    public async ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) => await InTurnAsync(
-        async store =>
-        {
-            await store.CollectTombstonesAsync(orderedBefore, keepFrom);
-            return true;
-        },
-        synced: false);
+    public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
+        InTurnAsync(store => store.CollectTombstonesAsync(orderedBefore, keepFrom), synced: false);
 
     public ValueTask<Entry?> ReadAsync(string key) => disk.Content.ReadAsync(key);
+
+    public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) =>
+        disk.Content.ReadManyAsync(keys, Math.Min(maxBytes, PageBytes));
+
+    public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys) => disk.Content.ReadHeadsAsync(keys);
+
+    public ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan) => disk.Content.ScanHeadsAsync(scan);
 
     public ValueTask<KeyPage> ScanAsync(KeyScan scan) => disk.Content.ScanAsync(scan with { MaxBytes = Math.Min(scan.MaxBytes, PageBytes) });
 
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => disk.Content.ReadChangesAsync(since, Math.Min(maxBytes, PageBytes));
 
-    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit) => disk.Content.ReadExpiredAsync(now, limit);
+    public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit) => disk.Content.ReadExpiredAsync(now, limit);
 
     public async ValueTask PutLocalAsync(Entry entry) => await InTurnAsync(async store =>
     {
@@ -80,7 +82,7 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => disk.Content.ReadLocalAsync(key);
 
-    public ValueTask<IReadOnlyList<string>> ListLocalAsync() => disk.Content.ListLocalAsync();
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => disk.Content.ScanLocalAsync(after, maxBytes);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

@@ -62,7 +62,7 @@ public sealed class BackupTests : IDisposable
         file.Position = 0;
         RocksStore.Restore(file, _other.Options);
         await using RocksStore restored = _other.Open();
-        Assert.Equal([batch.Entries[0]], await restored.ReadExpiredAsync(at, 10));
+        Assert.Equal([EntryHead.Of(batch.Entries[0])], await restored.ReadExpiredAsync(at, 10));
         Assert.Empty(await restored.ReadExpiredAsync(at.AddTicks(-1), 10));
         Assert.Equal(4, restored.State.LiveBytes);
     }

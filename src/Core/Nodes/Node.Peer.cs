@@ -132,7 +132,7 @@ public sealed partial class Node
     /// <inheritdoc/>
     public async Task<KeysResult> GetKeysAsync()
     {
-        IReadOnlyList<string> local = await _context.Store.ListLocalAsync();
+        IReadOnlyList<string> local = (await _context.Store.ScanLocalAsync(null, int.MaxValue)).Keys;
         IEnumerable<string> shown = _partition.Served.IsFromStore ? await AppliedKeysAsync() : _copies.Keys;
         return new KeysResult([.. shown.Union(local, StringComparer.Ordinal).Order(KeyOrder.Instance)], Name);
     }
@@ -165,14 +165,14 @@ public sealed partial class Node
     private async Task<List<string>> AppliedKeysAsync()
     {
         var keys = new List<string>();
-        KeyPage page;
+        string? after = null;
         do
         {
-            string? after = keys.Count == 0 ? null : keys[^1];
-            page = await _context.Store.ScanAsync(new KeyScan("", after, ListQuery.MaxLimit, int.MaxValue, Tombstones: false));
-            keys.AddRange(page.Entries.Select(static entry => entry.Key));
+            HeadPage page = await _context.Store.ScanHeadsAsync(new HeadScan("", after, int.MaxValue, int.MaxValue));
+            keys.AddRange(page.Heads.Select(static head => head.Key));
+            after = page.Next;
         }
-        while (page.More && page.Entries.Length > 0);
+        while (after is not null);
         return keys;
     }
 

@@ -10,8 +10,6 @@ namespace Diststore.Core;
 /// </summary>
 public sealed partial class Node : IDiststore, INodeAccess, IPeer
 {
-    private static readonly TimeSpan MaxSweepPeriod = TimeSpan.FromMinutes(1);
-
     private readonly NodeContext _context;
     private readonly TaskScheduler _scheduler;
     private readonly DatagramChannel _channel;
@@ -25,6 +23,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly ReadPath _reads;
     private readonly WritePath _writes;
     private readonly BackupSessions _backups;
+    private readonly Sweep _sweep;
     private volatile string? _notReady = "the node is starting";
     private bool _hasFailed;
 
@@ -75,6 +74,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _responder = new Responder(_channel, _partition, _here, _context);
         _reads = new ReadPath(_context, _partition, _views, _questions, _here);
         _backups = new BackupSessions(_context);
+        _sweep = new Sweep(_context, _partition, _copies);
         _writes = new WritePath(_context, _partition, _views);
         _context.Instruments.Observe(store, _copies, () => _partition.Served);
     }
@@ -107,7 +107,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
             _context.Watch(_views.RefreshAsync());
             _context.Watch(_follower.RunAsync());
-            _context.Watch(SweepAsync());
+            _context.Watch(_sweep.RunAsync());
             return Task.FromResult(true);
         });
 
@@ -149,7 +149,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query), new ListResult(false, [], false, default, Name, Stopped), cancellation));
+        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query), new ListResult(false, [], null, default, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
@@ -256,7 +256,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             await _context.Delay(ViewFinder.RetryPause);
         }
         while (_context.Time.GetElapsedTime(started) < _views.Patience);
-        return new ListResult(false, [], false, default, Name, "no primary answers");
+        return new ListResult(false, [], null, default, Name, "no primary answers");
     }
 
     private async Task<ChangesResult> ReadChangesFromPrimaryAsync(ChangesQuery query)
@@ -315,37 +315,10 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         return new ClusterStatus(_partition.Newest, nodes, Name);
     }
 
-    private async Task SweepAsync()
-    {
-        while (true)
-        {
-            // Tombstones live for hardly longer than they are to.
-            TimeSpan retention = _context.Settings.TombstoneRetention;
-            await _context.Delay(retention < MaxSweepPeriod ? retention : MaxSweepPeriod);
-            _copies.DropExpired();
-            await CollectTombstonesAsync();
-        }
-    }
-
-    // Not from under a learner that syncs, but a slow one must not make the store grow for ever.
-    private async Task CollectTombstonesAsync()
-    {
-        if (_partition.Served.IsFromStore && _partition.Primary is not { IsBroken: true })
-        {
-            DateTimeOffset kept = _context.Time.GetUtcNow() - _context.Settings.TombstoneRetention;
-            long syncsFrom = _partition.Primary?.SyncsFrom ?? long.MaxValue;
-            await _context.Store.CollectTombstonesAsync(kept, syncsFrom);
-            if (syncsFrom != long.MaxValue)
-            {
-                await _context.Store.CollectTombstonesAsync(kept - _context.Settings.SyncRetention, long.MaxValue);
-            }
-        }
-    }
-
     /// <summary>Does at once what is done from time to time. For tests.</summary>
     internal Task ForgetOldDeletesAsync() => OnSchedulerAsync(async () =>
     {
-        await CollectTombstonesAsync();
+        await _sweep.CollectTombstonesAsync();
         return true;
     });
 

@@ -13,7 +13,7 @@ internal sealed partial class PrimaryRole
     {
         while (!_ended)
         {
-            IReadOnlyList<Entry> expired = MayOrder
+            IReadOnlyList<EntryHead> expired = MayOrder
                 ? await _context.Store.ReadExpiredAsync(_context.Time.GetUtcNow(), MaxSweptAtOnce)
                 : [];
             await ExpireAsync(expired);
@@ -25,7 +25,7 @@ internal sealed partial class PrimaryRole
     }
 
     // Orders the tombstones of entries whose time is up, and waits for them. Nothing, where ordering is not allowed now.
-    private async Task ExpireAsync(IReadOnlyList<Entry> expired)
+    private async Task ExpireAsync(IReadOnlyList<EntryHead> expired)
     {
         if (MayOrder)
         {

@@ -42,7 +42,7 @@ internal sealed partial class PrimaryRole
             // By another clock, after a change of the primary, its time may not be up.
             if (entry is { IsTombstone: false } && request.IsStrong)
             {
-                await ExpireAsync([entry]);
+                await ExpireAsync([EntryHead.Of(entry)]);
                 continue;
             }
 
@@ -96,11 +96,10 @@ internal sealed partial class PrimaryRole
             return null;
         }
 
-        KeyPage page = await _context.Store.ScanAsync(
-            new KeyScan(query.Prefix, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), int.MaxValue, Tombstones: false));
-        DateTimeOffset now = _context.Time.GetUtcNow();
-        ListedKey[] keys = [.. page.Entries.Where(e => !e.HasExpired(now)).Select(static e => new ListedKey(e.Key, e.Version, e.Value!.Length, e.ContentType))];
-        return _ended ? null : new ListResult(true, keys, page.More, page.Applied, _context.Settings.Name);
+        HeadPage page = await _context.Store.ScanHeadsAsync(new HeadScan(
+            query.Prefix, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), ListQuery.MaxBytes, _context.Time.GetUtcNow()));
+        ListedKey[] keys = [.. page.Heads.Select(static head => new ListedKey(head.Key, head.Version, head.ValueBytes, head.ContentType))];
+        return _ended ? null : new ListResult(true, keys, page.Next, page.Applied, _context.Settings.Name);
     }
 
     /// <summary>

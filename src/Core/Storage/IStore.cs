@@ -57,30 +57,47 @@ public interface IStore : IAsyncDisposable
 
     /// <summary>
     /// Takes a page of a full sync: what it names replaces what is there whatever its version, and the keys of its range
-    /// that it does not name are removed.
+    /// that it does not name are removed. Where more of these are there than one operation may remove, it removes as many
+    /// as it may and answers <see cref="PageOutcome.Partly"/>: the same call again goes on.
     /// </summary>
-    ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page);
+    ValueTask<PageOutcome> WritePageAsync(long epoch, string? after, KeyPage page);
 
     /// <summary>Takes a page of changes; only a page that reaches the primary's applied sequence moves the mark there.</summary>
     ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page);
 
     /// <summary>
     /// Forgets tombstones whose write was ordered before <paramref name="orderedBefore"/>, raises the floor past them,
-    /// but keeps it below <paramref name="keepFrom"/>, the first sequence that someone still syncs from.
+    /// but keeps it below <paramref name="keepFrom"/>, the first sequence that someone still syncs from. One step of
+    /// bounded work; true when there may be more to forget, so that others get their turn between two steps.
     /// </summary>
-    ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom);
+    ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom);
 
     /// <summary>The applied entry of that key, tombstones included, or <see langword="null"/>.</summary>
     ValueTask<Entry?> ReadAsync(string key);
 
+    /// <summary>
+    /// The applied entries of many keys, tombstones included, read together. Ends after the one that reaches
+    /// <paramref name="maxBytes"/>; at least one is read.
+    /// </summary>
+    ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes);
+
+    /// <summary>The heads of the applied entries of many keys, tombstones included, in that order; reads no large value.</summary>
+    ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys);
+
     /// <summary>Applied entries in key order, from one moment.</summary>
     ValueTask<KeyPage> ScanAsync(KeyScan scan);
+
+    /// <summary>
+    /// The heads of applied entries that are no tombstones, in key order, from one moment; reads no large value, and no more
+    /// than <see cref="HeadScan"/> says.
+    /// </summary>
+    ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan);
 
     /// <summary>Applied changes in sequence order, each key's latest only, from one moment.</summary>
     ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes);
 
-    /// <summary>Applied entries whose time is up, the earliest first; costs what it gives, not what the store holds.</summary>
-    ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit);
+    /// <summary>The heads of applied entries whose time is up, the earliest first; costs what it gives, not what the store holds.</summary>
+    ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit);
 
     /// <summary>Keeps a local-only entry.</summary>
     ValueTask PutLocalAsync(Entry entry);
@@ -88,8 +105,11 @@ public interface IStore : IAsyncDisposable
     /// <summary>The local-only entry of that key, or <see langword="null"/>.</summary>
     ValueTask<Entry?> ReadLocalAsync(string key);
 
-    /// <summary>The keys of all local-only entries, in order.</summary>
-    ValueTask<IReadOnlyList<string>> ListLocalAsync();
+    /// <summary>
+    /// The keys of local-only entries that come after this one, in order, about so many bytes of them, at least one if there
+    /// is one.
+    /// </summary>
+    ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes);
 }
 
 /// <summary>The medium failed: what was being written is not known to be there.</summary>
@@ -208,6 +228,49 @@ public readonly record struct AppendResult(AppendStatus Status, LogPoint Last);
 /// <param name="MaxBytes">Stop after the key that reaches so many bytes.</param>
 /// <param name="Tombstones">Whether to give tombstones too.</param>
 public sealed record KeyScan(string Prefix, string? After, int MaxKeys, int MaxBytes, bool Tombstones);
+
+/// <summary>How a page of a full sync was taken.</summary>
+public enum PageOutcome
+{
+    /// <summary>Not at all: a higher epoch was seen, or it does not go on where the cursor stands.</summary>
+    Refused = 0,
+
+    /// <summary>Some of what it does not name is removed and some is still there: call again.</summary>
+    Partly = 1,
+
+    /// <summary>As a whole.</summary>
+    Taken = 2,
+}
+
+/// <summary>
+/// What to scan of heads. A page ends at <paramref name="MaxKeys"/>, at about <paramref name="MaxBytes"/> of what it gives, or
+/// with the row that reaches <see cref="MaxRows"/>.
+/// </summary>
+/// <param name="Prefix">Only keys that start with this; empty for all.</param>
+/// <param name="After">Only keys after this one, or <see langword="null"/>.</param>
+/// <param name="MaxKeys">At most so many.</param>
+/// <param name="MaxBytes">Stop after the head that reaches so many bytes.</param>
+/// <param name="NotExpiredAt">Leaves out what has expired by this moment of the primary's clock; <see langword="null"/>: nothing.</param>
+public sealed record HeadScan(string Prefix, string? After, int MaxKeys, int MaxBytes, DateTimeOffset? NotExpiredAt = null)
+{
+    /// <summary>Rows that one scan looks at, whatever they are: tombstones and expired entries cost time and show nothing.</summary>
+    public const int MaxRows = 4096;
+}
+
+/// <summary>Heads in key order.</summary>
+/// <param name="Heads">The heads; may be none although keys follow, where the scan met nothing that it gives.</param>
+/// <param name="Next">The last key *scanned*, where keys may follow it; ask on after this one. Else <see langword="null"/>.</param>
+/// <param name="Applied">The applied point at the time of the scan.</param>
+public sealed record HeadPage(ImmutableArray<EntryHead> Heads, string? Next, LogPoint Applied);
+
+/// <summary>Entries of many keys.</summary>
+/// <param name="Entries">One for each key that was read, in that order; <see langword="null"/> where there is none.</param>
+public sealed record ManyEntries(IReadOnlyList<Entry?> Entries);
+
+/// <summary>Keys of local-only entries, in order.</summary>
+/// <param name="Keys">The keys.</param>
+/// <param name="More">Whether keys may follow the last one.</param>
+public sealed record LocalKeysPage(IReadOnlyList<string> Keys, bool More);
 
 /// <summary>Entries in key order.</summary>
 /// <param name="Entries">The entries.</param>

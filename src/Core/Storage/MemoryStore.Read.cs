@@ -12,11 +12,49 @@ public sealed partial class MemoryStore
     public ValueTask<Entry?> ReadLocalAsync(string key) => new(_local.GetValueOrDefault(key));
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<string>> ListLocalAsync()
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes)
     {
-        string[] keys = [.. _local.Select(static pair => pair.Key)];
-        Array.Sort(keys, KeyOrder.Instance);
-        return new ValueTask<IReadOnlyList<string>>(keys);
+        var keys = new List<string>();
+        long bytes = 0;
+        lock (_gate)
+        {
+            foreach (string key in KeysFrom(_localKeys, after, null).Where(key => key != after))
+            {
+                if (bytes >= maxBytes)
+                {
+                    return new ValueTask<LocalKeysPage>(new LocalKeysPage(keys, More: true));
+                }
+
+                keys.Add(key);
+                bytes += 2 * key.Length;
+            }
+        }
+
+        return new ValueTask<LocalKeysPage>(new LocalKeysPage(keys, More: false));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        var entries = new List<Entry?>(keys.Count);
+        long bytes = 0;
+        for (int i = 0; i < keys.Count && (i == 0 || bytes < maxBytes); i++)
+        {
+            Entry? entry = _entries.GetValueOrDefault(keys[i]);
+            entries.Add(entry);
+            bytes += entry?.SizeBytes ?? 0;
+        }
+
+        return new ValueTask<ManyEntries>(new ManyEntries(entries));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        return new ValueTask<IReadOnlyList<EntryHead?>>(
+            [.. keys.Select(key => _entries.GetValueOrDefault(key) is { } entry ? EntryHead.Of(entry) : null)]);
     }
 
     /// <inheritdoc/>
@@ -29,7 +67,7 @@ public sealed partial class MemoryStore
         bool more = false;
         lock (_gate)
         {
-            foreach (string key in KeysToScan(scan))
+            foreach (string key in KeysToScan(scan.Prefix, scan.After))
             {
                 if (!key.StartsWith(scan.Prefix, StringComparison.Ordinal))
                 {
@@ -58,12 +96,49 @@ public sealed partial class MemoryStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit)
+    public ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan)
+    {
+        ArgumentNullException.ThrowIfNull(scan);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(scan.MaxKeys);
+        ImmutableArray<EntryHead>.Builder heads = ImmutableArray.CreateBuilder<EntryHead>();
+        string? scanned = null;
+        long bytes = 0;
+        int rows = 0;
+        lock (_gate)
+        {
+            foreach (string key in KeysToScan(scan.Prefix, scan.After))
+            {
+                if (!key.StartsWith(scan.Prefix, StringComparison.Ordinal))
+                {
+                    break;
+                }
+
+                if (heads.Count >= scan.MaxKeys || rows >= HeadScan.MaxRows || (heads.Count > 0 && bytes >= scan.MaxBytes))
+                {
+                    return new ValueTask<HeadPage>(new HeadPage(heads.DrainToImmutable(), scanned, _state.Applied));
+                }
+
+                rows++;
+                scanned = key;
+                Entry entry = _entries[key];
+                if (!entry.IsTombstone && !(scan.NotExpiredAt is { } now && entry.HasExpired(now)))
+                {
+                    heads.Add(EntryHead.Of(entry));
+                    bytes += heads[^1].SizeBytes;
+                }
+            }
+
+            return new ValueTask<HeadPage>(new HeadPage(heads.DrainToImmutable(), null, _state.Applied));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit)
     {
         lock (_gate)
         {
-            return new ValueTask<IReadOnlyList<Entry>>(
-                [.. _expiries.TakeWhile(expiry => expiry.At <= now).Take(limit).Select(expiry => _entries[expiry.Key])]);
+            return new ValueTask<IReadOnlyList<EntryHead>>(
+                [.. _expiries.TakeWhile(expiry => expiry.At <= now).Take(limit).Select(expiry => EntryHead.Of(_entries[expiry.Key]))]);
         }
     }
 
@@ -101,22 +176,22 @@ public sealed partial class MemoryStore
         }
     }
 
-    private IEnumerable<string> KeysToScan(KeyScan scan)
+    private IEnumerable<string> KeysToScan(string prefix, string? after)
     {
-        bool goesOn = scan.After is not null && KeyOrder.Instance.Compare(scan.After, scan.Prefix) >= 0;
-        return goesOn ? KeysFrom(scan.After, null).Where(key => key != scan.After) : KeysFrom(scan.Prefix, null);
+        bool goesOn = after is not null && KeyOrder.Instance.Compare(after, prefix) >= 0;
+        return goesOn ? KeysFrom(_keys, after, null).Where(key => key != after) : KeysFrom(_keys, prefix, null);
     }
 
     // Both ends are included, null leaves an end open. Costs the depth of the tree, not the set.
-    private SortedSet<string> KeysFrom(string? lower, string? upper)
+    private static SortedSet<string> KeysFrom(SortedSet<string> keys, string? lower, string? upper)
     {
-        if (_keys.Count == 0)
+        if (keys.Count == 0)
         {
-            return _keys;
+            return keys;
         }
 
-        lower ??= _keys.Min!;
-        upper ??= _keys.Max!;
-        return KeyOrder.Instance.Compare(lower, upper) > 0 ? [] : _keys.GetViewBetween(lower, upper);
+        lower ??= keys.Min!;
+        upper ??= keys.Max!;
+        return KeyOrder.Instance.Compare(lower, upper) > 0 ? [] : keys.GetViewBetween(lower, upper);
     }
 }

@@ -5,6 +5,9 @@ namespace Diststore.Core;
 /// <content>What a learner writes, and the tombstones that are forgotten.</content>
 public sealed partial class MemoryStore
 {
+    // Entries that one operation removes.
+    private const int MaxRemoved = 1024;
+
     /// <inheritdoc/>
     /// <remarks>Content of which only a part was taken cannot go on with changes: that is refused too.</remarks>
     public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history)
@@ -46,7 +49,7 @@ public sealed partial class MemoryStore
     /// floor has passed the first sequence. Of what changed since then tombstones are forgotten, so this sync cannot end:
     /// its cursor goes, and the next start begins with the first page.
     /// </remarks>
-    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page)
+    public ValueTask<PageOutcome> WritePageAsync(long epoch, string? after, KeyPage page)
     {
         ArgumentNullException.ThrowIfNull(page);
         lock (_gate)
@@ -54,21 +57,27 @@ public sealed partial class MemoryStore
             StoreState state = _state;
             if (epoch < state.HighestEpoch || state.IsWhole || (after is not null && after != state.Cursor?.After))
             {
-                return new ValueTask<bool>(false);
+                return new ValueTask<PageOutcome>(PageOutcome.Refused);
             }
 
             if (after is not null && page.Floor > state.Cursor!.FirstSequence)
             {
                 _state = state with { Cursor = null };
-                return new ValueTask<bool>(false);
+                return new ValueTask<PageOutcome>(PageOutcome.Refused);
             }
 
             string? last = page.Entries.Length > 0 ? page.Entries[^1].Key : after;
             if (last is not null || !page.More)
             {
                 var named = page.Entries.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal);
-                List<string> unnamed = [.. KeysFrom(after, page.More ? last : null).Where(key => key != after && !named.Contains(key))];
+                List<string> unnamed =
+                    [.. KeysFrom(_keys, after, page.More ? last : null).Where(key => key != after && !named.Contains(key)).Take(MaxRemoved)];
                 unnamed.ForEach(Remove);
+                if (unnamed.Count == MaxRemoved)
+                {
+                    _state = state with { Entries = _values, LiveBytes = _liveBytes };
+                    return new ValueTask<PageOutcome>(PageOutcome.Partly);
+                }
             }
 
             Take(page.Entries);
@@ -80,7 +89,7 @@ public sealed partial class MemoryStore
                 Entries = _values,
                 LiveBytes = _liveBytes,
             };
-            return new ValueTask<bool>(true);
+            return new ValueTask<PageOutcome>(PageOutcome.Taken);
         }
     }
 
@@ -116,7 +125,7 @@ public sealed partial class MemoryStore
     }
 
     /// <inheritdoc/>
-    public ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom)
+    public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom)
     {
         lock (_gate)
         {
@@ -125,15 +134,16 @@ public sealed partial class MemoryStore
             var old = _tombstonesByAge
                 .TakeWhile(tombstone => tombstone.OrderedAt < orderedBefore)
                 .Where(tombstone => tombstone.Sequence <= end)
+                .Take(MaxRemoved)
                 .ToList();
             if (old.Count > 0)
             {
                 old.ForEach(tombstone => Remove(tombstone.Key));
                 _state = _state with { Floor = Math.Max(_state.Floor, old.Max(static tombstone => tombstone.Sequence)) };
             }
-        }
 
-        return ValueTask.CompletedTask;
+            return new ValueTask<bool>(old.Count == MaxRemoved);
+        }
     }
 
     // When the primary ordered what is pulled is not told, so the age of its tombstones counts from now.

@@ -20,6 +20,7 @@ public sealed partial class MemoryStore : IStore
 
     // Read and written under _gate.
     private readonly SortedSet<string> _keys = new(KeyOrder.Instance);
+    private readonly SortedSet<string> _localKeys = new(KeyOrder.Instance);
     private readonly SortedSet<Change> _changes = new();
     private readonly SortedSet<Tombstone> _tombstonesByAge = new();
     private readonly Dictionary<string, Tombstone> _tombstones = new(StringComparer.Ordinal);
@@ -164,7 +165,7 @@ public sealed partial class MemoryStore : IStore
         ArgumentNullException.ThrowIfNull(entry);
         lock (_gate)
         {
-            bool isNew = !_local.ContainsKey(entry.Key);
+            bool isNew = _localKeys.Add(entry.Key);
             _local[entry.Key] = entry;
             if (isNew)
             {

@@ -27,26 +27,32 @@ internal sealed class WatchedStore(IStore inner, Action<StoreFailedException> re
 
     public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history) => Watch(inner.StartSyncAsync(epoch, kind, history), writeFailed);
 
-    public ValueTask<bool> WritePageAsync(long epoch, string? after, KeyPage page) => Watch(inner.WritePageAsync(epoch, after, page), writeFailed);
+    public ValueTask<PageOutcome> WritePageAsync(long epoch, string? after, KeyPage page) => Watch(inner.WritePageAsync(epoch, after, page), writeFailed);
 
     public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page) => Watch(inner.WriteChangesAsync(epoch, page), writeFailed);
 
-    public ValueTask CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
+    public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
         Watch(inner.CollectTombstonesAsync(orderedBefore, keepFrom), writeFailed);
 
     public ValueTask<Entry?> ReadAsync(string key) => Watch(inner.ReadAsync(key), readFailed);
 
+    public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) => Watch(inner.ReadManyAsync(keys, maxBytes), readFailed);
+
+    public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys) => Watch(inner.ReadHeadsAsync(keys), readFailed);
+
     public ValueTask<KeyPage> ScanAsync(KeyScan scan) => Watch(inner.ScanAsync(scan), readFailed);
+
+    public ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan) => Watch(inner.ScanHeadsAsync(scan), readFailed);
 
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => Watch(inner.ReadChangesAsync(since, maxBytes), readFailed);
 
-    public ValueTask<IReadOnlyList<Entry>> ReadExpiredAsync(DateTimeOffset now, int limit) => Watch(inner.ReadExpiredAsync(now, limit), readFailed);
+    public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit) => Watch(inner.ReadExpiredAsync(now, limit), readFailed);
 
     public ValueTask PutLocalAsync(Entry entry) => Watch(inner.PutLocalAsync(entry), writeFailed);
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => Watch(inner.ReadLocalAsync(key), readFailed);
 
-    public ValueTask<IReadOnlyList<string>> ListLocalAsync() => Watch(inner.ListLocalAsync(), readFailed);
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => Watch(inner.ScanLocalAsync(after, maxBytes), readFailed);
 
     /// <summary>The store is its owner's to end.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

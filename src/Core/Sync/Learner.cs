@@ -76,7 +76,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
                 asked = AskForPageAsync(new SyncCursor(page.Entries[^1].Key, cursor?.FirstSequence ?? page.Applied.Sequence));
             }
 
-            if (!IsWanted || !await context.Store.WritePageAsync(view.Epoch, cursor?.After, page))
+            if (!await WritePageAsync(cursor?.After, page))
             {
                 return null;
             }
@@ -89,6 +89,19 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
         }
 
         return null;
+    }
+
+    // Where the page leaves out much of what is here, removing that takes several operations.
+    private async Task<bool> WritePageAsync(string? after, KeyPage page)
+    {
+        PageOutcome outcome = PageOutcome.Partly;
+        while (IsWanted && outcome == PageOutcome.Partly)
+        {
+            outcome = await context.Store.WritePageAsync(view.Epoch, after, page);
+            await Task.Yield();
+        }
+
+        return outcome == PageOutcome.Taken;
     }
 
     private async Task<bool> PullChangesAsync(long since)

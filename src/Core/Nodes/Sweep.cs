@@ -1,0 +1,45 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// Forgets from time to time what is old enough: copies whose time is up, and, on an in-sync master, tombstones. For the
+/// node's scheduler.
+/// </summary>
+internal sealed class Sweep(NodeContext context, Partition partition, CopyTable copies)
+{
+    private static readonly TimeSpan MaxPeriod = TimeSpan.FromMinutes(1);
+
+    private long SyncsFrom => partition.Primary?.SyncsFrom ?? long.MaxValue;
+
+    /// <summary>Runs until the node stops.</summary>
+    public async Task RunAsync()
+    {
+        while (true)
+        {
+            // Tombstones live for hardly longer than they are to.
+            TimeSpan retention = context.Settings.TombstoneRetention;
+            await context.Delay(retention < MaxPeriod ? retention : MaxPeriod);
+            copies.DropExpired();
+            await CollectTombstonesAsync();
+        }
+    }
+
+    /// <summary>Not from under a learner that syncs, but a slow one must not make the store grow for ever.</summary>
+    public async Task CollectTombstonesAsync()
+    {
+        DateTimeOffset kept = context.Time.GetUtcNow() - context.Settings.TombstoneRetention;
+        await CollectAsync(() => context.Store.CollectTombstonesAsync(kept, SyncsFrom));
+        if (SyncsFrom != long.MaxValue)
+        {
+            await CollectAsync(() => context.Store.CollectTombstonesAsync(kept - context.Settings.SyncRetention, long.MaxValue));
+        }
+    }
+
+    // Step by step, for as long as this is a master that can write: others get their turn in between, also on this scheduler.
+    private async Task CollectAsync(Func<ValueTask<bool>> step)
+    {
+        while (partition.Served.IsFromStore && partition.Primary is not { IsBroken: true } && await step())
+        {
+            await Task.Yield();
+        }
+    }
+}
