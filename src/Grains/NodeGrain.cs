@@ -15,26 +15,10 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     private NodeNotFoundException Stopping => new($"{node.Name} is stopping");
 
-    public async Task<ReadResult?[]> TryGetManyAsync(string[] keys)
+    public Task<ReadResult?[]> TryGetManyAsync(string[] keys)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(keys.Length, INodeGrain.MaxKeys);
-        var results = new ReadResult?[keys.Length];
-        int bytes = 0;
-        for (int i = 0; i < keys.Length; i++)
-        {
-            if (await node.FindHereAsync(keys[i]) is not { } hit)
-            {
-                continue;
-            }
-
-            bytes += hit.Entry!.SizeBytes;
-            if (i == 0 || bytes <= INodeGrain.MaxAnswerBytes)
-            {
-                results[i] = hit;
-            }
-        }
-
-        return results;
+        return node.FindManyHereAsync(keys, INodeGrain.MaxAnswerBytes).AsTask();
     }
 
     public Task<ReadResult> GetAsync(string key, ReadOptions options) => Serving.GetAsync(key, options).AsTask();

@@ -14,6 +14,7 @@ internal enum Family
     Tombstones = 4,
     Local = 5,
     Expiries = 6,
+    Values = 7,
 }
 
 /// <summary>

@@ -21,6 +21,7 @@ internal static class EngineOptions
         Family.Tombstones => "tombstones",
         Family.Local => "local",
         Family.Expiries => "expiries",
+        Family.Values => "values",
         _ => throw new ArgumentOutOfRangeException(nameof(family), family, null),
     };
 
@@ -41,11 +42,13 @@ internal static class EngineOptions
         .SetKeepLogFileNum(2)
         .SetStatsDumpPeriodSec(0);
 
-    public static ColumnFamilies Families(long blockCacheBytes)
+    /// <param name="blockCacheBytes">Memory for blocks.</param>
+    /// <param name="only">Only those of these names; all where it is <see langword="null"/>.</param>
+    public static ColumnFamilies Families(long blockCacheBytes, IReadOnlyCollection<string>? only = null)
     {
         Cache cache = Cache.CreateLru((ulong)blockCacheBytes);
         var families = new ColumnFamilies(Options(Family.Meta, cache));
-        foreach (Family family in Enum.GetValues<Family>().Where(family => family != Family.Meta))
+        foreach (Family family in Enum.GetValues<Family>().Where(family => family != Family.Meta && only?.Contains(Name(family)) != false))
         {
             families.Add(Name(family), Options(family, cache));
         }
@@ -81,7 +84,7 @@ internal static class EngineOptions
     // The smaller, the sooner a row's place is found among those not yet flushed. A sync adds to the change index in no order.
     private static ulong BufferBytes(Family family) => family switch
     {
-        Family.Entries => 16 * MiB,
+        Family.Entries or Family.Values => 16 * MiB,
         Family.Changes => 4 * MiB,
         _ => 8 * MiB,
     };

@@ -16,8 +16,11 @@ internal sealed record Ledger(StoreState State, long CandidateEpoch)
 /// </summary>
 internal static class MetaRows
 {
-    /// <summary>Raised when an older release could not read what this one writes.</summary>
-    public const int Format = 1;
+    /// <summary>
+    /// Raised when an older release could not read what this one writes. 1: all values in the entries' rows; 2: long ones in
+    /// rows of their own. A store of an older format is read, and written in this one from then on.
+    /// </summary>
+    public const int Format = 2;
 
     public static ReadOnlySpan<byte> Identity => "identity"u8;
 

@@ -28,13 +28,14 @@ public sealed partial class RocksStore
             using Rowset rows = _engine.Scan(Family.Entries, snapshot, fillCache: false);
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             var chunk = new RowWriter();
-            StoreState state = await OffloadAsync(() => StartBackup(snapshot, rows, chunk));
+            ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetFillCache(false).SetSnapshot(snapshot);
+            StoreState state = await _walks.RunAsync(() => StartBackup(snapshot, rows, chunk));
             long bytes = 0;
             bool more;
             do
             {
                 cancellation.ThrowIfCancellationRequested();
-                more = await OffloadAsync(() => FillChunk(rows, chunk));
+                more = await _walks.RunAsync(() => FillChunk(rows, chunk, options));
                 hash.AppendData(chunk.Written);
                 await destination.WriteAsync(chunk.Written.ToArray(), cancellation);
                 bytes += chunk.Written.Length;
@@ -93,14 +94,14 @@ public sealed partial class RocksStore
         (string clusterId, StoreState state) = reader.ReadHead();
         using RocksDb db = RocksDb.Open(EngineOptions.Database(), options.Path, EngineOptions.Families(options.BlockBytes));
         var engine = new Engine(db, static (_, _) => { });
-        Dictionary<string, EntryHeader?> memory = RowBatch.Memory();
+        Dictionary<string, StoredRow?> memory = RowBatch.Memory();
         var batch = new RowBatch(engine, memory);
         try
         {
             (long entries, long liveBytes) = (0, 0);
             while (reader.ReadEntry() is { } read)
             {
-                EntryHeader header = Rows.ReadHeader(read.Key.Length, read.Row);
+                StoredRow header = Rows.ReadStored(read.Key.Length, read.Row);
                 batch.Put(Rows.ReadEntry(Rows.Text(read.Key), read.Row), new DateTimeOffset(header.TombstoneTicks ?? 0, TimeSpan.Zero), Known.Nothing);
                 if (batch.Bytes >= BackupChunkBytes)
                 {
@@ -151,9 +152,11 @@ public sealed partial class RocksStore
         return state;
     }
 
-    private bool FillChunk(Rowset rows, RowWriter chunk)
+    // Each entry goes as one row with its value in it.
+    private bool FillChunk(Rowset rows, RowWriter chunk, ReadOptions options)
     {
         ObjectDisposedException.ThrowIf(_engine.IsClosing, this);
+        var whole = new RowWriter();
         for (; chunk.Written.Length < BackupChunkBytes; rows.Next())
         {
             if (!rows.IsValid)
@@ -162,7 +165,9 @@ public sealed partial class RocksStore
                 return false;
             }
 
-            BackupFile.WriteEntry(chunk, rows.Key, rows.Row);
+            Entry entry = _entries.Read(Rows.Text(rows.Key), rows.Key, rows.Row, options);
+            long ticks = entry.IsTombstone ? Rows.TombstoneTicks(rows.Row) : 0;
+            BackupFile.WriteEntry(chunk, rows.Key, Rows.Entry(whole.Clear(), entry, ticks).Written);
         }
 
         return true;

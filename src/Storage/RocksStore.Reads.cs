@@ -1,16 +1,16 @@
 using System.Buffers;
-using System.Collections.Immutable;
 using System.Text;
-using RocksDbSharp;
 
 namespace Diststore.Storage;
 
-/// <content>The reads.</content>
+/// <content>The reads of one key, and of many.</content>
 public sealed partial class RocksStore
 {
-    private const int MaxBlockingReads = 8; // at once; more wait, none of them on a caller's thread
+    // Reads of keys at once. The keys of one read of many are split into as many parts: a disk takes several questions at a time.
+    private const int PointThreads = 4;
 
-    private readonly TaskScheduler _offload = new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, MaxBlockingReads).ConcurrentScheduler;
+    private readonly ReadLane _points;
+    private readonly EntryRows _entries;
 
     /// <inheritdoc/>
     public ValueTask<Entry?> ReadAsync(string key) =>
@@ -21,210 +21,57 @@ public sealed partial class RocksStore
         State.LocalEntries == 0 ? default : ReadEngineAsync(Family.Local, key);
 
     /// <inheritdoc/>
-    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => OffloadAsync(() =>
-    {
-        var keys = new List<string>();
-        long bytes = 0;
-        byte[]? first = after is null ? null : Rows.Key(after);
-        using Rowset rows = _engine.Scan(Family.Local, null, fillCache: true);
-        for (rows.Seek(first ?? []); rows.IsValid; rows.Next())
-        {
-            if (first is not null && rows.Key.SequenceEqual(first))
-            {
-                continue;
-            }
-
-            if (bytes >= maxBytes)
-            {
-                return new LocalKeysPage(keys, More: true);
-            }
-
-            keys.Add(Rows.Text(rows.Key));
-            bytes += 2 * keys[^1].Length;
-        }
-
-        return new LocalKeysPage(keys, More: false);
-    });
-
-    /// <inheritdoc/>
+    /// <remarks>Heads first: how large a value is, is known before it is read.</remarks>
     public async ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes)
     {
-        var entries = new List<Entry?>();
-        long bytes = 0;
-        for (int i = 0; i < keys.Count && (i == 0 || bytes < maxBytes); i++)
+        IReadOnlyList<EntryHead?> heads = await ReadHeadsAsync(keys);
+        int count = 0;
+        for (long bytes = 0; count < keys.Count && (count == 0 || bytes < maxBytes); count++)
         {
-            entries.Add(await ReadAsync(keys[i]));
-            bytes += entries[^1]?.SizeBytes ?? 0;
+            bytes += heads[count] is { } head ? head.SizeBytes + head.ValueBytes : 0;
         }
 
+        var entries = new Entry?[count];
+        int[] onDisk = Entered(() => Indexes(count, i => heads[i] is not null && !TryReadMemory(Family.Entries, keys[i], out entries[i])));
+        await SideBySideAsync(onDisk, i => entries[i] = ReadDisk(Family.Entries, keys[i]));
         return new ManyEntries(entries);
     }
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)
     {
-        var heads = new List<EntryHead?>();
-        foreach (string key in keys)
-        {
-            heads.Add(await ReadAsync(key) is { } entry ? EntryHead.Of(entry) : null);
-        }
-
+        ArgumentNullException.ThrowIfNull(keys);
+        var heads = new EntryHead?[keys.Count];
+        int[] onDisk = Entered(() => Indexes(keys.Count, i => !TryReadHeadMemory(keys[i], out heads[i])));
+        await SideBySideAsync(onDisk, i => heads[i] = _engine.Get(Family.Entries, Rows.Key(keys[i]), row => Rows.ReadHead(keys[i], row)));
         return heads;
     }
 
-    /// <inheritdoc/>
-    public async ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan)
-    {
-        KeyPage page = await ScanAsync(new KeyScan(scan.Prefix, scan.After, scan.MaxKeys, scan.MaxBytes, Tombstones: false));
-        return new HeadPage([.. page.Entries.Select(EntryHead.Of)], page.More ? page.Entries[^1].Key : null, page.Applied);
-    }
+    private static int[] Indexes(int count, Func<int, bool> isWanted) => [.. Enumerable.Range(0, count).Where(isWanted)];
 
-    /// <inheritdoc/>
-    public ValueTask<KeyPage> ScanAsync(KeyScan scan)
+    private async ValueTask SideBySideAsync(int[] indexes, Action<int> read)
     {
-        ArgumentNullException.ThrowIfNull(scan);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(scan.MaxKeys);
-        return OffloadAsync(() => Scan(scan));
-    }
-
-    /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(limit);
-        return OffloadAsync<IReadOnlyList<EntryHead>>(() => ReadExpired(now, limit));
-    }
-
-    /// <inheritdoc/>
-    public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes)
-    {
-        // Who follows closely asks most often when there is nothing new.
-        StoreState state = State;
-        return since >= state.Applied.Sequence
-            ? new ValueTask<ChangePage>(new ChangePage([], state.Applied.Sequence, true, state.Applied, state.Epochs, state.Floor))
-            : OffloadAsync(() => ReadChanges(since, maxBytes));
-    }
-
-    private KeyPage Scan(KeyScan scan)
-    {
-        ImmutableArray<Entry>.Builder entries = ImmutableArray.CreateBuilder<Entry>();
-        byte[] prefix = Rows.Key(scan.Prefix);
-        byte[]? after = scan.After is null ? null : Rows.Key(scan.After);
-        long bytes = 0;
-        bool more = false;
-        using Snapshot snapshot = _engine.Snapshot();
-        StoreState state = StateOf(snapshot);
-
-        // One key at a time may be wanted again; a whole walk would only drive out what is.
-        using Rowset rows = _engine.Scan(Family.Entries, snapshot, fillCache: false);
-        bool goesOn = after is not null && after.AsSpan().SequenceCompareTo(prefix) >= 0;
-        for (rows.Seek(goesOn ? after : prefix); rows.IsValid && rows.Key.StartsWith(prefix); rows.Next())
+        if (indexes.Length > 0)
         {
-            if (goesOn && rows.Key.SequenceEqual(after))
+            await Task.WhenAll(indexes.Chunk((indexes.Length + PointThreads - 1) / PointThreads).Select(part => OnAsync(_points, () =>
             {
-                continue;
-            }
-
-            if (!scan.Tombstones && Rows.ReadHeader(rows.Key.Length, rows.Row).TombstoneTicks is not null)
-            {
-                continue;
-            }
-
-            // Only now is it known that something follows the page.
-            more = entries.Count >= scan.MaxKeys || (entries.Count > 0 && bytes >= scan.MaxBytes);
-            if (more)
-            {
-                break;
-            }
-
-            Entry entry = Rows.ReadEntry(Rows.Text(rows.Key), rows.Row);
-            entries.Add(entry);
-            bytes += entry.SizeBytes;
+                Array.ForEach(part, read);
+                return true;
+            }).AsTask()));
         }
-
-        return new KeyPage(entries.DrainToImmutable(), more, state.Applied, state.Floor);
-    }
-
-    private ChangePage ReadChanges(long since, int maxBytes)
-    {
-        ImmutableArray<Entry>.Builder entries = ImmutableArray.CreateBuilder<Entry>();
-        long bytes = 0;
-        bool more = false;
-        using Snapshot snapshot = _engine.Snapshot();
-        StoreState state = StateOf(snapshot);
-        ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetFillCache(false).SetSnapshot(snapshot);
-        EpochHistory epochs = _engine.Get(Family.Meta, MetaRows.Epochs, MetaRows.ReadEpochs, options) ?? EpochHistory.Empty;
-
-        // Rows beyond the applied point were pulled by a sync that has not ended.
-        long end = state.Applied.Sequence;
-        using Rowset rows = _engine.Scan(Family.Changes, snapshot, fillCache: false);
-        for (rows.Seek(new RowWriter().Long(since < 0 ? 0 : since + 1).Written); since < end && rows.IsValid; rows.Next())
-        {
-            var row = new RowReader(rows.Key);
-            if (row.Long() > end)
-            {
-                break;
-            }
-
-            more = entries.Count > 0 && bytes >= maxBytes;
-            if (more)
-            {
-                break;
-            }
-
-            string key = Rows.Text(row.Rest);
-            Entry entry = _engine.Get(Family.Entries, row.Rest, value => Rows.ReadEntry(key, value), options)
-                ?? throw _engine.Fail("reading changes", $"the change index names '{key}', which has no entry", isDamage: true);
-            entries.Add(entry);
-            bytes += entry.SizeBytes;
-        }
-
-        long upto = more ? entries[^1].Version.Sequence : end;
-        return new ChangePage(entries.DrainToImmutable(), upto, !more, state.Applied, epochs, state.Floor);
-    }
-
-    private List<EntryHead> ReadExpired(DateTimeOffset now, int limit)
-    {
-        var entries = new List<EntryHead>();
-        using Snapshot snapshot = _engine.Snapshot();
-        ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetFillCache(false).SetSnapshot(snapshot);
-        using Rowset rows = _engine.Scan(Family.Expiries, snapshot, fillCache: false);
-        for (rows.Seek([]); entries.Count < limit && rows.IsValid; rows.Next())
-        {
-            var row = new RowReader(rows.Key);
-            if (row.Long() > now.UtcTicks)
-            {
-                break;
-            }
-
-            string key = Rows.Text(row.Rest);
-            entries.Add(_engine.Get(Family.Entries, row.Rest, value => EntryHead.Of(Rows.ReadEntry(key, value)), options)
-                ?? throw _engine.Fail("reading what expired", $"the expiry index names '{key}', which has no entry", isDamage: true));
-        }
-
-        return entries;
-    }
-
-    // The state is read from the snapshot like all else, so a page and its point are from one moment.
-    private StoreState StateOf(Snapshot snapshot)
-    {
-        ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetSnapshot(snapshot);
-        return _engine.Get(Family.Meta, MetaRows.Point, static row => MetaRows.ReadPoint(row), options) ?? StoreState.Empty;
     }
 
     private ValueTask<Entry?> ReadEngineAsync(Family family, string key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        byte[] rented = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(key.Length));
         try
         {
             _engine.Enter();
             try
             {
-                int ticket = _cache.Ticket(key);
-                ReadOnlySpan<byte> bytes = rented.AsSpan(0, Encoding.UTF8.GetBytes(key, rented));
-                return _engine.TryGetFromMemory(family, bytes, row => Rows.ReadEntry(key, row), out Entry? entry)
-                    ? new ValueTask<Entry?>(Kept(family, entry, ticket))
-                    : OffloadAsync(() => ReadDisk(family, key));
+                return TryReadMemory(family, key, out Entry? entry)
+                    ? new ValueTask<Entry?>(entry)
+                    : OnAsync(_points, () => ReadDisk(family, key));
             }
             finally
             {
@@ -235,6 +82,47 @@ public sealed partial class RocksStore
         {
             return ValueTask.FromException<Entry?>(e);
         }
+    }
+
+    // On the caller's thread; false when it takes the disk to say.
+    private bool TryReadMemory(Family family, string key, out Entry? entry)
+    {
+        if (family == Family.Entries && _cache.TryGet(key, out entry))
+        {
+            return true;
+        }
+
+        byte[] rented = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(key.Length));
+        try
+        {
+            int ticket = _cache.Ticket(key);
+            ReadOnlySpan<byte> bytes = rented.AsSpan(0, Encoding.UTF8.GetBytes(key, rented));
+            bool isKnown = family == Family.Entries
+                ? _entries.TryReadFromMemory(key, bytes, out entry)
+                : _engine.TryGetFromMemory(family, bytes, row => Rows.ReadEntry(key, row), out entry);
+            entry = isKnown ? Kept(family, entry, ticket) : null;
+            return isKnown;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private bool TryReadHeadMemory(string key, out EntryHead? head)
+    {
+        if (_cache.TryGet(key, out Entry? entry))
+        {
+            head = EntryHead.Of(entry);
+            return true;
+        }
+
+        byte[] rented = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(key.Length));
+        try
+        {
+            ReadOnlySpan<byte> bytes = rented.AsSpan(0, Encoding.UTF8.GetBytes(key, rented));
+            return _engine.TryGetFromMemory(Family.Entries, bytes, row => Rows.ReadHead(key, row), out head);
+        }
         finally
         {
             ArrayPool<byte>.Shared.Return(rented);
@@ -244,7 +132,9 @@ public sealed partial class RocksStore
     private Entry? ReadDisk(Family family, string key)
     {
         int ticket = _cache.Ticket(key);
-        return Kept(family, _engine.Get(family, Rows.Key(key), row => Rows.ReadEntry(key, row)), ticket);
+        byte[] bytes = Rows.Key(key);
+        Entry? entry = family == Family.Entries ? _entries.Read(key, bytes) : _engine.Get(family, bytes, row => Rows.ReadEntry(key, row));
+        return Kept(family, entry, ticket);
     }
 
     private Entry? Kept(Family family, Entry? entry, int ticket)
@@ -257,20 +147,18 @@ public sealed partial class RocksStore
         return entry;
     }
 
-    private ValueTask<T> OffloadAsync<T>(Func<T> read) => new(Task.Factory.StartNew(
-        () =>
+    private ValueTask<T> OnAsync<T>(ReadLane lane, Func<T> read) => new(lane.RunAsync(() => Entered(read)));
+
+    private T Entered<T>(Func<T> read)
+    {
+        _engine.Enter();
+        try
         {
-            _engine.Enter();
-            try
-            {
-                return read();
-            }
-            finally
-            {
-                _engine.Exit();
-            }
-        },
-        CancellationToken.None,
-        TaskCreationOptions.DenyChildAttach,
-        _offload));
+            return read();
+        }
+        finally
+        {
+            _engine.Exit();
+        }
+    }
 }

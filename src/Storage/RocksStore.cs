@@ -5,7 +5,7 @@ namespace Diststore.Storage;
 
 /// <summary>
 /// A store on disk: RocksDB under the seam <see cref="IStore"/>. One thread writes and one syncs, see
-/// <see cref="WriteLoop"/>; a read is answered on the caller's thread where memory has it, else by a bounded offload.
+/// <see cref="WriteLoop"/>; a read is answered on the caller's thread where memory has it, else on a <see cref="ReadLane"/>.
 /// After a failed write, and once damage was found, it takes no more writes until it is opened anew.
 /// </summary>
 public sealed partial class RocksStore : IStore, IBackupSource
@@ -27,7 +27,11 @@ public sealed partial class RocksStore : IStore, IBackupSource
         _engine = new Engine(db, OnFailed);
         _cache = new EntryCache(options.HotBytes);
         _instruments = new StorageInstruments(options.NodeName);
-        _writer = new StoreWriter(_engine, _cache, folder, _instruments, options.TimeProvider, opened.Ledger);
+        _entries = new EntryRows(_engine);
+        _points = new ReadLane($"store-read {options.NodeName}", PointThreads);
+        _pages = new ReadLane($"store-page {options.NodeName}", PageThreads);
+        _walks = new ReadLane($"store-walk {options.NodeName}", WalkThreads);
+        _writer = new StoreWriter(_engine, _cache, folder, _instruments, options.TimeProvider, _expiries, opened.Ledger);
         _loop = new WriteLoop(_writer, _engine, folder, _instruments, options.NodeName);
         _instruments.Observe(() => State);
     }
@@ -147,10 +151,6 @@ public sealed partial class RocksStore : IStore, IBackupSource
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
-        new(_loop.RunAsync(Answer.AloneWritten, writer => writer.CollectTombstones(orderedBefore, keepFrom)));
-
-    /// <inheritdoc/>
     public ValueTask PutLocalAsync(Entry entry)
     {
         ArgumentNullException.ThrowIfNull(entry);
@@ -168,6 +168,7 @@ public sealed partial class RocksStore : IStore, IBackupSource
         // The threads end by themselves; joining them must not hold up the caller's scheduler.
         await Task.Factory.StartNew(_loop.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         await _engine.CloseAsync();
+        await Task.Factory.StartNew(EndReading, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         await Task.Factory.StartNew(_engine.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         _instruments.Dispose();
         _folder.Dispose();
@@ -186,6 +187,13 @@ public sealed partial class RocksStore : IStore, IBackupSource
         {
             _engine.Exit();
         }
+    }
+
+    private void EndReading()
+    {
+        _points.Dispose();
+        _pages.Dispose();
+        _walks.Dispose();
     }
 
     private void OnFailed(StoreFailedException failure, bool isDamage)

@@ -15,14 +15,14 @@ internal sealed class RowBatch : IDisposable
     private readonly RowWriter _row = new();
 
     // What this batch has already made of a key; the engine does not show it before it is written.
-    private readonly Dictionary<string, EntryHeader?> _made;
+    private readonly Dictionary<string, StoredRow?> _made;
 
     /// <param name="engine">Where it is to be written.</param>
     /// <param name="memory">
     /// Room for what it makes, emptied here and used until the next batch: for thousands of keys it is too large to be
     /// thrown away each time.
     /// </param>
-    public RowBatch(Engine engine, Dictionary<string, EntryHeader?> memory)
+    public RowBatch(Engine engine, Dictionary<string, StoredRow?> memory)
     {
         _engine = engine;
         _made = memory;
@@ -30,7 +30,7 @@ internal sealed class RowBatch : IDisposable
     }
 
     /// <summary>What a batch makes of keys is kept in such a table.</summary>
-    public static Dictionary<string, EntryHeader?> Memory() => new(StringComparer.Ordinal);
+    public static Dictionary<string, StoredRow?> Memory() => new(StringComparer.Ordinal);
 
     /// <summary>Bytes of keys and rows so far.</summary>
     public long Bytes { get; private set; }
@@ -40,6 +40,9 @@ internal sealed class RowBatch : IDisposable
 
     /// <summary>By how much their keys and values change, in bytes.</summary>
     public long LiveBytes { get; private set; }
+
+    /// <summary>The earliest expiry (UTC ticks) that it brings; <see cref="long.MaxValue"/> for none.</summary>
+    public long EarliestExpiry { get; private set; } = long.MaxValue;
 
     /// <summary>The keys whose entries change.</summary>
     public IReadOnlyCollection<string> Keys => _made.Keys;
@@ -52,9 +55,15 @@ internal sealed class RowBatch : IDisposable
     /// <param name="ticket">What is under the key now, where the caller has read it; else it is read here.</param>
     public void Put(Entry entry, DateTimeOffset orderedAt, Known ticket = default)
     {
-        Uncount(entry.Key, ticket);
+        bool elsewhere = Rows.HasValueElsewhere(entry);
+        Uncount(entry.Key, ticket, keepsValueRow: elsewhere);
         long ticks = orderedAt.UtcTicks;
-        Put(Family.Entries, _key.Clear().Tail(entry.Key), Rows.Entry(_row.Clear(), entry, ticks).Written);
+        Put(Family.Entries, _key.Clear().Tail(entry.Key), Rows.Entry(_row.Clear(), entry, ticks, elsewhere).Written);
+        if (elsewhere)
+        {
+            Put(Family.Values, _key, Rows.Value(_row, entry).Written);
+        }
+
         if (entry.IsTombstone)
         {
             Put(Family.Tombstones, Rows.TombstoneKey(_key, ticks, entry.Version.Sequence, entry.Key), []);
@@ -68,17 +77,18 @@ internal sealed class RowBatch : IDisposable
         if (expiry is { } at)
         {
             Put(Family.Expiries, Rows.ExpiryKey(_key, at, entry.Key), []);
+            EarliestExpiry = Math.Min(EarliestExpiry, at);
         }
 
         long bytes = Rows.LiveBytes(entry);
         LiveBytes += bytes;
-        _made[entry.Key] = new EntryHeader(entry.Version, entry.IsTombstone ? ticks : null, expiry, bytes);
+        _made[entry.Key] = new StoredRow(entry.Version, entry.IsTombstone ? ticks : null, expiry, bytes, elsewhere);
     }
 
     /// <summary>Removes the key and all its rows.</summary>
     public void Remove(string key, Known ticket = default)
     {
-        Uncount(key, ticket);
+        Uncount(key, ticket, keepsValueRow: false);
         Delete(Family.Entries, _key.Clear().Tail(key));
         _made[key] = null;
     }
@@ -109,7 +119,7 @@ internal sealed class RowBatch : IDisposable
         long[] sequences = new long[_made.Count];
         string[] keys = new string[_made.Count];
         int count = 0;
-        foreach ((string key, EntryHeader? header) in _made)
+        foreach ((string key, StoredRow? header) in _made)
         {
             if (header is { } made)
             {
@@ -124,7 +134,7 @@ internal sealed class RowBatch : IDisposable
         }
     }
 
-    private void Uncount(string key, Known known)
+    private void Uncount(string key, Known known, bool keepsValueRow)
     {
         if (OldOf(key, known) is not { } old)
         {
@@ -142,15 +152,20 @@ internal sealed class RowBatch : IDisposable
             LiveBytes -= old.LiveBytes;
         }
 
+        if (old.HasValueElsewhere && !keepsValueRow)
+        {
+            Delete(Family.Values, _key.Clear().Tail(key));
+        }
+
         if (old.ExpiryTicks is { } expiry)
         {
             Delete(Family.Expiries, Rows.ExpiryKey(_key, expiry, key));
         }
     }
 
-    private EntryHeader? OldOf(string key, Known known)
+    private StoredRow? OldOf(string key, Known known)
     {
-        if (_made.TryGetValue(key, out EntryHeader? made))
+        if (_made.TryGetValue(key, out StoredRow? made))
         {
             return made;
         }
@@ -161,7 +176,7 @@ internal sealed class RowBatch : IDisposable
         }
 
         byte[] bytes = Rows.Key(key);
-        return _engine.Get<EntryHeader?>(Family.Entries, bytes, row => Rows.ReadHeader(bytes.Length, row));
+        return _engine.Get<StoredRow?>(Family.Entries, bytes, row => Rows.ReadStored(bytes.Length, row));
     }
 
     private void Put(Family family, RowWriter key, ReadOnlySpan<byte> row)
@@ -179,9 +194,9 @@ internal sealed class RowBatch : IDisposable
 
 /// <summary>What a caller has already read of a key: nothing, that there is no entry, or its header.</summary>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct Known(bool IsKnown, EntryHeader? Header)
+internal readonly record struct Known(bool IsKnown, StoredRow? Header)
 {
     public static Known Nothing => new(true, null);
 
-    public static Known Entry(EntryHeader header) => new(true, header);
+    public static Known Entry(StoredRow header) => new(true, header);
 }

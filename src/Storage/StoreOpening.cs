@@ -70,10 +70,13 @@ internal static class StoreOpening
         RocksDb db = OpenEngine(options, isReadOnly: false);
         try
         {
-            if (isNew)
+            byte[]? identity = Read(options.Path, () => db.Get(MetaRows.Identity, db.GetColumnFamily(EngineOptions.Name(Family.Meta))));
+            if (isNew || Read(options.Path, () => MetaRows.ReadFormat(identity)) < MetaRows.Format)
             {
+                // From now on an older release must not open it.
+                Guid id = isNew ? Guid.NewGuid() : Read(options.Path, () => MetaRows.ReadIdentity(identity)).StoreId;
                 using var batch = new WriteBatch();
-                MetaRows.WriteIdentity((name, row) => batch.Put(name, row), options.ClusterId, Guid.NewGuid());
+                MetaRows.WriteIdentity((name, row) => batch.Put(name, row), options.ClusterId, id);
                 Read(options.Path, () =>
                 {
                     db.Write(batch, new WriteOptions().SetSync(true));
@@ -122,11 +125,11 @@ internal static class StoreOpening
     {
         try
         {
+            // For reading only those that are there are opened: a store of an older format lacks some.
             DbOptions database = EngineOptions.Database();
-            ColumnFamilies families = EngineOptions.Families(options.BlockBytes);
             return isReadOnly
-                ? RocksDb.OpenReadOnly(database, options.Path, families, false)
-                : RocksDb.Open(database, options.Path, families);
+                ? RocksDb.OpenReadOnly(database, options.Path, EngineOptions.Families(options.BlockBytes, FamiliesOf(options.Path)), false)
+                : RocksDb.Open(database, options.Path, EngineOptions.Families(options.BlockBytes));
         }
         catch (RocksDbException e)
         {
@@ -136,9 +139,11 @@ internal static class StoreOpening
 
     private static bool HasAllFamilies(string path)
     {
-        string[] families = Read(path, () => RocksDb.ListColumnFamilies(EngineOptions.Database(), path).ToArray());
+        string[] families = Read(path, () => FamiliesOf(path));
         return Enum.GetValues<Family>().All(family => families.Contains(EngineOptions.Name(family)));
     }
+
+    private static string[] FamiliesOf(string path) => [.. RocksDb.ListColumnFamilies(EngineOptions.Database(), path)];
 
     private static long ReadMark(string path, Folder folder)
     {

@@ -5,8 +5,11 @@ namespace Diststore.Storage;
 /// <content>What a learner writes, and the tombstones that are forgotten.</content>
 internal sealed partial class StoreWriter
 {
-    // Removals of any number go in batches of about this size; each leaves the store as a shorter removal would have.
-    private const long MaxRemovalBytes = 4 << 20;
+    // Entries that one operation removes, and rows that it looks at for that: some milliseconds, and others get their turn.
+    private const int MaxRemoved = 1024;
+    private const int MaxLooked = 16 * 1024;
+
+    private Removal? _removal; // of the page that is being taken, between its operations
 
     /// <summary>Content of which only a part was taken cannot go on with changes: that is refused too.</summary>
     public bool StartSync(long epoch, SyncKind kind, Guid history)
@@ -46,32 +49,37 @@ internal sealed partial class StoreWriter
             return PageOutcome.Refused;
         }
 
-        var batch = NewBatch();
-        try
+        using var batch = NewBatch();
+        if (after is not null && page.Floor > state.Cursor!.FirstSequence)
         {
-            if (after is not null && page.Floor > state.Cursor!.FirstSequence)
-            {
-                Write(batch, state with { Cursor = null });
-                return PageOutcome.Refused;
-            }
-
-            string? last = page.Entries.Length > 0 ? page.Entries[^1].Key : after;
-            Dictionary<string, EntryHeader> named = last is not null || !page.More ? RemoveUnnamed(ref batch, after, page) : [];
-            DateTimeOffset now = _time.GetUtcNow();
-            foreach (Entry entry in page.Entries)
-            {
-                bool isInRange = after is null || KeyOrder.Instance.Compare(entry.Key, after) > 0;
-                batch.Put(entry, now, named.TryGetValue(entry.Key, out EntryHeader old) ? Known.Entry(old) : isInRange ? Known.Nothing : default);
-            }
-
-            long first = after is null ? page.Applied.Sequence : state.Cursor!.FirstSequence;
-            Write(batch, State with { Cursor = new SyncCursor(last, first), Floor = page.More ? state.Floor : page.Floor });
-            return PageOutcome.Taken;
+            Write(batch, state with { Cursor = null });
+            return PageOutcome.Refused;
         }
-        finally
+
+        string? last = page.Entries.Length > 0 ? page.Entries[^1].Key : after;
+        if (_removal?.Page != page)
         {
-            batch.Dispose();
+            _removal = new Removal(page);
         }
+
+        if ((last is not null || !page.More) && !RemoveUnnamed(batch, after, _removal))
+        {
+            Write(batch, state);
+            return PageOutcome.Partly;
+        }
+
+        Dictionary<string, StoredRow> named = _removal.Named;
+        _removal = null;
+        DateTimeOffset now = _time.GetUtcNow();
+        foreach (Entry entry in page.Entries)
+        {
+            bool isInRange = after is null || KeyOrder.Instance.Compare(entry.Key, after) > 0;
+            batch.Put(entry, now, named.TryGetValue(entry.Key, out StoredRow old) ? Known.Entry(old) : isInRange ? Known.Nothing : default);
+        }
+
+        long first = after is null ? page.Applied.Sequence : state.Cursor!.FirstSequence;
+        Write(batch, State with { Cursor = new SyncCursor(last, first), Floor = page.More ? state.Floor : page.Floor });
+        return PageOutcome.Taken;
     }
 
     /// <summary>Takes a page of changes.</summary>
@@ -112,83 +120,84 @@ internal sealed partial class StoreWriter
         return true;
     }
 
-    /// <summary>Forgets tombstones, oldest first.</summary>
-    public bool CollectTombstones(DateTimeOffset orderedBefore, long keepFrom)
+    /// <summary>Forgets those of these tombstones that are still there, as far as they lie before <paramref name="keepFrom"/>.</summary>
+    public bool ForgetTombstones(List<AgedTombstone> found, long keepFrom)
     {
         // What lies beyond the mark was taken by a sync that has not ended: the floor must not pass the mark.
         long end = Math.Min(keepFrom - 1, State.Applied.Sequence);
         long floor = State.Floor;
-        var batch = NewBatch();
-        try
+        using var batch = NewBatch();
+        foreach ((long ticks, long sequence, string key) in found)
         {
-            using Rowset tombstones = _engine.Scan(Family.Tombstones, null, fillCache: false);
-            for (tombstones.Seek([]); tombstones.IsValid; tombstones.Next())
+            // The row goes with its tombstone: while it is there nothing has replaced that.
+            if (sequence <= end && _engine.Get(Family.Tombstones, Rows.TombstoneKey(_row, ticks, sequence, key).Written, static _ => true))
             {
-                var key = new RowReader(tombstones.Key);
-                if (key.Long() >= orderedBefore.UtcTicks)
-                {
-                    break;
-                }
-
-                long sequence = key.Long();
-                if (sequence <= end)
-                {
-                    batch.Remove(Rows.Text(key.Rest));
-                    floor = Math.Max(floor, sequence);
-                    WriteIfLong(ref batch, State with { Floor = floor });
-                }
+                batch.Remove(key, Known.Entry(new StoredRow(new LogPoint(0, sequence), ticks, null, 0)));
+                floor = Math.Max(floor, sequence);
             }
+        }
 
-            Write(batch, State with { Floor = floor });
-            return false;
-        }
-        finally
-        {
-            batch.Dispose();
-        }
+        Write(batch, State with { Floor = floor });
+        return true;
     }
 
-    // Walks over what is held in the page's range: what the page does not name goes, what it names is handed back, so that
-    // nothing has to be looked up for it again. While a full sync is under way nothing is served from here, so the range
-    // may shrink in several batches; a page taken again after a crash ends in the same.
-    private Dictionary<string, EntryHeader> RemoveUnnamed(ref RowBatch batch, string? after, KeyPage page)
+    // Walks over what is held in the page's range: what the page does not name goes, what it names is noted, so that nothing
+    // has to be looked up for it again. False when there is more to remove than one operation may. While a full sync is
+    // under way nothing is served from here, so the range may shrink in several batches; a page taken again after a crash
+    // ends in the same.
+    private bool RemoveUnnamed(RowBatch batch, string? after, Removal removal)
     {
-        HashSet<string>? names = null; // only once there is something to compare with: most pages fill an empty range
-        var named = new Dictionary<string, EntryHeader>(StringComparer.Ordinal);
+        KeyPage page = removal.Page;
         byte[]? first = after is null ? null : Rows.Key(after);
         byte[]? last = !page.More ? null : page.Entries.Length > 0 ? Rows.Key(page.Entries[^1].Key) : first;
+        int looked = 0;
+        int removed = 0;
         using Rowset held = _engine.Scan(Family.Entries, null, fillCache: false);
-        for (held.Seek(first ?? []); held.IsValid && (last is null || held.Key.SequenceCompareTo(last) <= 0); held.Next())
+        for (held.Seek(removal.At ?? first ?? []); held.IsValid && (last is null || held.Key.SequenceCompareTo(last) <= 0); held.Next())
         {
             if (first is not null && held.Key.SequenceEqual(first))
             {
                 continue;
             }
 
-            string key = Rows.Text(held.Key);
-            EntryHeader header = Rows.ReadHeader(held.Key.Length, held.Row);
-            names ??= page.Entries.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal);
-            if (names.Contains(key))
+            if (removed >= MaxRemoved || looked >= MaxLooked)
             {
-                named[key] = header;
+                removal.At = held.Key.ToArray();
+                return false;
+            }
+
+            looked++;
+            string key = Rows.Text(held.Key);
+            StoredRow row = Rows.ReadStored(held.Key.Length, held.Row);
+            if (removal.Names.Contains(key))
+            {
+                removal.Named[key] = row;
             }
             else
             {
-                batch.Remove(key, Known.Entry(header));
-                WriteIfLong(ref batch, State);
+                batch.Remove(key, Known.Entry(row));
+                removed++;
             }
         }
 
-        return named;
+        return true;
     }
 
-    private void WriteIfLong(ref RowBatch batch, StoreState next)
+    /// <summary>How far the removing of what one page does not name has got.</summary>
+    private sealed class Removal(KeyPage page)
     {
-        if (batch.Bytes >= MaxRemovalBytes)
-        {
-            Write(batch, next);
-            batch.Dispose();
-            batch = NewBatch();
-        }
+        private HashSet<string>? _names; // only once there is something to compare with: most pages fill an empty range
+
+        public KeyPage Page => page;
+
+        public HashSet<string> Names => _names ??= page.Entries.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal);
+
+        public Dictionary<string, StoredRow> Named { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>The key to go on from.</summary>
+        public byte[]? At { get; set; }
     }
 }
+
+/// <summary>A row of the tombstones by age.</summary>
+internal readonly record struct AgedTombstone(long Ticks, long Sequence, string Key);

@@ -14,17 +14,19 @@ internal sealed partial class StoreWriter
     private readonly Folder _folder;
     private readonly StorageInstruments _instruments;
     private readonly TimeProvider _time;
+    private readonly ExpiryFloor _expiries;
     private readonly RowWriter _row = new();
-    private readonly Dictionary<string, EntryHeader?> _made = RowBatch.Memory();
+    private readonly Dictionary<string, StoredRow?> _made = RowBatch.Memory();
     private volatile Ledger _ledger; // written by the writer thread, read by anyone
 
-    public StoreWriter(Engine engine, EntryCache cache, Folder folder, StorageInstruments instruments, TimeProvider time, Ledger ledger)
+    public StoreWriter(Engine engine, EntryCache cache, Folder folder, StorageInstruments instruments, TimeProvider time, ExpiryFloor expiries, Ledger ledger)
     {
         _engine = engine;
         _cache = cache;
         _folder = folder;
         _instruments = instruments;
         _time = time;
+        _expiries = expiries;
         _ledger = ledger;
     }
 
@@ -170,7 +172,7 @@ internal sealed partial class StoreWriter
 
         ReadOnlySpan<byte> key = changes.Key[sizeof(long)..];
         int length = key.Length;
-        return _engine.Get<EntryHeader?>(Family.Entries, key, row => Rows.ReadHeader(length, row)) is { } header
+        return _engine.Get<StoredRow?>(Family.Entries, key, row => Rows.ReadStored(length, row)) is { } header
             ? header.Version
             : throw _engine.Fail("reading", $"the change index names '{Encoding.UTF8.GetString(key)}', which has no entry", isDamage: true);
     }
@@ -195,6 +197,7 @@ internal sealed partial class StoreWriter
         }
 
         MetaRows.Write(_row, batch.PutMeta, old, ledger);
+        _expiries.Lower(batch.EarliestExpiry);
         _cache.StartChange(batch.Keys);
         try
         {

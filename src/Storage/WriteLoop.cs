@@ -23,6 +23,12 @@ internal enum Answer
 
     /// <summary>Alone, and synced.</summary>
     AloneSynced = 3,
+
+    /// <summary>
+    /// At once, not synced, and without waiting for what is under way: for what touches neither the log's end nor anything
+    /// that was promised, like forgetting tombstones. Appends do not wait behind it for a sync.
+    /// </summary>
+    Written = 4,
 }
 
 /// <summary>
@@ -30,8 +36,8 @@ internal enum Answer
 /// the *syncer* syncs the log for all that were written since it last began. So while the medium is busy with one sync the
 /// next batches are already written, and an applying never waits for a sync that it does not need.
 /// <para>
-/// Only appends, appliings and local puts are under way together. Everything else waits until all before it is synced, so
-/// the published state is at any time the newest one less the pending batches that are not synced.
+/// Only appends, appliings, local puts and what is merely <see cref="Answer.Written"/> are under way together. Everything else
+/// waits until all before it is synced, so the published state is at any time the newest one less the pending batches that are not synced.
 /// </para>
 /// </summary>
 internal sealed class WriteLoop : IDisposable
@@ -179,7 +185,7 @@ internal sealed class WriteLoop : IDisposable
     {
         Ledger before = _writer.Ledger;
         operation.Run(_writer);
-        bool isSynced;
+        bool isSynced = operation.Answer == Answer.Written;
         if (operation.Answer == Answer.Applied)
         {
             lock (_publishing)
@@ -187,7 +193,7 @@ internal sealed class WriteLoop : IDisposable
                 isSynced = operation.Commit <= _syncedLast;
             }
         }
-        else
+        else if (!isSynced)
         {
             lock (_gate)
             {

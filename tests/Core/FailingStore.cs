@@ -23,8 +23,15 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     private readonly MemoryStore _inner = new(Guid.NewGuid(), TimeProvider.System, isDurable: true);
 
+    private int _expiredReads;
+    private int _headReads;
+    private int _entryReads;
+
     public volatile bool FailsReads;
     public volatile bool FailsWrites;
+
+    /// <summary>How often it was asked what has expired, for heads, and for single entries.</summary>
+    public (int Expired, int Heads, int Entries) Reads => (Volatile.Read(ref _expiredReads), Volatile.Read(ref _headReads), Volatile.Read(ref _entryReads));
 
     public Guid Id => _inner.Id;
 
@@ -61,11 +68,19 @@ internal sealed class FailingStore : IStore, IBackupSource
         await _inner.PutLocalAsync(entry);
     }
 
-    public ValueTask<Entry?> ReadAsync(string key) => ReadAsync(() => _inner.ReadAsync(key));
+    public ValueTask<Entry?> ReadAsync(string key)
+    {
+        Interlocked.Increment(ref _entryReads);
+        return ReadAsync(() => _inner.ReadAsync(key));
+    }
 
     public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) => ReadAsync(() => _inner.ReadManyAsync(keys, maxBytes));
 
-    public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys) => ReadAsync(() => _inner.ReadHeadsAsync(keys));
+    public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)
+    {
+        Interlocked.Increment(ref _headReads);
+        return ReadAsync(() => _inner.ReadHeadsAsync(keys));
+    }
 
     public ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan) => ReadAsync(() => _inner.ScanHeadsAsync(scan));
 
@@ -74,7 +89,11 @@ internal sealed class FailingStore : IStore, IBackupSource
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => ReadAsync(() => _inner.ReadChangesAsync(since, maxBytes));
 
     // The sweep asks by itself, at any moment.
-    public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit) => _inner.ReadExpiredAsync(now, limit);
+    public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit)
+    {
+        Interlocked.Increment(ref _expiredReads);
+        return _inner.ReadExpiredAsync(now, limit);
+    }
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => ReadAsync(() => _inner.ReadLocalAsync(key));
 

@@ -109,4 +109,20 @@ public sealed class LogPointTests
             Assert.All(epochs.Select((at, i) => new LogPoint(at, i + 1)), own => Assert.True(history.Contains(own, last)));
         });
     }
+
+    [Fact]
+    public void A_history_forgets_the_epochs_before_its_latest()
+    {
+        EpochHistory history = EpochHistory.Empty;
+        for (int epoch = 1; epoch <= EpochHistory.MaxEpochs + 5; epoch++)
+        {
+            history = history.With(epoch, epoch * 10);
+        }
+
+        var last = new LogPoint(EpochHistory.MaxEpochs + 5, 1 << 20);
+        Assert.Equal(EpochHistory.MaxEpochs, history.Starts.Length);
+        Assert.True(history.Contains(new LogPoint(6, 69), last));
+        Assert.False(history.Contains(new LogPoint(5, 59), last));
+        Assert.False(history.Contains(new LogPoint(4, 49), last));
+    }
 }

@@ -305,6 +305,6 @@ public abstract partial class StoreContract
         private static Entry Mortal(Entry entry, DateTimeOffset at, int value) => value < 4 ? entry : entry with { ExpiresAt = at.AddSeconds(value) };
 
         private static (string Key, byte[]? Value) Write((int Key, int Value) write) =>
-            write.Value == 0 ? Delete(Key(write.Key)) : Put(Key(write.Key), $"{write.Value}");
+            write.Value == 0 ? Delete(Key(write.Key)) : Put(Key(write.Key), write.Value == 3 ? new string('3', 3000) : $"{write.Value}");
     }
 }

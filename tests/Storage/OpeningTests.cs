@@ -1,3 +1,4 @@
+using System.Text;
 using RocksDbSharp;
 
 namespace Diststore.Storage.Tests;
@@ -40,7 +41,34 @@ public sealed class OpeningTests : IDisposable
             db.Put(MetaRows.Identity, new RowWriter().Int(MetaRows.Format + 1).Written);
         }
 
-        Refused(StoreOpenProblem.NewerFormat, "was written by a newer release (format 2, this one reads up to 1)");
+        Refused(StoreOpenProblem.NewerFormat, "was written by a newer release (format 3, this one reads up to 2)");
+    }
+
+    [Fact]
+    public async Task A_store_of_the_first_format_is_read_and_written_in_the_present_one()
+    {
+        Guid id = await MakeAsync();
+        string value = new('v', 5000);
+        using (RocksDb db = RocksDb.Open(EngineOptions.Database(), _folder.Options.Path, EngineOptions.Families(1 << 20)))
+        {
+            // As that format had it: a long value in its entry's row, and no family for values.
+            var entry = new Entry("a", Encoding.UTF8.GetBytes(value), null, new LogPoint(1, 1));
+            db.Put(Rows.Key("a"), Rows.Entry(new RowWriter(), entry, 0).Written.ToArray(), db.GetColumnFamily(EngineOptions.Name(Family.Entries)));
+            db.Put(MetaRows.Identity, new RowWriter().Int(1).Text(_folder.Options.ClusterId).Id(id).Written);
+            db.DropColumnFamily(EngineOptions.Name(Family.Values));
+        }
+
+        await using (RocksStore store = _folder.Open())
+        {
+            Assert.Equal(id, store.Id);
+            Assert.Equal(value, (await store.ReadAsync("a")).Text());
+            Assert.Equal(5000, (await store.ScanHeadsAsync(new HeadScan("", null, 10, int.MaxValue))).Heads[0].ValueBytes);
+            await store.WriteAsync(("b", value));
+            await store.WriteAsync(("a", "short"));
+        }
+
+        await using RocksStore again = _folder.Open();
+        Assert.Equal((id, value, "short"), (again.Id, (await again.ReadAsync("b")).Text(), (await again.ReadAsync("a")).Text()));
     }
 
     [Fact]

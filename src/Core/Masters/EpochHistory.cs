@@ -9,16 +9,21 @@ public readonly record struct EpochStart([property: Id(0)] long Epoch, [property
 /// <summary>
 /// Which sequence each epoch began at, ascending. An epoch in which nothing was written has no row. A sequence was
 /// ordered in exactly one epoch of a history, so a log point either lies in it or belongs to a log that was dropped.
+/// Only the latest <see cref="MaxEpochs"/> are known: who asks from before them is told that it is gone, and starts over.
 /// </summary>
 [GenerateSerializer, Immutable, Alias("diststore.epochs")]
 public sealed record EpochHistory([property: Id(0)] ImmutableArray<EpochStart> Starts)
 {
+    /// <summary>Epochs remembered, each a change of the masters with writes after it; the history goes with each page of a sync.</summary>
+    public const int MaxEpochs = 1024;
+
     /// <summary>No writes yet.</summary>
     public static EpochHistory Empty { get; } = new(ImmutableArray<EpochStart>.Empty);
 
     /// <summary>This history with a batch more at its end.</summary>
     public EpochHistory With(long epoch, long firstSequence) =>
-        Starts.Length > 0 && Starts[^1].Epoch == epoch ? this : new(Starts.Add(new EpochStart(epoch, firstSequence)));
+        Starts.Length > 0 && Starts[^1].Epoch == epoch ? this
+        : new((Starts.Length < MaxEpochs ? Starts : Starts.RemoveAt(0)).Add(new EpochStart(epoch, firstSequence)));
 
     /// <summary>Whether <paramref name="point"/> lies in this history, which ends at <paramref name="last"/>.</summary>
     public bool Contains(LogPoint point, LogPoint last)

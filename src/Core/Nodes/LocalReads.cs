@@ -40,6 +40,31 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
         }
     }
 
+    /// <summary>
+    /// The same for many keys, which are read together, up to about <paramref name="maxBytes"/> of them; at least one. What is
+    /// beyond that is not looked at, and not in the answer.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<HeldEntry>> LookManyAsync(IReadOnlyList<string> keys, long maxBytes)
+    {
+        ServedState served = partition.Served;
+        if (served.IsFromStore)
+        {
+            LogPoint applied = context.Store.State.Applied;
+            ManyEntries read = await context.Store.ReadManyAsync(keys, maxBytes);
+            return [.. read.Entries.Select(entry => Shown(entry, served, applied))];
+        }
+
+        var held = new List<HeldEntry>(keys.Count);
+        for (long bytes = 0; held.Count < keys.Count && (held.Count == 0 || bytes < maxBytes);)
+        {
+            // Of no key that the store would have to be asked for, so it is there at once.
+            held.Add(await LookAsync(keys[held.Count]));
+            bytes += held[^1].Entry?.SizeBytes ?? 0;
+        }
+
+        return held;
+    }
+
     /// <summary>What remains of a copy that expires, by what this node was told of it.</summary>
     public TimeSpan? LifeOf(Entry entry) => entry.ExpiresAt is null ? null : copies.LifeOf(entry.Key) ?? TimeSpan.Zero;
 

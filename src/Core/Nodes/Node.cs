@@ -123,6 +123,17 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         async ValueTask<ReadResult?> AwaitAsync(ValueTask<HeldEntry> held) => Hit(await held, default);
     }
 
+    /// <summary>
+    /// The same for many keys at once, up to about <paramref name="maxBytes"/> of entries; null for "ask" and for what is beyond
+    /// that. Any thread.
+    /// </summary>
+    public async ValueTask<ReadResult?[]> FindManyHereAsync(IReadOnlyList<string> keys, long maxBytes)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        IReadOnlyList<HeldEntry> held = await _here.LookManyAsync(keys, maxBytes);
+        return [.. keys.Select((_, i) => i < held.Count ? Hit(held[i], default) : null)];
+    }
+
     /// <inheritdoc/>
     public ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
     {

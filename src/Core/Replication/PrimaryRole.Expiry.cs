@@ -16,22 +16,27 @@ internal sealed partial class PrimaryRole
             IReadOnlyList<EntryHead> expired = MayOrder
                 ? await _context.Store.ReadExpiredAsync(_context.Time.GetUtcNow(), MaxSweptAtOnce)
                 : [];
-            await ExpireAsync(expired);
-            if (expired.Count < MaxSweptAtOnce)
+
+            // Where nothing could be ordered (too few are in sync, say), asking again at once would only burn the processor.
+            bool wasSwept = await ExpireAsync(expired);
+            if (expired.Count < MaxSweptAtOnce || !wasSwept)
             {
                 await _context.Delay(SweepPeriod);
             }
         }
     }
 
-    // Orders the tombstones of entries whose time is up, and waits for them. Nothing, where ordering is not allowed now.
-    private async Task ExpireAsync(IReadOnlyList<EntryHead> expired)
+    // Orders the tombstones of entries whose time is up, and waits for them. False where ordering was not allowed.
+    private async Task<bool> ExpireAsync(IReadOnlyList<EntryHead> expired)
     {
-        if (MayOrder)
+        if (!MayOrder)
         {
-            PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(new Write(entry.Key, null), _context.Instruments, entry.Version))];
-            Array.ForEach(sweep, Enqueue);
-            await Task.WhenAll(sweep.Select(static write => write.Reply));
+            return false;
         }
+
+        PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(new Write(entry.Key, null), _context.Instruments, entry.Version))];
+        Array.ForEach(sweep, Enqueue);
+        WriteReply[] replies = await Task.WhenAll(sweep.Select(static write => write.Reply));
+        return replies.All(static reply => reply.Status is WriteStatus.Deleted or WriteStatus.NotFound);
     }
 }

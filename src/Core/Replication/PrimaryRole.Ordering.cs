@@ -9,23 +9,16 @@ internal sealed partial class PrimaryRole
     // the disk, so whether ordering is still allowed is asked after them, and nothing is awaited from there on.
     private async Task OrderAsync(List<PendingWrite> writes)
     {
-        var before = new Dictionary<string, Entry?>(StringComparer.Ordinal);
-        foreach (PendingWrite write in writes)
+        Dictionary<string, EntryHead?> before;
+        try
         {
-            string key = write.Write.Key;
-            try
-            {
-                if (!before.ContainsKey(key))
-                {
-                    before[key] = _ordered.TryGetValue(key, out Entry? ordered) ? ordered : await _context.Store.ReadAsync(key);
-                }
-            }
-            catch (StoreFailedException)
-            {
-                // Whatever else becomes of this node, these were surely not done.
-                writes.ForEach(unordered => unordered.Answer(WriteStatus.NotPrimary, _partition.Newest, "the primary's store has failed"));
-                throw;
-            }
+            before = await ReadBeforeAsync(writes);
+        }
+        catch (StoreFailedException)
+        {
+            // Whatever else becomes of this node, these were surely not done.
+            writes.ForEach(unordered => unordered.Answer(WriteStatus.NotPrimary, _partition.Newest, "the primary's store has failed"));
+            throw;
         }
 
         if (!MayOrder)
@@ -43,7 +36,30 @@ internal sealed partial class PrimaryRole
         Order(writes, before);
     }
 
-    private void Order(List<PendingWrite> writes, Dictionary<string, Entry?> before)
+    // The newest state of the keys that are written, pending included; what has to be read is read together. Values are not
+    // needed to judge by.
+    private async Task<Dictionary<string, EntryHead?>> ReadBeforeAsync(List<PendingWrite> writes)
+    {
+        var before = new Dictionary<string, EntryHead?>(StringComparer.Ordinal);
+        var unknown = new List<string>();
+        foreach (string key in writes.Select(static write => write.Write.Key))
+        {
+            if (before.TryAdd(key, _ordered.TryGetValue(key, out Entry? ordered) ? EntryHead.Of(ordered) : null) && ordered is null)
+            {
+                unknown.Add(key);
+            }
+        }
+
+        IReadOnlyList<EntryHead?> heads = await _context.Store.ReadHeadsAsync(unknown);
+        for (int i = 0; i < unknown.Count; i++)
+        {
+            before[unknown[i]] = heads[i];
+        }
+
+        return before;
+    }
+
+    private void Order(List<PendingWrite> writes, Dictionary<string, EntryHead?> before)
     {
         DateTimeOffset now = _context.Time.GetUtcNow();
         bool full = _context.Settings.DataMaxBytes is > 0 and long most && _context.Store.State.LiveBytes >= most;
@@ -54,7 +70,7 @@ internal sealed partial class PrimaryRole
             if (pending.Expired is null && before[write.Key] is { IsTombstone: false } old && old.HasExpired(now))
             {
                 // Whoever judges by another clock later must not find again what this write is judged not to have found.
-                before[write.Key] = Add(entries, new Write(write.Key, null), now);
+                before[write.Key] = EntryHead.Of(Add(entries, new Write(write.Key, null), now));
             }
 
             pending.Judged = Judge(pending, before[write.Key], now);
@@ -71,7 +87,7 @@ internal sealed partial class PrimaryRole
 
             Entry entry = Add(entries, write, now);
             pending.Version = entry.Version;
-            before[write.Key] = entry;
+            before[write.Key] = EntryHead.Of(entry);
         }
 
         Batch? batch = entries.Count == 0 ? null : new Batch(_last, entries.DrainToImmutable(), now);
@@ -109,7 +125,7 @@ internal sealed partial class PrimaryRole
         return entry;
     }
 
-    private static WriteStatus Judge(PendingWrite pending, Entry? newest, DateTimeOffset now)
+    private static WriteStatus Judge(PendingWrite pending, EntryHead? newest, DateTimeOffset now)
     {
         if (pending.Expired is { } expired)
         {

@@ -1,0 +1,42 @@
+namespace Diststore.Storage;
+
+/// <summary>
+/// Below which moment no row of the expiry index lies. A sweep leaves deleted rows behind, which the engine passes one by
+/// one until it has compacted them; so the next sweep begins where this one ended. The writer lowers it before rows become
+/// visible, one reader at a time raises it after it has looked.
+/// </summary>
+internal sealed class ExpiryFloor
+{
+    private readonly Lock _gate = new();
+    private long _ticks = long.MinValue; // under _gate
+    private long _lowestSince = long.MaxValue; // under _gate: of the rows written since the reader began
+
+    /// <summary>Rows that expire at this moment (UTC ticks) or later are about to be written. The writer's.</summary>
+    public void Lower(long ticks)
+    {
+        lock (_gate)
+        {
+            _ticks = Math.Min(_ticks, ticks);
+            _lowestSince = Math.Min(_lowestSince, ticks);
+        }
+    }
+
+    /// <summary>Where to begin to read. To be called before the snapshot is taken.</summary>
+    public long Begin()
+    {
+        lock (_gate)
+        {
+            _lowestSince = long.MaxValue;
+            return _ticks;
+        }
+    }
+
+    /// <summary>The first row that was found, or <see cref="long.MaxValue"/> where there was none.</summary>
+    public void Raise(long first)
+    {
+        lock (_gate)
+        {
+            _ticks = Math.Min(first, _lowestSince);
+        }
+    }
+}
