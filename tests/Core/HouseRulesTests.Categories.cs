@@ -30,8 +30,9 @@ public sealed partial class HouseRulesTests
     [Fact]
     public void The_kind_of_a_project_is_on_its_tests()
     {
-        AssemblyTraitAttribute trait = Assert.Single(Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyTraitAttribute>());
-        Assert.Equal(("Category", "unit"), (trait.Name, trait.Value));
+        CustomAttributeData trait = Assert.Single(
+            Assembly.GetExecutingAssembly().GetCustomAttributesData(), static data => data.AttributeType == typeof(AssemblyTraitAttribute));
+        Assert.Equal(["Category", "unit"], trait.ConstructorArguments.Select(static argument => argument.Value));
     }
 
     [Fact]
