@@ -26,7 +26,7 @@ public sealed class StartFailureTests
         { "--Diststore:Limits:MaxValueBytes=0", "Limits:MaxValueBytes" },
     };
 
-    [Theory, Trait("Category", "long")]
+    [Theory]
     [MemberData(nameof(WrongSettings))]
     public Task A_node_names_the_setting_that_is_wrong(string argument, string named) => EndsWithASentenceAsync(Programs.Silo, [argument], named);
 
