@@ -16,7 +16,7 @@ public sealed class BackupTests
 
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(60);
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task What_was_acknowledged_before_a_backup_is_there_after_a_restore_and_versions_and_changes_go_on()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
