@@ -14,7 +14,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
 
     public static TheoryData<string> Bugs => [.. Enum.GetNames<PlantedBug>().Where(static name => name != nameof(PlantedBug.None))];
 
-    [Theory]
+    [Theory, Trait("Category", "long")]
     [MemberData(nameof(Bugs))]
     public void Some_seed_finds(string name)
     {

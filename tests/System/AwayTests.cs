@@ -9,6 +9,7 @@ namespace Diststore.SystemTests;
 /// A master that was away while the others went on. <c>DISTSTORE_AWAY_KEYS</c>, <c>_SECONDS</c> and <c>_RATE</c> (writes a
 /// second) make it as long and as large as one likes.
 /// </summary>
+[Trait("Category", "long")]
 public sealed class AwayTests(ITestOutputHelper output)
 {
     /// <summary>What a returning master may move at most, however much is stored.</summary>

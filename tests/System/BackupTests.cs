@@ -16,7 +16,7 @@ public sealed class BackupTests
 
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(60);
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task What_was_acknowledged_before_a_backup_is_there_after_a_restore_and_versions_and_changes_go_on()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
@@ -61,7 +61,7 @@ public sealed class BackupTests
     }
 
     /// <summary>Asked of the other master, which hears last that a write is committed, and on the shortest way.</summary>
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task What_was_acknowledged_is_in_a_backup_that_is_asked_for_at_once()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
@@ -79,7 +79,7 @@ public sealed class BackupTests
     }
 
     /// <summary>The connection that a backup comes by breaks, and the client can tell.</summary>
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_backup_whose_master_dies_under_it_breaks_off_and_is_refused()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);

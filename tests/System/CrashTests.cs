@@ -8,6 +8,7 @@ namespace Diststore.SystemTests;
 /// Nodes killed again and again under load. <c>DISTSTORE_CRASH_ROUNDS</c> runs more rounds than the suite does,
 /// <c>DISTSTORE_CRASH_SEED</c> repeats the choice of victims, which a failure names.
 /// </summary>
+[Trait("Category", "long")]
 public sealed class CrashTests(ITestOutputHelper output)
 {
     private const int Writers = 64;

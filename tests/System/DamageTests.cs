@@ -6,6 +6,7 @@ namespace Diststore.SystemTests;
 /// Damaged tables, met by what others ask of a master: a sync, a backup, a listing. That a read meets it, and what
 /// becomes of who holds the data alone: <see cref="DiskTests"/>.
 /// </summary>
+[Trait("Category", "long")]
 public sealed class DamageTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);

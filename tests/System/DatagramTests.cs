@@ -20,7 +20,7 @@ public sealed class DatagramTests
         await LocalOnlyIsFoundAsync(cluster);
     }
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task With_every_datagram_lost_all_that_is_replicated_works()
     {
         Skip.IfNot(NetworkNamespace.Missing is null, NetworkNamespace.Missing);

@@ -8,7 +8,7 @@ public sealed class DiskTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_damaged_table_of_the_secondary_is_never_served_and_it_syncs_in_full()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
@@ -49,7 +49,7 @@ public sealed class DiskTests
         await Damage.HoldsEverythingAsync(damaged.Http, cluster.Tails);
     }
 
-    [Fact]
+    [Fact, Trait("Category", "long")]
     public async Task Who_holds_the_data_alone_ends_with_a_sentence_when_it_meets_damage()
     {
         using var silo = new OneSilo(Damage.SmallCache);
@@ -132,7 +132,7 @@ public sealed class DiskTests
         Assert.Empty(Directory.EnumerateFiles(silo.Data, "*.sst"));
     }
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_secondary_whose_disk_is_full_is_dropped_and_nothing_is_lost()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);

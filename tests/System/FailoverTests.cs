@@ -32,7 +32,7 @@ public sealed class FailoverTests
         }
     }
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_paused_primary_is_replaced_and_comes_back_as_one_of_the_others()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
@@ -64,7 +64,7 @@ public sealed class FailoverTests
     }
 
     /// <summary>Each silo is killed in turn, so the registry's and the one that the gateway is connected to are among them.</summary>
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task The_gateway_goes_on_whichever_silo_is_killed()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
@@ -99,7 +99,7 @@ public sealed class FailoverTests
         await AllReadableAsync(gateway.Http, acknowledged, cluster);
     }
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_rolling_restart_under_writes_loses_nothing_acknowledged()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);

@@ -9,6 +9,7 @@ namespace Diststore.SystemTests;
 /// One key, read on ten nodes a thousand times a second in all and written anew ten times a second: no read shows what was
 /// superseded longer ago than the bound. <c>DISTSTORE_FRESHNESS_SECONDS</c> makes it go on for longer than the suite does.
 /// </summary>
+[Trait("Category", "long")]
 public sealed class FreshnessTests(ITestOutputHelper output)
 {
     private const int Nodes = 10;

@@ -8,7 +8,7 @@ public sealed partial class RestartTests
 {
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(20);
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_master_that_restarts_relearns_what_it_missed_and_no_more()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
@@ -33,7 +33,7 @@ public sealed partial class RestartTests
         await HoldsAsync(cluster, away, [.. Keys(100), "meanwhile", "after"]);
     }
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task Both_masters_killed_at_once_resume_from_their_disks()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
@@ -59,7 +59,7 @@ public sealed partial class RestartTests
         }
     }
 
-    [SkippableTheory]
+    [SkippableTheory, Trait("Category", "long")]
     [InlineData(false, false)]
     [InlineData(true, false)]
     [InlineData(true, true)]
@@ -96,7 +96,7 @@ public sealed partial class RestartTests
         }
     }
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_master_that_returns_with_an_empty_disk_is_a_learner_and_syncs_in_full()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);

@@ -9,6 +9,7 @@ namespace Diststore.SystemTests;
 /// All silos are stopped and started again one after the other, as for a new release; the gateway's clients notice nothing.
 /// <c>DISTSTORE_RESTART_ROUNDS</c> does it more often than the suite does.
 /// </summary>
+[Trait("Category", "long")]
 public sealed class RollingRestartTests
 {
     private const int Clients = 12;

@@ -56,7 +56,7 @@ public sealed class StartFailureTests
         await EndsWithASentenceAsync(Programs.Gateway, [$"--Diststore:Http:Port={port}", "--Diststore:Cluster:Provider=Development"], $"{port}");
     }
 
-    [Fact]
+    [Fact, Trait("Category", "long")]
     public async Task A_node_names_the_Redis_that_does_not_answer()
     {
         int port = Ports.Free(1, [IPAddress.Loopback])[0];
@@ -64,7 +64,7 @@ public sealed class StartFailureTests
         await EndsWithASentenceAsync(Programs.Silo, settings, $"127.0.0.1:{port}");
     }
 
-    [Fact]
+    [Fact, Trait("Category", "long")]
     public async Task A_gateway_names_the_Redis_that_does_not_answer()
     {
         int port = Ports.Free(1, [IPAddress.Loopback])[0];
@@ -84,7 +84,7 @@ public sealed class StartFailureTests
         { false, "Username=a;Password=hush-hush", "an Npgsql connection string" },
     };
 
-    [Theory]
+    [Theory, Trait("Category", "long")]
     [MemberData(nameof(WrongPostgres))]
     public Task A_PostgreSQL_that_cannot_be_asked_is_named(bool isNode, string connectionString, string named)
     {
@@ -93,7 +93,7 @@ public sealed class StartFailureTests
         return PostgresFailsAsync(isNode ? Programs.Silo : Programs.Gateway, text, named);
     }
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_PostgreSQL_that_refuses_is_named_with_its_reason_and_without_the_password()
     {
         Skip.IfNot(PostgresServer.Missing is null, PostgresServer.Missing);

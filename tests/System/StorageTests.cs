@@ -3,6 +3,7 @@ using System.Diagnostics;
 namespace Diststore.SystemTests;
 
 /// <summary>The servers that keep the membership and the masters' view, and what becomes of a cluster without them.</summary>
+[Trait("Category", "long")]
 public sealed class StorageTests
 {
     private const int Writers = 4;

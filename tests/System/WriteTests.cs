@@ -3,6 +3,7 @@ using System.Diagnostics;
 namespace Diststore.SystemTests;
 
 /// <summary>Writers in each other's company.</summary>
+[Trait("Category", "long")]
 public sealed class WriteTests
 {
     private const int Writes = 800;

@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 namespace Diststore.SystemTests;
 
 /// <summary>Clients that all write one key, each on the condition that it still has the version that they have read.</summary>
+[Trait("Category", "long")]
 public sealed class CasStormTests(ITestOutputHelper output)
 {
     private const string Key = "contended";

@@ -1,6 +1,7 @@
 namespace Diststore.SystemTests;
 
 /// <summary>A node whose wall clock is an hour off, as secondary and as primary.</summary>
+[Trait("Category", "long")]
 public sealed class ClockTests
 {
     private const int Keys = 20;

@@ -5,6 +5,7 @@ using Xunit.Abstractions;
 namespace Diststore.SystemTests;
 
 /// <summary>Links between machines that lose everything without a word.</summary>
+[Trait("Category", "long")]
 public sealed class CutLinkTests(ITestOutputHelper output)
 {
     private const int Attempts = 8; // requests of each kind to who is cut off

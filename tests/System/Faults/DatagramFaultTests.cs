@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 namespace Diststore.SystemTests;
 
 /// <summary>Datagrams that are lost, doubled, out of order and forged, all at once. All of them lost: <see cref="DatagramTests"/>.</summary>
+[Trait("Category", "long")]
 public sealed class DatagramFaultTests(ITestOutputHelper output)
 {
     private const double Lost = 0.3;

@@ -4,6 +4,7 @@ namespace Diststore.SystemTests;
 /// Disks that take no more while a master works on them. A secondary's: <see cref="DiskTests"/>; every failure of a store by
 /// itself: the tests of Core and Storage.
 /// </summary>
+[Trait("Category", "long")]
 public sealed class FailingDiskTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);

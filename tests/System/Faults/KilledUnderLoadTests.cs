@@ -10,7 +10,7 @@ public sealed class KilledUnderLoadTests(ITestOutputHelper output)
     private const int Clients = 16;
     private const int EachAtLeast = 20; // writes acknowledged before and after the kill
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public Task A_secondary_killed_under_load_costs_a_stall_and_nothing_acknowledged() => KilledAsync(static view => view.Secondary!);
 
     [SkippableFact]

@@ -38,7 +38,7 @@ public sealed class MasterFaultTests(ITestOutputHelper output)
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"of {Keys} entries {moved} moved"));
     }
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task A_primary_lost_while_the_other_is_still_a_learner_is_waited_for()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);

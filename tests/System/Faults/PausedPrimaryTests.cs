@@ -9,6 +9,7 @@ namespace Diststore.SystemTests;
 /// A primary that stands still and then goes on as if nothing had been. <c>DISTSTORE_PAUSE_SECONDS</c> makes it stand still
 /// for longer than the suite has time for.
 /// </summary>
+[Trait("Category", "long")]
 public sealed class PausedPrimaryTests(ITestOutputHelper output)
 {
     private const int Writers = 8;

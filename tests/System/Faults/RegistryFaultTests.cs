@@ -4,6 +4,7 @@ namespace Diststore.SystemTests;
 /// The registry and its storage are lost. The pair over a longer outage of the storage: <see cref="StorageTests"/>; all nodes
 /// killed and the storage wiped: <see cref="RestartTests"/>.
 /// </summary>
+[Trait("Category", "long")]
 public sealed class RegistryFaultTests
 {
     private const int Keys = 50;

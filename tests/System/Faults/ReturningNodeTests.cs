@@ -1,6 +1,7 @@
 namespace Diststore.SystemTests;
 
 /// <summary>Nodes that return with what was deleted meanwhile.</summary>
+[Trait("Category", "long")]
 public sealed class ReturningNodeTests
 {
     private const int Keys = 30;
