@@ -19,6 +19,9 @@ internal sealed class Connections(Arguments arguments)
     /// <summary>An answer that does not count.</summary>
     public void Unexpected(int status) => _unexpected.AddOrUpdate(status, 1, static (_, count) => count + 1);
 
+    /// <summary>How many answers did not count.</summary>
+    public long NotCounted => _unexpected.Values.Sum();
+
     /// <summary>Says on the error output what did not count; true when all did.</summary>
     public bool Report()
     {

@@ -47,7 +47,9 @@ internal static class Posts
 
         microseconds.Sort();
         double median = microseconds[microseconds.Count / 2], p99 = microseconds[microseconds.Count * 99 / 100];
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{microseconds.Count / (double)seconds:0} {median:0} {p99:0}"));
+        double p999 = microseconds[(int)(microseconds.Count * 999L / 1000)];
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{microseconds.Count / (double)seconds:0} {median:0} {p99:0} {p999:0} {connections.NotCounted}"));
         return 0;
     }
 }

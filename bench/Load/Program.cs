@@ -10,7 +10,7 @@ const string Usage = """
     Diststore.Load absent --get URL --count N
         the same for keys that nobody has
     Diststore.Load posts --api v1|etcd --urls URL,URL,... --seconds N [--warm-up N] [--connections N] [--bytes N]
-        stores new keys; prints acknowledged posts a second, and microseconds: median and 99th percentile
+        stores new keys; prints acknowledged posts a second, microseconds (median, 99th and 99.9th percentile), and how many others there were
     Diststore.Load outages --api v1|etcd --urls URL,URL,... [--connections N] [--bytes N]
         stores new keys until its input ends, what fails at another node at once; answers each line of its input with what was since the last:
         milliseconds of the longest time without an acknowledgement, writes acknowledged, tries failed
@@ -20,6 +20,18 @@ const string Usage = """
         reads N entries at random out of the first N that fill stored, and compares
     Diststore.Load list --get URL
         lists all keys page by page; prints how many there are
+    Diststore.Load long-keys|large|delete|expire --urls URL,URL,... --count N [--connections N] [--key-bytes N | --bytes N | --in SECONDS]
+        stores keys of 1,000 bytes, or values of 4 MiB; deletes what fill stored; stores entries that expire within the same second
+    Diststore.Load names --get URL --prefix P
+        reads a node's /list; prints how many keys start with P
+    Diststore.Load listings --get URL --prefix P --count N [--connections N]
+        lists the keys under P to the end, N times; prints how many keys each listing had
+    Diststore.Load watch --get URL --since ID --prefix P --deletes N --seconds N
+        follows the changes until so many keys under P were deleted; prints how many were
+    Diststore.Load streams --get URL --since ID --count N --seconds N
+        opens streams of changes and reads what comes; prints how many were open at the end, and MiB read
+    Diststore.Load trickle --get URL --count N --bytes N --rate N --seconds N
+        connections that each announce a form of so many bytes and send so many a second; prints how many were open at the end
     """;
 
 if (args.Length == 0 || !Arguments.TryParse(args[1..], out Arguments? arguments))
@@ -40,6 +52,15 @@ try
         "fill" => await Filling.FillAsync(arguments),
         "reads" => await Filling.ReadAsync(arguments),
         "list" => await Filling.ListAsync(arguments),
+        "long-keys" => await Volume.LongKeysAsync(arguments),
+        "large" => await Volume.LargeAsync(arguments),
+        "delete" => await Volume.DeleteAsync(arguments),
+        "expire" => await Volume.ExpireAsync(arguments),
+        "names" => await Volume.NamesAsync(arguments),
+        "listings" => await Volume.ListingsAsync(arguments),
+        "watch" => await Streams.WatchAsync(arguments),
+        "streams" => await Streams.OpenAsync(arguments),
+        "trickle" => await Streams.TrickleAsync(arguments),
         _ => throw new ArgumentException($"there is no {args[0]}\n{Usage}"),
     };
 }
