@@ -81,6 +81,8 @@ internal sealed partial class ClusterConnection(
             client.Configure<GatewayOptions>(gateway => gateway.GatewayListRefreshPeriod = GatewayListPeriod);
             client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = LiveNodes.CallTimeout);
             client.AddGatewayCountChangedHandler(OnSilosChanged);
+            // A failed try is said, and the next one made, here; Orleans' own ten tries take half a minute without a word.
+            client.UseConnectionRetryFilter(static (_, _) => Task.FromResult(false));
             if (settings.Cluster.Redis is { } redis)
             {
                 client.UseRedisClustering(options => options.ConfigurationOptions = redis.Clone());
