@@ -46,8 +46,12 @@ public sealed class OutputTests
             await http.PostUntilDoneAsync("key", "1");
         }
 
+        // Each on a connection of its own: of these there are lines.
         await Parallel.ForAsync(0, Requests, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (_, _) =>
-            Assert.Equal(isNode ? 200 : 503, (await http.GetAsync("key")).Status));
+        {
+            using var once = new HttpFace(IPAddress.Loopback, ports[0]);
+            Assert.Equal(isNode ? 200 : 503, (await once.GetAsync("key")).Status);
+        });
         Assert.Equal(200, (await http.FetchAsync("/health/live")).Status);
         string dropped = (await http.FetchAsync("/metrics")).Text.Split('\n').Single(
             static line => line.StartsWith("diststore_log_dropped_total", StringComparison.Ordinal));
