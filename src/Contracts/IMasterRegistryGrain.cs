@@ -6,7 +6,7 @@ namespace Diststore.Contracts;
 [Alias("diststore.IMasterRegistryGrain")]
 public interface IMasterRegistryGrain : IGrainWithIntegerKey, IRegistry
 {
-    /// <summary>The live nodes' names, for clients that know none yet.</summary>
+    /// <summary>The nodes, for clients that know none yet.</summary>
     [Alias("GetMembers")]
-    Task<string[]> GetMembersAsync();
+    Task<MemberList> GetMembersAsync();
 }

@@ -45,9 +45,15 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
     [Alias("ForceElection")]
     Task<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss);
 
-    /// <summary>The live nodes' names.</summary>
-    [Alias("GetMembers")]
-    Task<string[]> GetMembersAsync();
+    /// <summary>
+    /// The nodes, once the membership is newer than the version <paramref name="known"/>, or after <paramref name="patience"/>, which is
+    /// cut to <see cref="MaxPatience"/>.
+    /// </summary>
+    [Alias("WaitForMembers")]
+    Task<MemberList> WaitForMembersAsync(long known, TimeSpan patience);
+
+    /// <summary>How long a question for the members waits at most.</summary>
+    static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(2);
 
     /// <summary>About how many bytes of values one answer of <see cref="TryGetManyAsync"/> carries at most.</summary>
     const int MaxAnswerBytes = 1 << 20;

@@ -32,7 +32,7 @@ public interface INodeAccess
     /// <summary>Stores an entry on this very node alone; it is never copied or synced.</summary>
     ValueTask<WriteResult> PutLocalAsync(string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default);
 
-    /// <summary>The keys that this very node holds, in order; <see cref="KeysResult.Keys"/> is null for an unknown node.</summary>
+    /// <summary>The keys that this very node holds, in order; <see cref="KeysResult.Keys"/> is null for one that is unknown or does not answer.</summary>
     ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default);
 
     /// <summary>Starts a backup of a master. Its parts are read from the node that the answer names.</summary>
@@ -150,8 +150,9 @@ public sealed record ListResult(
 /// <summary>The keys of one node, in order.</summary>
 /// <param name="Keys">The keys; <see langword="null"/> when the node is not known or did not answer.</param>
 /// <param name="Node">The name of the node that answered the caller.</param>
+/// <param name="IsUnknownNode">Whether no live node has the name that was given.</param>
 [GenerateSerializer, Immutable, Alias("diststore.keys")]
-public sealed record KeysResult([property: Id(0)] string[]? Keys, [property: Id(1)] string Node);
+public sealed record KeysResult([property: Id(0)] string[]? Keys, [property: Id(1)] string Node, [property: Id(2)] bool IsUnknownNode = false);
 
 /// <summary>How an operator's wish for other masters ended.</summary>
 public enum RoleOutcome

@@ -8,6 +8,6 @@ internal sealed partial class ClusterConnection
     [LoggerMessage(2011, LogLevel.Information, "Connected to the cluster.")]
     private partial void LogConnected();
 
-    [LoggerMessage(2012, LogLevel.Debug, "Not connected yet: {Reason}")]
+    [LoggerMessage(2012, LogLevel.Warning, "Not connected yet, and goes on trying; tried {Reason}.")]
     private partial void LogNotConnected(string reason);
 }

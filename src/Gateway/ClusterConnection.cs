@@ -1,18 +1,31 @@
+using System.Net;
+using Diststore.Contracts;
 using Diststore.PostgreSql;
 using Orleans.Configuration;
+using Orleans.Messaging;
 
 namespace Diststore.Gateway;
 
 /// <summary>
 /// The Orleans client in a host of its own, so that HTTP is served (with 503) while no silo is up yet. It tries to connect until it is
-/// stopped; once connected the client follows silos that come and go by itself. Each second it asks who lives.
+/// stopped; once connected the client follows silos that come and go by itself; meanwhile it asks who lives.
 /// </summary>
 internal sealed partial class ClusterConnection(
     GatewaySettings settings, LiveNodes nodes, TimeProvider time, IHostApplicationLifetime lifetime, ILoggerFactory loggers,
     ILogger<ClusterConnection> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan RefreshPeriod = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GatewayListPeriod = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SayAgainAfter = TimeSpan.FromSeconds(30); // why there is no connection, when it is what was said last
+
+    private readonly GatewayEndpoints? _endpoints = settings.Cluster.Provider == ClusterProvider.Development
+        ? new GatewayEndpoints(settings.Cluster.Gateways, Dns.GetHostAddressesAsync, GatewayListPeriod, time)
+        : null;
+
+    private string? _said;
+    private long _saidAt;
+
+    private string Tried => _endpoints?.Tried ?? $"the silos that {settings.Cluster.Provider} names";
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -28,12 +41,9 @@ internal sealed partial class ClusterConnection(
             using IHost client = await ConnectAsync(postgres, stoppingToken);
             LogConnected();
             var grains = client.Services.GetRequiredService<IClusterClient>();
-            using var timer = new PeriodicTimer(RefreshPeriod, time);
-            do
-            {
-                await nodes.RefreshAsync(grains);
-            }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
+            nodes.Connect(name => grains.GetGrain<INodeGrain>(name));
+            await new MembersWatch(nodes, () => Tried, time, loggers.CreateLogger<MembersWatch>())
+                .RunAsync(grains.GetGrain<IMasterRegistryGrain>(0), stoppingToken);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -53,7 +63,7 @@ internal sealed partial class ClusterConnection(
             }
             catch (Exception exception) when (!stopping.IsCancellationRequested)
             {
-                LogNotConnected(exception.Message);
+                Say(exception);
                 client.Dispose();
             }
 
@@ -68,13 +78,43 @@ internal sealed partial class ClusterConnection(
         builder.UseOrleansClient(client =>
         {
             client.Configure<ClusterOptions>(cluster => cluster.ServiceId = cluster.ClusterId = settings.ClusterId);
-            client.Configure<GatewayOptions>(gateway => gateway.GatewayListRefreshPeriod = TimeSpan.FromSeconds(1));
-            client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(5));
-            _ = settings.Cluster.Redis is { } redis ? client.UseRedisClustering(options => options.ConfigurationOptions = redis.Clone())
-                : postgres is not null ? client.UseAdoNetClustering(
-                    options => (options.Invariant, options.DataSource) = (PostgreSqlServer.Invariant, postgres.DataSource))
-                : client.UseStaticClustering([.. settings.Cluster.Gateways]);
+            client.Configure<GatewayOptions>(gateway => gateway.GatewayListRefreshPeriod = GatewayListPeriod);
+            client.Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = LiveNodes.CallTimeout);
+            client.AddGatewayCountChangedHandler(OnSilosChanged);
+            // A failed try is said, and the next one made, here; Orleans' own ten tries take half a minute without a word.
+            client.UseConnectionRetryFilter(static (_, _) => Task.FromResult(false));
+            if (settings.Cluster.Redis is { } redis)
+            {
+                client.UseRedisClustering(options => options.ConfigurationOptions = redis.Clone());
+            }
+            else if (postgres is not null)
+            {
+                client.UseAdoNetClustering(options => (options.Invariant, options.DataSource) = (PostgreSqlServer.Invariant, postgres.DataSource));
+            }
+            else
+            {
+                client.Services.AddSingleton<IGatewayListProvider>(_endpoints!);
+            }
         });
         return builder.Build();
+    }
+
+    // Once for each reason and then now and again, not twice a second.
+    private void Say(Exception exception)
+    {
+        string reason = $"{Tried}: {exception.GetBaseException().Message.ReplaceLineEndings(" ").TrimEnd('.')}";
+        if (reason != _said || time.GetElapsedTime(_saidAt) > SayAgainAfter)
+        {
+            (_said, _saidAt) = (reason, time.GetTimestamp());
+            LogNotConnected(reason);
+        }
+    }
+
+    private void OnSilosChanged(object? sender, GatewayCountChangedEventArgs connections)
+    {
+        if (connections.NumberOfConnectedGateways < connections.PreviousNumberOfConnectedGateways)
+        {
+            nodes.OnConnectionLost();
+        }
     }
 }

@@ -18,12 +18,14 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
     private readonly LiveNodes _nodes;
     private readonly ReadBatcher _reads;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
     /// <summary>Puts the store together.</summary>
-    public ClusterDiststore(LiveNodes nodes, ILogger<ClusterDiststore> logger)
+    public ClusterDiststore(LiveNodes nodes, TimeProvider time, ILogger<ClusterDiststore> logger)
     {
         _nodes = nodes;
+        _time = time;
         _logger = logger;
         _reads = new ReadBatcher(AskAsync);
     }
@@ -40,11 +42,11 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         {
             try
             {
-                // A hit is a hit in either scope. With anything else the node may have to ask others.
-                ReadResult? atHand = options.TakesAnyHit ? await _reads.ReadAsync(key) : null;
-                if (atHand is { Outcome: ReadOutcome.Found } hit)
+                // A hit is a hit in either scope. With nothing at hand the node may have to ask others. Any other outcome is that too
+                // many wait already: more calls would make that worse.
+                if (options.TakesAnyHit && await _reads.ReadAsync(key) is { } answer)
                 {
-                    return hit;
+                    return answer;
                 }
             }
             catch (Exception)
@@ -84,64 +86,51 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
     {
-        if (GrainOf(node) is not { } grain)
+        if (node is null)
         {
-            return node is null ? new(ReadOutcome.Unavailable, null, "", _nodes.NotReadyBecause) : Unknown(node);
+            ReadAnswer? any = await AnyAsync(async grain => new ReadAnswer(await grain.GetLocalAsync(key)), static _ => true);
+            return any?.Result ?? new ReadResult(ReadOutcome.Unavailable, null, "", _nodes.NotReadyBecause ?? "no node answers");
         }
 
-        try
+        (Reached reached, ReadResult result) = await AtAsync(node, grain => grain.GetLocalAsync(key));
+        return reached switch
         {
-            return await grain.GetLocalAsync(key);
-        }
-        catch (NodeNotFoundException)
-        {
-            return Unknown(node);
-        }
-        catch (Exception exception)
-        {
-            LogCallFailed(node, exception.Message);
-            return new ReadResult(ReadOutcome.Unavailable, null, "", "the node does not answer");
-        }
-
-        static ReadResult Unknown(string? node) => new(ReadOutcome.UnknownNode, null, "", $"there is no live node named {node}");
+            Reached.Answered => result,
+            Reached.NoSuchNode => new ReadResult(ReadOutcome.UnknownNode, null, "", $"there is no live node named {node}"),
+            Reached.NotSent => new ReadResult(ReadOutcome.Unavailable, null, "", _nodes.NotReadyBecause),
+            _ => new ReadResult(ReadOutcome.Unavailable, null, "", "the node does not answer"),
+        };
     }
 
     /// <inheritdoc/>
     public async ValueTask<WriteResult> PutLocalAsync(
         string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
     {
-        if (GrainOf(node) is not { } grain)
+        if (node is null)
         {
-            return new WriteResult(node is null ? WriteOutcome.Unavailable : WriteOutcome.UnknownNode, default, "", _nodes.NotReadyBecause);
+            return await WriteAsync(grain => grain.PutLocalAsync(key, value, contentType));
         }
 
-        try
+        (Reached reached, WriteResult result) = await AtAsync(node, grain => grain.PutLocalAsync(key, value, contentType));
+        return reached switch
         {
-            return await grain.PutLocalAsync(key, value, contentType);
-        }
-        catch (NodeNotFoundException)
-        {
-            return new WriteResult(WriteOutcome.UnknownNode, default, "");
-        }
-        catch (Exception exception)
-        {
-            LogCallFailed(node, exception.Message);
-            return new WriteResult(WriteOutcome.Unknown, default, "", "the node did not answer");
-        }
+            Reached.Answered => result,
+            Reached.NoSuchNode => new WriteResult(WriteOutcome.UnknownNode, default, ""),
+            Reached.NotSent => new WriteResult(WriteOutcome.Unavailable, default, "", _nodes.NotReadyBecause),
+            _ => new WriteResult(WriteOutcome.Unknown, default, "", "the node did not answer"),
+        };
     }
 
     /// <inheritdoc/>
     public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
     {
-        try
+        if (node is null)
         {
-            return GrainOf(node) is { } grain ? await grain.GetKeysAsync() : new KeysResult(null, "");
+            return await AnyAsync(static grain => grain.GetKeysAsync(), static _ => true) ?? new KeysResult(null, "");
         }
-        catch (Exception exception)
-        {
-            LogCallFailed(node, exception.Message);
-            return new KeysResult(null, "");
-        }
+
+        (Reached reached, KeysResult? result) = await AtAsync(node, static grain => grain.GetKeysAsync());
+        return result ?? new KeysResult(null, "", IsUnknownNode: reached == Reached.NoSuchNode);
     }
 
     /// <inheritdoc/>
@@ -152,15 +141,8 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <inheritdoc/>
     public async ValueTask<BackupPart> ReadBackupAsync(string node, Guid id, CancellationToken cancellation = default)
     {
-        try
-        {
-            return GrainOf(node) is { } grain ? await grain.ReadBackupAsync(id) : new BackupPart(null);
-        }
-        catch (Exception exception)
-        {
-            LogCallFailed(node, exception.Message);
-            return new BackupPart(null);
-        }
+        (_, BackupPart? part) = await AtAsync(node, grain => grain.ReadBackupAsync(id));
+        return part ?? new BackupPart(null);
     }
 
     /// <inheritdoc/>
@@ -175,39 +157,37 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
             return new RoleResult(RoleOutcome.Refused, "", "a gateway has no role; ?node=NAME says which node is to give its role away");
         }
 
-        try
+        (Reached reached, RoleResult? result) = await AtAsync(node, static grain => grain.StepDownAsync());
+        return result ?? reached switch
         {
-            return _nodes.Named(node) is { } grain ? await grain.StepDownAsync() : new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause);
-        }
-        catch (NodeNotFoundException)
-        {
-            return new RoleResult(RoleOutcome.UnknownNode, "");
-        }
-        catch (Exception exception)
-        {
-            LogCallFailed(node, exception.Message);
-            return new RoleResult(RoleOutcome.Unavailable, "", "the node did not answer; look at the cluster again");
-        }
+            Reached.NoSuchNode => new RoleResult(RoleOutcome.UnknownNode, ""),
+            Reached.NotSent => new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause),
+            _ => new RoleResult(RoleOutcome.Unavailable, "", "the node did not answer; look at the cluster again"),
+        };
     }
 
     /// <inheritdoc/>
     public async ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default)
     {
-        if (_nodes.Next() is not { } asked)
+        // Where nothing was sent the next one is asked; otherwise what became of it is not known.
+        for (int attempt = 0; attempt <= _nodes.All.Count && _nodes.Next() is { } asked; attempt++)
         {
-            return new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause);
+            try
+            {
+                return await CallAsync(asked, grain => grain.ForceElectionAsync(node, acceptsDataLoss), LiveNodes.CallTimeout);
+            }
+            catch (NodeNotFoundException exception)
+            {
+                SetAside(asked, exception);
+            }
+            catch (Exception exception)
+            {
+                SetAside(asked, exception);
+                return new RoleResult(RoleOutcome.Unavailable, "", "the node that was asked did not answer; look at the cluster again");
+            }
         }
 
-        try
-        {
-            return await asked.Grain.ForceElectionAsync(node, acceptsDataLoss);
-        }
-        catch (Exception exception)
-        {
-            // Not tried again: what became of it is not known.
-            SetAside(asked, exception);
-            return new RoleResult(RoleOutcome.Unavailable, "", "the node that was asked did not answer; look at the cluster again");
-        }
+        return new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause ?? "no node could be reached");
     }
 
     private async Task<ReadResult?[]> AskAsync(string[] keys)
@@ -219,7 +199,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
         try
         {
-            return await node.Grain.TryGetManyAsync(keys).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+            return await CallAsync(node, grain => grain.TryGetManyAsync(keys), LiveNodes.ReadTimeout);
         }
         catch (Exception exception)
         {
@@ -237,7 +217,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
         try
         {
-            return await node.Grain.GetAsync(key, options).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+            return await CallAsync(node, grain => grain.GetAsync(key, options), LiveNodes.ReadTimeout);
         }
         catch (Exception exception)
         {
@@ -253,7 +233,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         {
             try
             {
-                return await write(node.Grain);
+                return await CallAsync(node, write, LiveNodes.CallTimeout);
             }
             catch (NodeNotFoundException exception)
             {
@@ -277,7 +257,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         {
             try
             {
-                last = await ask(node.Grain).WaitAsync(LiveNodes.ReadTimeout, CancellationToken.None);
+                last = await CallAsync(node, ask, LiveNodes.ReadTimeout);
                 if (isAnswer(last))
                 {
                     return last;
@@ -292,11 +272,57 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         return last;
     }
 
-    private INodeGrain? GrainOf(string? node) => node is null ? _nodes.Next()?.Grain : _nodes.Named(node);
+    private async ValueTask<(Reached Reached, TResult? Result)> AtAsync<TResult>(string name, Func<INodeGrain, Task<TResult>> ask)
+    {
+        if (name.Length == 0)
+        {
+            return (Reached.NoSuchNode, default);
+        }
+
+        if (_nodes.Named(name) is not { } node)
+        {
+            return (Reached.NotSent, default);
+        }
+
+        try
+        {
+            return (Reached.Answered, await CallAsync(node, ask, LiveNodes.CallTimeout));
+        }
+        catch (NodeNotFoundException)
+        {
+            return (Reached.NoSuchNode, default);
+        }
+        catch (Exception exception)
+        {
+            LogCallFailed(name, exception.Message);
+            return (Reached.NoAnswer, default);
+        }
+    }
+
+    // Ends when the answer is there, in time, or when it is known that none can come.
+    private Task<TResult> CallAsync<TResult>(ClusterNode node, Func<INodeGrain, Task<TResult>> ask, TimeSpan timeout)
+    {
+        CancellationToken ended = node.Ended;
+        return ended.IsCancellationRequested
+            ? Task.FromException<TResult>(new NodeNotFoundException($"{node.Name} has died"))
+            : ask(node.Grain).WaitAsync(timeout, _time, ended);
+    }
 
     private void SetAside(ClusterNode node, Exception exception)
     {
         _nodes.SetAside(node, isGone: exception is NodeNotFoundException);
         LogCallFailed(node.Name, exception.Message);
     }
+
+    // How a call to a named node ended.
+    private enum Reached
+    {
+        Answered = 0,
+        NoSuchNode = 1,
+        NoAnswer = 2,
+        NotSent = 3, // not connected yet
+    }
+
+    // A read's result as AnyAsync takes it.
+    private sealed record ReadAnswer(ReadResult Result);
 }

@@ -24,7 +24,7 @@ internal enum ClusterProvider
 internal sealed record ClusterWay(ClusterProvider Provider)
 {
     /// <summary>With <see cref="ClusterProvider.Development"/>: the silos' gateway endpoints.</summary>
-    public IReadOnlyList<IPEndPoint> Gateways { get; init; } = [];
+    public IReadOnlyList<GatewayEndpoint> Gateways { get; init; } = [];
 
     /// <summary>With <see cref="ClusterProvider.Redis"/>: how to reach it.</summary>
     public ConfigurationOptions? Redis { get; init; }
@@ -152,12 +152,12 @@ internal sealed record GatewaySettings
         }
     }
 
-    private static List<IPEndPoint>? TryEndpoints(string text)
+    private static List<GatewayEndpoint>? TryEndpoints(string text)
     {
-        var endpoints = new List<IPEndPoint>();
+        var endpoints = new List<GatewayEndpoint>();
         foreach (string one in Split(text))
         {
-            if (!TryEndpoint(one, out IPEndPoint? endpoint))
+            if (GatewayEndpoint.TryParse(one) is not { } endpoint)
             {
                 return null;
             }
@@ -165,32 +165,7 @@ internal sealed record GatewaySettings
             endpoints.Add(endpoint);
         }
 
-        return endpoints.Count > 0 ? endpoints : null;
-    }
-
-    private static bool TryEndpoint(string text, [NotNullWhen(true)] out IPEndPoint? endpoint)
-    {
-        endpoint = null;
-        int colon = text.LastIndexOf(':');
-        if (colon <= 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) || port == 0)
-        {
-            return false;
-        }
-
-        if (!IPAddress.TryParse(text.AsSpan(0, colon), out IPAddress? address))
-        {
-            try
-            {
-                address = Dns.GetHostAddresses(text[..colon]).FirstOrDefault();
-            }
-            catch (Exception exception) when (exception is System.Net.Sockets.SocketException or ArgumentException)
-            {
-                return false;
-            }
-        }
-
-        endpoint = address is null ? null : new IPEndPoint(address, port);
-        return endpoint is not null;
+        return endpoints.Count is > 0 and <= GatewayEndpoints.MaxNames ? endpoints : null;
     }
 
     private static string[] ReadTokens(IConfigurationSection section) =>

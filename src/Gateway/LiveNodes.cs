@@ -4,7 +4,7 @@ namespace Diststore.Gateway;
 
 /// <summary>
 /// The nodes that live, as some node said last, and whose turn it is. The list stays when nobody answers: better to try nodes that may be
-/// gone than none. Thread-safe.
+/// gone than none. When a node is gone, the calls to it are ended. Thread-safe.
 /// </summary>
 internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> logger)
 {
@@ -17,23 +17,39 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
     /// <summary>How long one call for reading may take before another node is tried.</summary>
     public static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1.5);
 
-    private static readonly TimeSpan RefreshTimeout = TimeSpan.FromSeconds(1);
+    /// <summary>How long any call may take.</summary>
+    public static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>For how long a list is passed over that is older than the one taken: whoever said it lags behind, or all have started anew.</summary>
+    public static readonly TimeSpan OldListTime = TimeSpan.FromSeconds(3);
+
     private static readonly TimeSpan SilenceBeforeNotReady = TimeSpan.FromSeconds(3);
 
+    private readonly Lock _taking = new();
     private volatile ClusterNode[] _nodes = [];
-    private IGrainFactory? _grains; // set once connected, before _nodes
-    private long _heardAt;
+    private volatile Func<string, INodeGrain>? _grains; // set once connected, before _nodes
+    private long _version; // set under _taking
+    private long _heardAt; // set under _taking
     private uint _turn;
 
     /// <summary>All live nodes, by name.</summary>
     public IReadOnlyList<ClusterNode> All => _nodes;
 
+    /// <summary>The version of the membership that the list is of.</summary>
+    public long Version => Volatile.Read(ref _version);
+
+    /// <summary>For how long nobody has said who lives.</summary>
+    public TimeSpan Silence => time.GetElapsedTime(Volatile.Read(ref _heardAt));
+
     /// <summary>Why no requests can be served, or null.</summary>
     public string? NotReadyBecause =>
         _grains is null ? "the gateway has not yet found the cluster"
         : _nodes.Length == 0 ? "the cluster has not yet named a live node"
-        : time.GetElapsedTime(Volatile.Read(ref _heardAt)) > SilenceBeforeNotReady ? "no node of the cluster answers"
+        : Silence > SilenceBeforeNotReady ? "no node of the cluster answers"
         : null;
+
+    /// <summary>There is a connection to the cluster; by it a node is called.</summary>
+    public void Connect(Func<string, INodeGrain> grains) => _grains = grains;
 
     /// <summary>The node whose turn it is, or null when none is known.</summary>
     public ClusterNode? Next()
@@ -49,7 +65,7 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
         for (uint i = 0; i < nodes.Length; i++)
         {
             ClusterNode node = nodes[(turn + i) % nodes.Length];
-            if (!node.IsAside(now))
+            if (!node.IsAside(now) && !node.IsLeaving)
             {
                 return node;
             }
@@ -59,54 +75,61 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
     }
 
     /// <summary>The node of that name, whether the list has it or not (it may have come since), or null before there is a connection.</summary>
-    public INodeGrain? Named(string name) => name.Length == 0 ? null : _grains?.GetGrain<INodeGrain>(name);
+    public ClusterNode? Named(string name) =>
+        _grains is not { } grains ? null : Array.Find(_nodes, node => node.Name == name) ?? new ClusterNode(name, "", grains(name));
 
     /// <summary>Passes a node over that did not answer, or that said that it is not there any more.</summary>
     public void SetAside(ClusterNode node, bool isGone = false) =>
         node.SetAsideUntil(time.GetTimestamp() + (long)((isGone ? GoneTime : AsideTime).TotalSeconds * time.TimestampFrequency));
 
-    /// <summary>Asks who lives: the nodes known so far in turn, else the registry.</summary>
-    public async Task RefreshAsync(IGrainFactory grains)
+    /// <summary>A connection to some silo was lost: calls that went by way of it end when it turns out to be dead.</summary>
+    public void OnConnectionLost() => Array.ForEach(_nodes, static node => node.OnConnectionLost());
+
+    /// <summary>Takes what a node said.</summary>
+    public void Take(MemberList list)
     {
-        _grains = grains;
-        for (int attempt = 0; attempt < 2 && Next() is { } node; attempt++)
+        lock (_taking)
         {
-            if (await TryTakeAsync(grains, node.Grain.GetMembersAsync()))
+            if (_grains is not { } grains || (list.Version < _version && Silence < OldListTime))
             {
                 return;
             }
 
-            SetAside(node);
-        }
-
-        await TryTakeAsync(grains, grains.GetGrain<IMasterRegistryGrain>(0).GetMembersAsync());
-    }
-
-    private async Task<bool> TryTakeAsync(IGrainFactory grains, Task<string[]> asked)
-    {
-        try
-        {
-            Take(grains, await asked.WaitAsync(RefreshTimeout, time));
-            return true;
-        }
-        catch (Exception exception)
-        {
-            LogNoAnswer(exception.Message);
-            return false;
+            Volatile.Write(ref _version, list.Version);
+            Volatile.Write(ref _heardAt, time.GetTimestamp());
+            if (list.Members.Length > 0)
+            {
+                Replace(list.Members, grains);
+            }
         }
     }
 
-    private void Take(IGrainFactory grains, string[] names)
+    private void Replace(Member[] members, Func<string, INodeGrain> grains)
     {
-        Volatile.Write(ref _heardAt, time.GetTimestamp());
         ClusterNode[] before = _nodes;
-        if (names.Length == 0 || names.Order(StringComparer.Ordinal).SequenceEqual(before.Select(node => node.Name)))
+        var after = new List<ClusterNode>();
+        foreach (Member member in members.OrderBy(static member => member.Name, StringComparer.Ordinal))
+        {
+            ClusterNode node = Array.Find(before, node => node.Name == member.Name && node.Life == member.Life)
+                ?? new ClusterNode(member.Name, member.Life, grains(member.Name));
+            node.IsLeaving = member.IsLeaving;
+            after.Add(node);
+        }
+
+        if (after.SequenceEqual(before))
         {
             return;
         }
 
-        _nodes = [.. names.Order(StringComparer.Ordinal).Select(name => Array.Find(before, node => node.Name == name)
-            ?? new ClusterNode(name, grains.GetGrain<INodeGrain>(name)))];
-        LogNodes(string.Join(", ", _nodes.Select(node => node.Name)));
+        _nodes = [.. after];
+        LogNodes(string.Join(", ", after.Select(static node => node.Name)));
+        ClusterNode[] gone = [.. before.Except(after)];
+        Array.ForEach(gone, static node => node.End());
+
+        // One that stopped in an orderly way has answered, and passed on, all that it had.
+        if (gone.Any(static node => !node.IsLeaving))
+        {
+            after.ForEach(static node => node.EndEarlier());
+        }
     }
 }

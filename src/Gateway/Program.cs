@@ -1,9 +1,11 @@
 using System.Net.Sockets;
 using Diststore.Gateway;
 using Diststore.Http;
+using Diststore.Logging;
 using Microsoft.Extensions.Configuration.Memory;
 
 // The stand-alone gateway: the HTTP API over an Orleans client.
+using var output = LineOutput.ToStandardOutput();
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
 builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = GatewaySettings.LoggingDefaults });
 if (!GatewaySettings.TryRead(builder.Configuration.GetSection("Diststore"), out GatewaySettings? settings, out string? problem)
@@ -12,6 +14,7 @@ if (!GatewaySettings.TryRead(builder.Configuration.GetSection("Diststore"), out 
     return StartChecks.Refuse(problem);
 }
 
+builder.Logging.ClearProviders().AddProvider(new LineLoggerProvider(output, TimeProvider.System));
 builder.Services.AddDiststoreHttp(http => (http.MaxValueBytes, http.Tokens) = (settings.MaxValueBytes, settings.Tokens));
 builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System);
 builder.Services.AddSingleton<LiveNodes>().AddSingleton<ClusterDiststore>();
@@ -34,6 +37,6 @@ catch (Exception exception) when (exception is IOException or SocketException)
     return StartChecks.Refuse($"cannot listen on {settings.Address}:{settings.HttpPort} (Diststore:Node:Address, Diststore:Http:Port): {exception.Message}");
 }
 
-Console.WriteLine($"Diststore gateway on {string.Join(' ', app.Urls)}, cluster {settings.ClusterId} by {settings.Cluster.Provider}. Ctrl-C stops it.");
+output.WriteLine($"Diststore gateway on {string.Join(' ', app.Urls)}, cluster {settings.ClusterId} by {settings.Cluster.Provider}. Ctrl-C stops it.");
 await app.WaitForShutdownAsync();
 return 0;

@@ -1,3 +1,4 @@
+using Diststore.Logging;
 using Diststore.PostgreSql;
 using StackExchange.Redis;
 
@@ -11,7 +12,7 @@ internal static class StartChecks
     /// <summary>Says why the process ends; returns its exit code.</summary>
     public static int Refuse(string problem)
     {
-        Console.Error.WriteLine($"Diststore gateway: {problem.TrimEnd('.').ReplaceLineEndings(" ")}.");
+        LineOutput.SayLast($"Diststore gateway: {problem.TrimEnd('.').ReplaceLineEndings(" ")}.");
         return 1;
     }
 

@@ -56,7 +56,7 @@ internal sealed partial class MasterRegistryGrain(
 
     public Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss) => _registry.ForceAsync(node, acceptsDataLoss);
 
-    public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
+    public Task<MemberList> GetMembersAsync() => Task.FromResult(members.List());
 
     // This node has become the primary since the registry was placed here. While the pair is whole there is time to move:
     // that is, not only to end here, for whoever remembers that it was here would just begin it here again.

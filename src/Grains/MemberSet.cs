@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Net;
+using Diststore.Contracts;
 
 namespace Diststore.Grains;
 
@@ -78,5 +79,42 @@ public sealed class ClusterMembers
 
             return current;
         }
+    }
+
+    /// <summary>The nodes as clients are told of them: the same from each node that has the same version.</summary>
+    public MemberList List()
+    {
+        ClusterMembershipSnapshot snapshot = _membership.CurrentSnapshot;
+        IEnumerable<Member> members = snapshot.Members.Values
+            .Where(static member => member.Status is SiloStatus.Active or SiloStatus.ShuttingDown or SiloStatus.Stopping)
+            .GroupBy(static member => member.Name, StringComparer.Ordinal)
+            .Select(static lives => lives.MaxBy(static life => (life.Status == SiloStatus.Active, life.SiloAddress.Generation))!)
+            .Select(static life => new Member(life.Name, life.SiloAddress.ToParsableString(), life.Status != SiloStatus.Active));
+        return new MemberList(snapshot.Version.Value, [.. members]);
+    }
+
+    /// <summary>The nodes, once the membership is newer than a version, or after a while.</summary>
+    public async Task<MemberList> WaitAsync(long known, TimeSpan patience)
+    {
+        if (_membership.CurrentSnapshot.Version.Value <= known && patience > TimeSpan.Zero)
+        {
+            using var late = new CancellationTokenSource(patience < INodeGrain.MaxPatience ? patience : INodeGrain.MaxPatience);
+            try
+            {
+                await foreach (ClusterMembershipSnapshot snapshot in _membership.MembershipUpdates.WithCancellation(late.Token))
+                {
+                    if (snapshot.Version.Value > known)
+                    {
+                        break;
+                    }
+                }
+            }
+            catch (OperationCanceledException) when (late.IsCancellationRequested)
+            {
+                // It is as it was.
+            }
+        }
+
+        return List();
     }
 }

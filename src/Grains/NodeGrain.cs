@@ -39,7 +39,7 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss) => Serving.ForceElectionAsync(node, acceptsDataLoss).AsTask();
 
-    public Task<string[]> GetMembersAsync() => Task.FromResult(members.Current.Names.ToArray());
+    public Task<MemberList> WaitForMembersAsync(long known, TimeSpan patience) => members.WaitAsync(known, patience);
 
     public Task<WriteReply> WriteAsync(WriteRequest request) => node.WriteAsync(request);
 

@@ -68,9 +68,9 @@ internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
         KeysResult result = await nodes.GetKeysAsync(node);
         if (result.Keys is null)
         {
-            await (node is null
-                ? Answers.Unavailable(context, nodes.NotReadyBecause ?? "the node that was asked does not answer")
-                : Problems.WriteAsync(context, Fault.UnknownNode(node)));
+            await (result.IsUnknownNode
+                ? Problems.WriteAsync(context, Fault.UnknownNode(node))
+                : Answers.Unavailable(context, nodes.NotReadyBecause ?? "the node that was asked does not answer"));
             return;
         }
 

@@ -1,3 +1,4 @@
+using Diststore.Logging;
 using Diststore.Silo;
 
 if (args.Contains("--help"))
@@ -7,12 +8,13 @@ if (args.Contains("--help"))
 }
 
 using var signals = new StopSignals();
+using var output = LineOutput.ToStandardOutput();
 try
 {
     StartOrder order = SettingsReader.Read(args);
     if (order.RestoreFile is { } file)
     {
-        Console.WriteLine(Restoring.Run(order.Nodes[0], file));
+        output.WriteLine(Restoring.Run(order.Nodes[0], file));
         return 0;
     }
 
@@ -22,15 +24,15 @@ try
     }
 
     await using Clustering clustering = await Clustering.OpenAsync(order.Nodes[0]);
-    await using var nodes = new NodeGroup(order, clustering);
+    await using var nodes = new NodeGroup(order, clustering, output);
     await nodes.StartAsync(signals.Stop);
-    Console.WriteLine(Welcome.Text(order.Nodes));
+    output.WriteLine(Welcome.Text(order.Nodes));
     await nodes.RunAsync(signals.Stop);
     return 0;
 }
 catch (Exception exception) when (exception is StartException or DataLostException)
 {
-    Console.Error.WriteLine(exception.Message);
+    LineOutput.SayLast(exception.Message);
     return 1;
 }
 catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)

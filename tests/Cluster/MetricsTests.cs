@@ -1,3 +1,4 @@
+using Diststore.Logging;
 using Diststore.Silo;
 
 namespace Diststore.Cluster.Tests;
@@ -15,7 +16,8 @@ public sealed class MetricsTests : IDisposable
         StartOrder order = SettingsReader.Read(
             ["--nodes", "2", $"--Diststore:Node:Address={Base.Host}", "--Diststore:Multicast:Enabled=false", $"--Diststore:Data:Path={_data.FullName}"]);
         await using Clustering clustering = await Clustering.OpenAsync(order.Nodes[0]);
-        await using var nodes = new NodeGroup(order, clustering);
+        using var output = LineOutput.ToStandardOutput();
+        await using var nodes = new NodeGroup(order, clustering, output);
         await nodes.StartAsync(CancellationToken.None);
         using var http = new HttpClient { BaseAddress = Base };
         using var value = new StringContent("value");

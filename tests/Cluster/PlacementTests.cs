@@ -28,7 +28,7 @@ public sealed class PlacementTests
         IGrainContext kept = Activation(nodes, names[0]);
         await nodes.KillAsync(names[2]);
         await Eventually.IsTrueAsync("the dead node is no member", async () =>
-            !(await nodes.Client.GetGrain<INodeGrain>(names[0]).GetMembersAsync()).Contains(names[2]));
+            !(await nodes.Client.GetGrain<INodeGrain>(names[0]).WaitForMembersAsync(0, TimeSpan.Zero)).Members.Any(member => member.Name == names[2]));
         Assert.Same(kept, Activation(nodes, names[0]));
         Assert.False(kept.Deactivated.IsCompleted);
     }

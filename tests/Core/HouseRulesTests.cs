@@ -19,9 +19,10 @@ public sealed partial class HouseRulesTests
         ["Contracts"] = ["Core"],
         ["Http"] = ["Core"],
         ["PostgreSql"] = [],
+        ["Logging"] = [],
         ["Grains"] = ["Core", "Contracts"],
-        ["Gateway"] = ["Core", "Contracts", "Http", "PostgreSql"],
-        ["Silo"] = ["Core", "Storage", "Contracts", "Http", "Grains", "PostgreSql"],
+        ["Gateway"] = ["Core", "Contracts", "Http", "Logging", "PostgreSql"],
+        ["Silo"] = ["Core", "Storage", "Contracts", "Http", "Grains", "Logging", "PostgreSql"],
     };
 
     // Attributes and generated code for serialization, logging's interface, and analyzers; nothing that does I/O.

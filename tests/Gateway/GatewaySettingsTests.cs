@@ -9,11 +9,11 @@ public sealed class GatewaySettingsTests
     public void Settings_are_read()
     {
         GatewaySettings settings = Good(
-            "Node:Address=127.1.2.3", "Http:Port=81", "Cluster:Provider=development", "Cluster:Gateways=127.0.0.1:30000, localhost:30001",
+            "Node:Address=127.1.2.3", "Http:Port=81", "Cluster:Provider=development", "Cluster:Gateways=127.0.0.1:30000, localhost:30001,[::1]:30002",
             "Cluster:Id=x", "Limits:MaxValueBytes=1 KiB", "Security:Tokens=a,b", "Security:Tokens:0=c");
         Assert.Equal(IPAddress.Parse("127.1.2.3"), settings.Address);
         Assert.Equal(81, settings.HttpPort);
-        Assert.Equal([30000, 30001], settings.Cluster.Gateways.Select(endpoint => endpoint.Port));
+        Assert.Equal(["127.0.0.1:30000", "localhost:30001", "[::1]:30002"], settings.Cluster.Gateways.Select(endpoint => endpoint.ToString()));
         Assert.Equal("x", settings.ClusterId);
         Assert.Equal(1024, settings.MaxValueBytes);
         Assert.Equal(["a", "b", "c"], settings.Tokens);
@@ -28,6 +28,7 @@ public sealed class GatewaySettingsTests
     [InlineData("Cluster:Provider", "Single")]
     [InlineData("Cluster:Provider", "Zookeeper")]
     [InlineData("Cluster:Gateways", "nowhere")]
+    [InlineData("Cluster:Gateways", "no where:1")]
     [InlineData("Cluster:Gateways", "127.0.0.1:0")]
     [InlineData("Http:Port", "http")]
     [InlineData("Http:Port", "65536")]

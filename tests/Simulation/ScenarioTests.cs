@@ -24,6 +24,26 @@ public sealed class ScenarioTests
     }
 
     [Fact]
+    public void A_named_node_that_does_not_answer_is_not_taken_for_one_that_nobody_knows()
+    {
+        Put("key", 1);
+        _cluster.RunFor(Moment);
+        SimNode still = _cluster.Nodes.Last(static node => node.Answers);
+        still.Scheduler.Pause();
+
+        Assert.Equal(ReadOutcome.Unavailable, Ask(Up, node => node.GetLocalAsync(still.Name, "key")).Outcome);
+        Assert.Equal(WriteOutcome.Unknown, Ask(Up, node => node.PutLocalAsync(still.Name, "key", [1], null)).Outcome);
+        KeysResult keys = Ask(Up, node => node.GetKeysAsync(still.Name));
+        Assert.True(keys is { Keys: null, IsUnknownNode: false }, $"{keys}");
+        Assert.Equal(RoleOutcome.Unavailable, Ask(Up, node => node.StepDownAsync(still.Name)).Outcome);
+        Assert.Null(Ask(Up, node => node.ReadBackupAsync(still.Name, Guid.Empty)).Bytes);
+
+        Assert.Equal(ReadOutcome.UnknownNode, Ask(Up, node => node.GetLocalAsync("nobody", "key")).Outcome);
+        Assert.Equal(WriteOutcome.UnknownNode, Ask(Up, node => node.PutLocalAsync("nobody", "key", [1], null)).Outcome);
+        Assert.True(Ask(Up, node => node.GetKeysAsync("nobody")).IsUnknownNode);
+    }
+
+    [Fact]
     public void A_stopping_primary_leaves_and_no_write_meets_its_end()
     {
         Put("key", 1);

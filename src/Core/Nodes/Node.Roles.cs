@@ -19,8 +19,10 @@ public sealed partial class Node
     /// <inheritdoc/>
     public async ValueTask<RoleResult> StepDownAsync(string? node, CancellationToken cancellation = default)
     {
-        (bool known, RoleResult? result) = await AtAsync(node, static peer => peer.StepDownAsync(), cancellation);
-        return known && result is not null ? result : new RoleResult(RoleOutcome.UnknownNode, Name, $"no live node has the name {node}");
+        (Reached reached, RoleResult? result) = await AtAsync(node, static peer => peer.StepDownAsync(), cancellation);
+        return result ?? (reached == Reached.NoSuchNode
+            ? new RoleResult(RoleOutcome.UnknownNode, Name, $"no live node has the name {node}")
+            : new RoleResult(RoleOutcome.Unavailable, Name, $"{node} did not answer; look at the cluster again"));
     }
 
     /// <inheritdoc/>

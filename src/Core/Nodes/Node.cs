@@ -6,7 +6,8 @@ namespace Diststore.Core;
 /// <summary>
 /// One node: what it holds, what it plays among the masters, and how it answers. Everything mutable lives on the
 /// node's scheduler; every public method may be called from any thread and goes there by itself. What users ask is in
-/// this file, what other nodes ask in <c>Node.Peer.cs</c>, giving roles away in <c>Node.Roles.cs</c>.
+/// this file and, where a node is named, in <c>Node.Named.cs</c>; what other nodes ask in <c>Node.Peer.cs</c>, giving roles away
+/// in <c>Node.Roles.cs</c>.
 /// </summary>
 public sealed partial class Node : IDiststore, INodeAccess, IPeer
 {
@@ -167,41 +168,12 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         new(ServeAsync(() => ReadChangesFromPrimaryAsync(query), new ChangesResult(ChangesOutcome.Unavailable, [], Name, Stopped), cancellation));
 
     /// <inheritdoc/>
-    public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
-    {
-        (bool known, ReadResult result) = await AtAsync(node, peer => peer.GetLocalAsync(key), cancellation);
-        return known ? result : new ReadResult(ReadOutcome.UnknownNode, null, Name, $"no live node has the name {node}");
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask<WriteResult> PutLocalAsync(
-        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
-    {
-        (bool known, WriteResult result) = await AtAsync(node, peer => peer.PutLocalAsync(key, value, contentType), cancellation);
-        return known ? result : new WriteResult(WriteOutcome.UnknownNode, default, Name, $"no live node has the name {node}");
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
-    {
-        (bool known, KeysResult? result) = await AtAsync(node, static peer => peer.GetKeysAsync(), cancellation);
-        return known && result is not null ? result : new KeysResult(null, Name);
-    }
-
-    /// <inheritdoc/>
     public ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(StartBackupOfAMasterAsync).WaitAsync(cancellation));
-
-    /// <inheritdoc/>
-    public async ValueTask<BackupPart> ReadBackupAsync(string node, Guid id, CancellationToken cancellation = default)
-    {
-        (bool known, BackupPart? part) = await AtAsync(node, peer => peer.ReadBackupAsync(id), cancellation);
-        return known && part is not null ? part : new BackupPart(null);
-    }
+        new(ServeAsync(StartBackupOfAMasterAsync, new BackupStart(BackupOutcome.Unavailable, Name, default), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
-        new(OnSchedulerAsync(StatusAsync).WaitAsync(cancellation));
+        new(ServeAsync(StatusAsync, new ClusterStatus(null, [], Name), cancellation));
 
     private Forwarding WhyAsk(in HeldEntry held) =>
         held.Entry is null ? Forwarding.Miss
@@ -228,24 +200,6 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     private Task<ReadResult> AskAsync(string key, ReadOptions options, Forwarding why, CancellationToken cancellation) =>
         ServeAsync(() => _reads.GetAsync(key, options, why), new ReadResult(ReadOutcome.Unavailable, null, Name, Stopped), cancellation);
-
-    // Runs a node-local request here or at the named node; not known where no live node has the name.
-    private async Task<(bool Known, T? Result)> AtAsync<T>(string? node, Func<IPeer, Task<T>> request, CancellationToken cancellation)
-    {
-        if (node is null || node == Name)
-        {
-            return (true, await request(this).WaitAsync(cancellation));
-        }
-
-        try
-        {
-            return (true, await request(_context.Transport.Peer(node)).WaitAsync(cancellation));
-        }
-        catch (NodeNotFoundException)
-        {
-            return (false, default);
-        }
-    }
 
     private async Task<ListResult> ListFromWhoeverIsPrimaryAsync(ListQuery query)
     {

@@ -1,3 +1,5 @@
+using Diststore.Logging;
+
 namespace Diststore.Silo;
 
 /// <summary>The process's nodes: one, or several for a first look.</summary>
@@ -6,11 +8,12 @@ internal sealed class NodeGroup : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly NodeSupervisor[] _nodes;
 
-    public NodeGroup(StartOrder order, Clustering clustering)
+    /// <summary>Opens the nodes' stores; they log to <paramref name="output"/>, which outlives them.</summary>
+    public NodeGroup(StartOrder order, Clustering clustering, LineOutput output)
     {
         _loggers = LoggerFactory.Create(logging => logging
             .AddConfiguration(order.Configuration.GetSection("Logging"))
-            .AddSimpleConsole(static console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss.fff ")));
+            .AddProvider(new LineLoggerProvider(output, TimeProvider.System)));
         ILogger<NodeSupervisor> logger = _loggers.CreateLogger<NodeSupervisor>();
         TimeProvider time = TimeProvider.System;
         var stores = new List<NodeStore>();
@@ -25,7 +28,8 @@ internal sealed class NodeGroup : IAsyncDisposable
             throw;
         }
 
-        _nodes = [.. order.Nodes.Zip(stores, (settings, store) => new NodeSupervisor(settings, store, clustering, order.Configuration, logger, time))];
+        _nodes = [.. order.Nodes.Zip(stores, (settings, store) =>
+            new NodeSupervisor(settings, store, clustering, order.Configuration, output, logger, time))];
     }
 
     /// <summary>Starts the first node and then the others at once: they join it.</summary>

@@ -1,6 +1,7 @@
 using Diststore.Core;
 using Diststore.Grains;
 using Diststore.Http;
+using Diststore.Logging;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Configuration;
 
@@ -16,12 +17,13 @@ internal static class NodeHostFactory
     // sent; beyond this one it could not tell what became of a write. A stall of Masters:ReplyTimeout fits in.
     private static readonly TimeSpan s_lastAnswers = TimeSpan.FromSeconds(2);
 
-    public static WebApplication Build(SiloSettings settings, IStore store, Clustering clustering, IConfiguration configuration, SiloFault fault)
+    public static WebApplication Build(
+        SiloSettings settings, IStore store, Clustering clustering, IConfiguration configuration, LineOutput output, SiloFault fault)
     {
         // Hosted services start in this order and stop in the opposite one; Kestrel is the last to start and the first to stop.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Diststore.Silo" });
         builder.Configuration.AddConfiguration(configuration);
-        AddLogging(builder);
+        AddLogging(builder, output);
         AddLifetime(builder.Services);
         builder.UseOrleans(silo => AddSilo(silo, settings, store, clustering, fault));
         AddNode(builder.Services, settings);
@@ -33,17 +35,13 @@ internal static class NodeHostFactory
         return app;
     }
 
-    private static void AddLogging(WebApplicationBuilder builder)
+    private static void AddLogging(WebApplicationBuilder builder, LineOutput output)
     {
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
 
         // Why a host did not start or stop is said once, by the supervisor, and not with a stack trace.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
-        builder.Logging.AddSimpleConsole(static console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "HH:mm:ss.fff ";
-        });
+        builder.Logging.AddProvider(new LineLoggerProvider(output, TimeProvider.System));
     }
 
     private static void AddLifetime(IServiceCollection services)

@@ -1,4 +1,5 @@
 using Diststore.Core;
+using Diststore.Logging;
 
 namespace Diststore.Silo;
 
@@ -18,6 +19,7 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
     private readonly SiloSettings _settings;
     private readonly Clustering _clustering;
     private readonly IConfiguration _configuration;
+    private readonly LineOutput _output;
     private readonly ILogger<NodeSupervisor> _logger;
     private readonly TimeProvider _time;
     private readonly NodeStore _store; // owned; outlives the hosts
@@ -25,8 +27,9 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
     private WebApplication? _app;
 
     public NodeSupervisor(
-        SiloSettings settings, NodeStore store, Clustering clustering, IConfiguration configuration, ILogger<NodeSupervisor> logger, TimeProvider time) =>
-        (_settings, _store, _clustering, _configuration, _logger, _time) = (settings, store, clustering, configuration, logger, time);
+        SiloSettings settings, NodeStore store, Clustering clustering, IConfiguration configuration, LineOutput output, ILogger<NodeSupervisor> logger,
+        TimeProvider time) =>
+        (_settings, _store, _clustering, _configuration, _output, _logger, _time) = (settings, store, clustering, configuration, output, logger, time);
 
     /// <summary>Starts the node; what keeps it from starting is a <see cref="StartException"/>.</summary>
     public async Task StartAsync(CancellationToken stop)
@@ -91,7 +94,7 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
 
     private async Task StartHostAsync(CancellationToken stop)
     {
-        _app = NodeHostFactory.Build(_settings, _store.Current, _clustering, _configuration, _fault);
+        _app = NodeHostFactory.Build(_settings, _store.Current, _clustering, _configuration, _output, _fault);
 
         // A host that stops of its own accord, for a service of it failed, is a fault like any other.
         _app.Lifetime.ApplicationStopping.Register(static fault => ((SiloFault)fault!).OnFatalException(null, "its host stopped", null), _fault);

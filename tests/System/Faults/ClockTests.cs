@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Diststore.SystemTests;
 
 /// <summary>A node whose wall clock is an hour off, as secondary and as primary.</summary>
@@ -84,12 +86,12 @@ public sealed class ClockTests
         }
     }
 
-    // Its log carries its time of day, at the start of a line.
+    // Its log carries its date and time, at the start of a line.
     private static void IsOff(SiloProcess node, int hours)
     {
         string line = node.Said.Split('\n').Last(static line => line.Contains(" info: ", StringComparison.Ordinal));
-        TimeSpan said = TimeSpan.Parse(line.Split(' ')[0], null);
-        double off = (said - DateTime.Now.TimeOfDay).TotalHours - hours;
-        Assert.True(Math.Abs(Math.IEEERemainder(off, 24)) < 0.25, $"{node.Name} says {line} at {DateTime.Now}");
+        DateTime said = DateTime.Parse(line[.."yyyy-MM-dd HH:mm:ss.fff".Length], CultureInfo.InvariantCulture);
+        double off = (said - DateTime.Now).TotalHours - hours;
+        Assert.True(Math.Abs(off) < 0.25, $"{node.Name} says {line} at {DateTime.Now}");
     }
 }

@@ -1,0 +1,76 @@
+namespace Diststore.Core;
+
+/// <content>What users ask of one node, this one or another.</content>
+public sealed partial class Node
+{
+    /// <inheritdoc/>
+    public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
+    {
+        (Reached reached, ReadResult result) = await AtAsync(node, peer => peer.GetLocalAsync(key), cancellation);
+        return reached switch
+        {
+            Reached.Answered => result,
+            Reached.NoSuchNode => new ReadResult(ReadOutcome.UnknownNode, null, Name, $"no live node has the name {node}"),
+            _ => new ReadResult(ReadOutcome.Unavailable, null, Name, $"{node} does not answer"),
+        };
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<WriteResult> PutLocalAsync(
+        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
+    {
+        (Reached reached, WriteResult result) = await AtAsync(node, peer => peer.PutLocalAsync(key, value, contentType), cancellation);
+        return reached switch
+        {
+            Reached.Answered => result,
+            Reached.NoSuchNode => new WriteResult(WriteOutcome.UnknownNode, default, Name, $"no live node has the name {node}"),
+            _ => new WriteResult(WriteOutcome.Unknown, default, Name, $"{node} did not answer"),
+        };
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
+    {
+        (Reached reached, KeysResult? result) = await AtAsync(node, static peer => peer.GetKeysAsync(), cancellation);
+        return result ?? new KeysResult(null, Name, IsUnknownNode: reached == Reached.NoSuchNode);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<BackupPart> ReadBackupAsync(string node, Guid id, CancellationToken cancellation = default)
+    {
+        (_, BackupPart? part) = await AtAsync(node, peer => peer.ReadBackupAsync(id), cancellation);
+        return part ?? new BackupPart(null);
+    }
+
+    // Runs a node-local request here or at the named node. Whatever goes wrong with the call, its outcome is not known.
+    private async Task<(Reached Reached, T? Result)> AtAsync<T>(string? node, Func<IPeer, Task<T>> request, CancellationToken cancellation)
+    {
+        if (node is null || node == Name)
+        {
+            return (Reached.Answered, await request(this).WaitAsync(cancellation));
+        }
+
+        try
+        {
+            Task<T> answer = request(_context.Transport.Peer(node));
+            return (Reached.Answered, await answer.WaitAsync(_writes.AnswerTimeout, _context.Time, cancellation));
+        }
+        catch (NodeNotFoundException)
+        {
+            return (Reached.NoSuchNode, default);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
+        {
+            _context.Log.CallLost(node, e.Message);
+            return (Reached.NoAnswer, default);
+        }
+    }
+
+    // How a call to a named node ended.
+    private enum Reached
+    {
+        Answered = 0,
+        NoSuchNode = 1,
+        NoAnswer = 2,
+    }
+}
