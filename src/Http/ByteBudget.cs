@@ -42,8 +42,8 @@ internal sealed class ByteBudget : IDisposable
     /// <summary>Bytes per second; who is slower may be ended.</summary>
     public const int LeastBytesPerSecond = 16 * 1024;
 
-    // Streams that wait for room; more than there may be (Limits:MaxStreams). Who comes beyond them is refused.
-    private const int MaxWaiting = 100_000;
+    // Streams that wait for room: as many as there may be. Who comes beyond them is refused.
+    private const int MaxWaiting = DiststoreHttpOptions.MostStreams;
 
     /// <summary>How long nobody is called slow.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);

@@ -8,7 +8,27 @@ public sealed class DiststoreHttpOptions
     /// <summary>Stands for every host in <see cref="AllowedHosts"/>.</summary>
     public const string AnyHost = "*";
 
+    /// <summary>What <see cref="TryParseHosts"/> takes, in words.</summary>
+    public const string HostsWords = "hosts without a port, separated by commas, or * for any";
+
+    /// <summary>The most connections that a setting may allow.</summary>
+    public const int MostConnections = 1_000_000;
+
+    /// <summary>The most streams of changes that a setting may allow.</summary>
+    public const int MostStreams = 100_000;
+
+    /// <summary>The least that a setting may allow in flight, in bytes.</summary>
+    public const long LeastBytesInFlight = 1 << 20;
+
+    /// <summary>The most that a setting may allow in flight, in bytes.</summary>
+    public const long MostBytesInFlight = 1L << 40;
+
+    /// <summary>How many of the longest values have to fit into <see cref="MaxBytesInFlight"/>, so that they are taken at all.</summary>
+    public const int ValuesInFlight = 4;
+
     internal const string Localhost = "localhost";
+
+    private const int MaxHosts = 64;
 
     /// <summary>The longest value that is taken, in bytes; default 4 MiB. A longer one is refused with 413 before it is read whole.</summary>
     public int MaxValueBytes { get; set; } = 4 * 1024 * 1024;
@@ -62,4 +82,19 @@ public sealed class DiststoreHttpOptions
         ArgumentNullException.ThrowIfNull(listening);
         return IPAddress.IsLoopback(listening) ? [Localhost, node] : [AnyHost];
     }
+
+    /// <summary>
+    /// Reads a list of hosts as a setting has it: up to 64 names or addresses without a port, separated by commas, or
+    /// <see cref="AnyHost"/>.
+    /// </summary>
+    public static bool TryParseHosts(string text, out IReadOnlyList<string> hosts)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        string[] parts = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        hosts = parts;
+        return parts.Length is >= 1 and <= MaxHosts && (parts is [AnyHost] || parts.All(IsHost));
+    }
+
+    private static bool IsHost(string host) =>
+        IPAddress.TryParse(host.Trim('[', ']'), out _) || host.All(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 }
