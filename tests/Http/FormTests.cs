@@ -16,13 +16,17 @@ public sealed class FormTests : IDisposable
     [Fact]
     public void Wherever_a_form_is_cut_it_says_the_same() =>
         Gen.Select(
-            Gen.Select(Gen.OneOf("key", "value", "ttl", "k%65y", "other", "x", "", "averylongnamethatisnotakey"), Value, static (name, value) => $"{name}={value}")
+            Gen.Select(Gen.OneOf("key", "value", "ttl", "k%65y", "other", "x", "", "averylongnamethatisnotakey"), Value, static (name, value) =>
+                    $"{name}={value}")
                 .Array[0, 5].Select(static pairs => string.Join('&', pairs)),
             Gen.Int[1, 40].Array[1, 20])
         .Sample((form, cuts) =>
         {
             byte[] bytes = Encoding.ASCII.GetBytes(form);
-            Assert.Equal(Parse(bytes, [bytes.Length + 1]), Parse(bytes, cuts));
+            (string? fault, string? whole, _) = Parse(bytes, [bytes.Length + 1]);
+            (string? faultOfPieces, string? pieces, _) = Parse(bytes, cuts);
+            // Of two faults either may be found first.
+            Assert.Equal((fault is null, whole), (faultOfPieces is null, pieces));
         });
 
     [Fact]
@@ -79,6 +83,9 @@ public sealed class FormTests : IDisposable
         fault ??= form.End();
         long most = room.Held;
         (PostedForm? posted, fault) = fault is null ? fields.Check() : (null, fault);
-        return (fault is null ? null : $"{fault.Status} {fault.Detail}", posted is null ? null : $"{posted.Key} {Encoding.UTF8.GetString(posted.Value)} {posted.Life}", most);
+        return (
+            fault is null ? null : $"{fault.Status} {fault.Detail}",
+            posted is null ? null : $"{posted.Key} {Encoding.UTF8.GetString(posted.Value)} {posted.Life}",
+            most);
     }
 }
