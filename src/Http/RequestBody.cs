@@ -89,20 +89,23 @@ internal sealed class BodySource(PipeReader reader, ByteReservation room, long m
             if (!reader.TryRead(out read))
             {
                 // Who has sent nothing yet holds nothing yet.
-                read = await (_come == 0 ? reader.ReadAsync() : reader.ReadAsync(room.Pace()));
+                read = await (_come == 0 ? reader.ReadAsync() : ReadPacedAsync());
             }
 
             _isOut = true;
-        }
-        catch (OperationCanceledException) when (room.HasEnded)
-        {
-            Fault = Fault.TooSlow;
-            return false;
         }
         catch (IOException exception) when (exception is not BadHttpRequestException)
         {
             // Chunks whose size is beyond all numbers; a connection that broke, where the answer reaches nobody.
             Fault = Fault.Bad("the body cannot be read: it was cut short, or its chunks are malformed");
+            return false;
+        }
+
+        if (read.IsCanceled)
+        {
+            Bytes = read.Buffer;
+            Fault = Fault.TooSlow;
+            Consume();
             return false;
         }
 
@@ -143,5 +146,13 @@ internal sealed class BodySource(PipeReader reader, ByteReservation room, long m
             _isOut = false;
             reader.AdvanceTo(Bytes.End);
         }
+    }
+
+    // Not by the token itself: Kestrel takes a read that was given up like that for one that still goes on.
+    private async ValueTask<ReadResult> ReadPacedAsync()
+    {
+        await using CancellationTokenRegistration tooSlow =
+            room.Pace().UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), reader);
+        return await reader.ReadAsync();
     }
 }
