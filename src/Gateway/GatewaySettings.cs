@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
+using Diststore.Http;
 using Diststore.PostgreSql;
 using StackExchange.Redis;
 
@@ -41,7 +42,7 @@ internal sealed record GatewaySettings
     private static readonly string[] Known =
     [
         "Node:Address", "Http:Port", "Cluster:Provider", "Cluster:Id", "Cluster:Gateways", "Cluster:ConnectionString",
-        "Limits:MaxValueBytes", "Security:Tokens",
+        "Http:AllowedHosts", "Limits:MaxValueBytes", "Limits:MaxConnections", "Limits:MaxBytesInFlight", "Limits:MaxStreams", "Security:Tokens",
     ];
 
     /// <summary>What is logged unless the configuration says otherwise.</summary>
@@ -65,6 +66,14 @@ internal sealed record GatewaySettings
 
     public required int MaxValueBytes { get; init; }
 
+    public required int MaxConnections { get; init; }
+
+    public required long MaxBytesInFlight { get; init; }
+
+    public required int MaxStreams { get; init; }
+
+    public required IReadOnlyList<string> AllowedHosts { get; init; }
+
     public required IReadOnlyList<string> Tokens { get; init; }
 
     /// <summary>Reads and checks the settings; <paramref name="problem"/> names the first wrong one and what it takes.</summary>
@@ -80,13 +89,15 @@ internal sealed record GatewaySettings
 
         bool hasAddress = IPAddress.TryParse(section["Node:Address"] ?? "127.0.0.1", out IPAddress? address);
         bool hasPort = TryNumber(section, "Http:Port", 8080, 0, 65535, out int port);
-        bool hasLimit = TryBytes(section["Limits:MaxValueBytes"] ?? "4 MiB", out int maxValueBytes);
+        string? limits = ProblemWithLimits(section, out Limits limit);
         string? cluster = ProblemWithCluster(section, section["Cluster:Provider"] ?? "Single", out ClusterWay? way);
+        IReadOnlyList<string>? hosts = null;
         problem =
             !hasAddress ? Wrong(section, "Node:Address", "an IP address")
             : !hasPort ? Wrong(section, "Http:Port", "a port, 0 to 65535")
-            : !hasLimit ? Wrong(section, "Limits:MaxValueBytes", "a number of bytes, or one with KiB or MiB, from 1 to 64 MiB")
-            : cluster;
+            : section["Http:AllowedHosts"] is { } text && !DiststoreHttpOptions.TryParseHosts(text, out hosts)
+                ? Wrong(section, "Http:AllowedHosts", DiststoreHttpOptions.HostsWords)
+            : limits ?? cluster;
         if (problem is not null)
         {
             return false;
@@ -98,10 +109,34 @@ internal sealed record GatewaySettings
             HttpPort = port,
             ClusterId = section["Cluster:Id"] is { Length: > 0 } id ? id : "diststore",
             Cluster = way!,
-            MaxValueBytes = maxValueBytes,
+            MaxValueBytes = limit.ValueBytes,
+            MaxConnections = limit.Connections,
+            MaxBytesInFlight = limit.BytesInFlight,
+            MaxStreams = limit.Streams,
+            AllowedHosts = hosts ?? DiststoreHttpOptions.HostsOf(address!, Environment.MachineName),
             Tokens = ReadTokens(section.GetSection("Security:Tokens")),
         };
         return true;
+    }
+
+    private static string? ProblemWithLimits(IConfigurationSection section, out Limits limits)
+    {
+        bool hasValue = TryBytes(section["Limits:MaxValueBytes"] ?? "4 MiB", 1, MaxMaxValueBytes, out long valueBytes);
+        bool hasConnections = TryNumber(section, "Limits:MaxConnections", 10_000, 1, DiststoreHttpOptions.MostConnections, out int connections);
+        bool hasStreams = TryNumber(section, "Limits:MaxStreams", 1000, 1, DiststoreHttpOptions.MostStreams, out int streams);
+        long least = Math.Max(DiststoreHttpOptions.LeastBytesInFlight, valueBytes * DiststoreHttpOptions.ValuesInFlight);
+        bool hasInFlight = TryBytes(
+            section["Limits:MaxBytesInFlight"] ?? "256 MiB", least, DiststoreHttpOptions.MostBytesInFlight, out long bytesInFlight);
+        limits = new Limits((int)valueBytes, connections, bytesInFlight, streams);
+        return !hasValue ? Wrong(section, "Limits:MaxValueBytes", "a number of bytes, or one with KiB or MiB, from 1 to 64 MiB")
+            : !hasConnections ? Wrong(section, "Limits:MaxConnections", $"1 to {DiststoreHttpOptions.MostConnections}")
+            : !hasStreams ? Wrong(section, "Limits:MaxStreams", $"1 to {DiststoreHttpOptions.MostStreams}")
+            : !hasInFlight ? Wrong(
+                section,
+                "Limits:MaxBytesInFlight",
+                "a number of bytes, or one with KiB, MiB or GiB, from 1 MiB to 1024 GiB,"
+                    + $" at least {DiststoreHttpOptions.ValuesInFlight} times Limits:MaxValueBytes")
+            : null;
     }
 
     private static string? ProblemWithCluster(IConfigurationSection section, string provider, out ClusterWay? way)
@@ -180,12 +215,18 @@ internal sealed record GatewaySettings
             || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= least && number <= most);
     }
 
-    private static bool TryBytes(string text, out int bytes)
+    private static bool TryBytes(string text, long least, long most, out long bytes)
     {
-        int shift = text.EndsWith("KiB", StringComparison.OrdinalIgnoreCase) ? 10 : text.EndsWith("MiB", StringComparison.OrdinalIgnoreCase) ? 20 : 0;
-        bool good = int.TryParse((shift == 0 ? text : text[..^3]).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out bytes)
-            && bytes >= 1 && bytes <= MaxMaxValueBytes >> shift;
-        bytes <<= good ? shift : 0;
+        (string digits, int shift) = text switch
+        {
+            _ when text.EndsWith("KiB", StringComparison.OrdinalIgnoreCase) => (text[..^3], 10),
+            _ when text.EndsWith("MiB", StringComparison.OrdinalIgnoreCase) => (text[..^3], 20),
+            _ when text.EndsWith("GiB", StringComparison.OrdinalIgnoreCase) => (text[..^3], 30),
+            _ => (text, 0),
+        };
+        bool good = long.TryParse(digits.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out bytes)
+            && bytes <= most >> shift && bytes << shift >= least;
+        bytes = good ? bytes << shift : 0;
         return good;
     }
 
@@ -206,4 +247,6 @@ internal sealed record GatewaySettings
 
         return null;
     }
+
+    private readonly record struct Limits(int ValueBytes, int Connections, long BytesInFlight, int Streams);
 }

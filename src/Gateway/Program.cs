@@ -15,7 +15,11 @@ if (!GatewaySettings.TryRead(builder.Configuration.GetSection("Diststore"), out 
 }
 
 builder.Logging.ClearProviders().AddProvider(new LineLoggerProvider(output, TimeProvider.System));
-builder.Services.AddDiststoreHttp(http => (http.MaxValueBytes, http.Tokens) = (settings.MaxValueBytes, settings.Tokens));
+builder.Services.AddDiststoreHttp(http =>
+{
+    (http.MaxValueBytes, http.Tokens, http.AllowedHosts) = (settings.MaxValueBytes, settings.Tokens, settings.AllowedHosts);
+    (http.MaxConnections, http.MaxBytesInFlight, http.MaxChangeStreams) = (settings.MaxConnections, settings.MaxBytesInFlight, settings.MaxStreams);
+});
 builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System);
 builder.Services.AddSingleton<LiveNodes>().AddSingleton<ClusterDiststore>();
 builder.Services.AddHostedService<ClusterConnection>();

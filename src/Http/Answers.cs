@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
 using ReadResult = Diststore.Core.ReadResult;
 
@@ -10,8 +11,14 @@ namespace Diststore.Http;
 /// <summary>Turns results into answers.</summary>
 internal static class Answers
 {
-    // A longer value goes out piece by piece, so that a slow client holds one piece and not all of it in Kestrel's buffers.
-    private const int PieceBytes = 64 * 1024;
+    /// <summary>
+    /// A longer body goes out piece by piece, so that a slow client has a piece or three of it in Kestrel's buffers and not all once more, and
+    /// takes room in the budget before it begins. A shorter one does so only where the client does not take it at once.
+    /// </summary>
+    private const int PieceBytes = 32 * 1024;
+
+    /// <summary>What Kestrel holds of an answer that a client is slow to read, at most; see <see cref="DiststoreHttp.ResponseBufferBytes"/>.</summary>
+    private const int BufferedBytes = DiststoreHttp.ResponseBufferBytes + PieceBytes;
 
     /// <summary>
     /// Answers a read. On a local hit the result is there already: then this is one straight line without an awaiting state machine.
@@ -61,13 +68,16 @@ internal static class Answers
     public static Task Unavailable(HttpContext context, string detail, string? node = null) =>
         Problems.WriteAsync(context, new Fault(StatusCodes.Status503ServiceUnavailable, detail, Node: node));
 
-    /// <summary>Answers with a whole body; on HEAD with its headers.</summary>
-    public static Task BodyAsync(HttpContext context, StringValues contentType, byte[] body, string? node = null)
+    /// <summary>
+    /// Answers with a whole body; on HEAD with its headers. <paramref name="isFree"/> is for what has to be answered however little room
+    /// there is in the budget, and for what has its room already.
+    /// </summary>
+    public static Task BodyAsync(HttpContext context, StringValues contentType, byte[] body, string? node = null, bool isFree = false)
     {
         HttpResponse response = context.Response;
         response.Headers.ContentType = contentType;
         NodeTexts.Set(response.Headers, node);
-        return Send(context, body);
+        return Send(context, body, isFree);
     }
 
     /// <summary>Sets the headers of an answer that goes on for as long as the client listens.</summary>
@@ -76,10 +86,18 @@ internal static class Answers
         IHeaderDictionary headers = context.Response.Headers;
         headers.ContentType = contentType;
         headers.CacheControl = "no-store";
-        headers.XContentTypeOptions = HeaderTexts.NoSniff;
+        SetValue(headers);
         // Or a proxy (nginx) gathers the stream until it ends.
         headers["X-Accel-Buffering"] = "no";
         NodeTexts.Set(headers, node);
+    }
+
+    /// <summary>Sets the headers of every answer that has stored values: whoever stored them may not speak for this origin.</summary>
+    public static void SetValue(IHeaderDictionary headers)
+    {
+        headers.XContentTypeOptions = HeaderTexts.NoSniff;
+        headers.ContentSecurityPolicy = HeaderTexts.Sandbox;
+        headers[HeaderTexts.ResourcePolicy] = HeaderTexts.SameOrigin;
     }
 
     private static Task Write(HttpContext context, in ReadResult result)
@@ -92,8 +110,9 @@ internal static class Answers
         Entry entry = result.Entry!;
         IHeaderDictionary headers = context.Response.Headers;
         headers.ContentType = entry.ContentType ?? HeaderTexts.OctetStream;
+        SetValue(headers);
         SetRead(headers, result);
-        return Send(context, entry.Value!);
+        return Send(context, entry.Value!, isFree: false);
     }
 
     private static void SetRead(IHeaderDictionary headers, in ReadResult result)
@@ -138,7 +157,7 @@ internal static class Answers
         _ => Unavailable(context, result.Detail ?? "nobody who would know has answered", result.Node),
     };
 
-    private static Task Send(HttpContext context, byte[] body)
+    private static Task Send(HttpContext context, byte[] body, bool isFree)
     {
         HttpResponse response = context.Response;
         response.Headers.XContentTypeOptions = HeaderTexts.NoSniff;
@@ -150,22 +169,60 @@ internal static class Answers
 
         if (body.Length > PieceBytes)
         {
-            return SendPieces(response.BodyWriter, body);
+            return SendPieces(context, body, isFree);
         }
 
         ValueTask<FlushResult> sent = response.BodyWriter.WriteAsync(body);
-        return sent.IsCompletedSuccessfully ? Task.CompletedTask : sent.AsTask();
+        return sent.IsCompletedSuccessfully ? Task.CompletedTask : isFree ? sent.AsTask() : AwaitReader(context, sent.AsTask());
     }
 
-    private static async Task SendPieces(PipeWriter writer, byte[] body)
+    private static async Task SendPieces(HttpContext context, byte[] body, bool isFree)
     {
+        using ByteReservation? room = isFree ? null : Budget(context)?.Open(ByteUse.Answer);
+        if (room?.TryTake(body.Length + BufferedBytes) == false)
+        {
+            await Problems.WriteAsync(context, Fault.Busy);
+            return;
+        }
+
+        PipeWriter writer = context.Response.BodyWriter;
         for (int at = 0; at < body.Length; at += PieceBytes)
         {
-            FlushResult flushed = await writer.WriteAsync(body.AsMemory(at, Math.Min(PieceBytes, body.Length - at)));
+            int length = Math.Min(PieceBytes, body.Length - at);
+            ValueTask<FlushResult> sent = writer.WriteAsync(body.AsMemory(at, length));
+            FlushResult flushed = sent.IsCompletedSuccessfully ? sent.Result : await AwaitReader(context, sent.AsTask(), room);
             if (flushed.IsCompleted)
             {
                 return;
             }
+
+            room?.Progress(length);
         }
     }
+
+    // Some bytes wait for a client that does not take them: it is behind by more than Kestrel buffers.
+    private static async Task AwaitReader(HttpContext context, Task<FlushResult> sent)
+    {
+        using ByteReservation? room = Budget(context)?.Open(ByteUse.Answer);
+        if (room?.TryTake(BufferedBytes) == false)
+        {
+            // It is too late for another answer, and waiting would be holding without room.
+            context.Abort();
+        }
+
+        await AwaitReader(context, sent, room);
+    }
+
+    private static async Task<FlushResult> AwaitReader(HttpContext context, Task<FlushResult> sent, ByteReservation? room)
+    {
+        if (room is not null)
+        {
+            await using CancellationTokenRegistration tooSlow = room.Pace().UnsafeRegister(static context => ((HttpContext)context!).Abort(), context);
+            return await sent;
+        }
+
+        return await sent;
+    }
+
+    private static ByteBudget? Budget(HttpContext context) => context.RequestServices.GetService<ByteBudget>();
 }

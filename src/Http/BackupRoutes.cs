@@ -34,6 +34,7 @@ internal sealed class BackupRoutes(INodeAccess nodes)
         }
 
         context.Response.ContentType = "application/octet-stream";
+        Answers.SetValue(context.Response.Headers);
         context.Response.Headers.ContentDisposition = "attachment; filename=\"diststore.backup\"";
         NodeTexts.Set(context.Response.Headers, start.Node);
         while (await nodes.ReadBackupAsync(start.Node, start.Id, context.RequestAborted) is { Bytes: var bytes })
@@ -50,7 +51,15 @@ internal sealed class BackupRoutes(INodeAccess nodes)
                 return;
             }
 
-            await context.Response.Body.WriteAsync(bytes, context.RequestAborted).AsTask().WaitAsync(ClientPatience, context.RequestAborted);
+            try
+            {
+                await context.Response.Body.WriteAsync(bytes, context.RequestAborted).AsTask().WaitAsync(ClientPatience, context.RequestAborted);
+            }
+            catch (TimeoutException)
+            {
+                context.Abort();
+                return;
+            }
         }
     }
 }

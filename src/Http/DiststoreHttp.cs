@@ -2,9 +2,11 @@ using System.Diagnostics;
 using System.Net;
 using Diststore.Core;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -17,12 +19,25 @@ namespace Diststore.Http;
 /// <summary>The HTTP API as a library: a node hosts it beside its store, a gateway in front of the cluster.</summary>
 public static class DiststoreHttp
 {
+    /// <summary>What Kestrel holds of an answer that is not read before it asks to wait, in bytes.</summary>
+    internal const int ResponseBufferBytes = 64 * 1024;
+
+    // What Kestrel reads ahead on a connection, in bytes: room for the longest request line and headers, and for some of a body while the
+    // former piece is stored away. Unread requests of 10,000 connections would be gigabytes otherwise.
+    private const int RequestBufferBytes = 32 * 1024;
+
     /// <summary>Adds the API's settings, Kestrel's limits that follow from them, and the collecting of what <c>/metrics</c> shows.</summary>
     public static IServiceCollection AddDiststoreHttp(this IServiceCollection services, Action<DiststoreHttpOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddOptions<DiststoreHttpOptions>().Configure(options => configure?.Invoke(options));
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<DiststoreHttpOptions>>(Limit);
+        services.Configure<SocketTransportOptions>(static sockets =>
+            (sockets.MaxReadBufferSize, sockets.MaxWriteBufferSize) = (RequestBufferBytes, ResponseBufferBytes));
+        services.AddSingleton(static provider =>
+            new ByteBudget(provider.GetRequiredService<IOptions<DiststoreHttpOptions>>().Value.MaxBytesInFlight, Time(provider)));
+        services.AddSingleton(static provider =>
+            new ConnectionLimit(provider.GetRequiredService<IOptions<DiststoreHttpOptions>>().Value.MaxConnections, Time(provider)));
         services.AddLogging(logging => logging
             // At any other level this category makes an activity and a log scope for each request, which nobody reads.
             .AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
@@ -32,11 +47,18 @@ public static class DiststoreHttp
         return services;
     }
 
-    /// <summary>Listens on one address and port, for HTTP/1.1 without TLS. Port 0 takes a free one.</summary>
+    /// <summary>
+    /// Listens on one address and port, for HTTP/1.1 without TLS, with a limit of connections. Port 0 takes a free one.
+    /// </summary>
     public static WebApplicationBuilder ListenOn(this WebApplicationBuilder builder, IPAddress address, int port)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port, listen => listen.Protocols = HttpProtocols.Http1));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(address, port, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            ConnectionLimit limit = listen.ApplicationServices.GetRequiredService<ConnectionLimit>();
+            listen.Use(next => connection => limit.ServeAsync(connection, next));
+        }));
         return builder;
     }
 
@@ -55,12 +77,15 @@ public static class DiststoreHttp
             store,
             nodes,
             services.GetRequiredService<IOptions<DiststoreHttpOptions>>().Value,
+            services.GetRequiredService<ByteBudget>(),
             Metrics(app),
-            services.GetService<TimeProvider>() ?? TimeProvider.System,
+            Time(services),
             services.GetRequiredService<ILogger<HttpApi>>(),
             services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         app.Run(api.InvokeAsync);
     }
+
+    private static TimeProvider Time(IServiceProvider services) => services.GetService<TimeProvider>() ?? TimeProvider.System;
 
     // On a branch of its own, so that no other request passes it.
     private static RequestDelegate Metrics(IApplicationBuilder app) =>
@@ -73,5 +98,7 @@ public static class DiststoreHttp
         // A key of 1,024 bytes is 3,072 characters when every byte is percent-encoded; a listing may name two of them.
         kestrel.Limits.MaxRequestLineSize = 8 * 1024;
         kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+        kestrel.Limits.MaxRequestBufferSize = RequestBufferBytes;
+        kestrel.Limits.MaxResponseBufferSize = ResponseBufferBytes;
     }
 }

@@ -2,6 +2,7 @@ using Diststore.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
 
 namespace Diststore.Http;
 
@@ -10,23 +11,33 @@ internal sealed partial class HttpApi(
     IDiststore store,
     INodeAccess nodes,
     DiststoreHttpOptions options,
+    ByteBudget budget,
     RequestDelegate metrics,
     TimeProvider time,
     ILogger<HttpApi> logger,
     CancellationToken stopping)
 {
-    private readonly KeyRoutes _keys = new(store, options);
-    private readonly SeedRoutes _seed = new(store, nodes, options);
+    private readonly KeyRoutes _keys = new(store, options, budget);
+    private readonly SeedRoutes _seed = new(store, nodes, options, budget);
     private readonly ListRoutes _lists = new(store, nodes);
     private readonly BackupRoutes _backups = new(nodes);
     private readonly ServiceRoutes _service = new(nodes, metrics);
     private readonly RoleRoutes _roles = new(nodes);
     private readonly ChangeRoutes _changes = new(store, options, time, logger, stopping);
+    private readonly HostCheck _hosts = new(options.AllowedHosts);
     private readonly BearerTokens? _tokens = options.Tokens.Count > 0 ? new BearerTokens(options.Tokens) : null;
 
     /// <summary>Serves one request.</summary>
     public Task InvokeAsync(HttpContext context)
     {
+        ConnectionPlace? place = context.Features.Get<ConnectionPlace>();
+        if (place?.TryBegin() == false)
+        {
+            // It was idle for so long that its place was given away, a moment ago.
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
         Task serving;
         try
         {
@@ -34,10 +45,16 @@ internal sealed partial class HttpApi(
         }
         catch (Exception exception)
         {
-            return Failed(context, exception);
+            serving = Failed(context, exception);
         }
 
-        return serving.IsCompletedSuccessfully ? serving : Guard(context, serving);
+        if (!serving.IsCompletedSuccessfully)
+        {
+            return Guard(context, serving, place);
+        }
+
+        place?.End();
+        return serving;
     }
 
     private Task Dispatch(HttpContext context)
@@ -45,6 +62,11 @@ internal sealed partial class HttpApi(
         if (!RequestTarget.TryParse(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, out RequestTarget target, out string? problem))
         {
             return Problems.WriteAsync(context, Fault.Bad(problem));
+        }
+
+        if (Refusal(context.Request, target) is { } refusal)
+        {
+            return Problems.WriteAsync(context, refusal);
         }
 
         ReadOnlySpan<char> path = target.Path;
@@ -83,7 +105,17 @@ internal sealed partial class HttpApi(
         };
     }
 
-    private async Task Guard(HttpContext context, Task serving)
+    // What is refused whatever the route, before a body is read.
+    private Fault? Refusal(HttpRequest request, RequestTarget target)
+    {
+        // Any coding but the framing itself is part of the value as far as Kestrel knows (RFC 9112, section 6.1).
+        StringValues coding = request.Headers.TransferEncoding;
+        return coding.Count > 0 && !(coding.Count == 1 && "chunked".Equals(coding[0]?.Trim(), StringComparison.OrdinalIgnoreCase))
+            ? new Fault(StatusCodes.Status501NotImplemented, "of the transfer codings only chunked is understood, and alone", Closes: true)
+            : _hosts.Problem(request, target);
+    }
+
+    private async Task Guard(HttpContext context, Task serving, ConnectionPlace? place)
     {
         try
         {
@@ -92,6 +124,10 @@ internal sealed partial class HttpApi(
         catch (Exception exception)
         {
             await Failed(context, exception);
+        }
+        finally
+        {
+            place?.End();
         }
     }
 
@@ -106,7 +142,7 @@ internal sealed partial class HttpApi(
         {
             return Problems.WriteAsync(context, refused.StatusCode == StatusCodes.Status413PayloadTooLarge
                 ? Fault.TooLarge(options.MaxValueBytes)
-                : new Fault(refused.StatusCode, refused.Message));
+                : new Fault(refused.StatusCode, refused.Message, Closes: true));
         }
 
         if (exception is StoreFailedException)

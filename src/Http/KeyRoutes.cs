@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 namespace Diststore.Http;
 
 /// <summary><c>GET HEAD PUT DELETE /v1/kv/{key}</c>: the raw value and its content type.</summary>
-internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
+internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options, ByteBudget budget)
 {
     public const string Prefix = "/v1/kv/";
 
@@ -48,11 +48,12 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options)
     private async Task PutAsync(HttpContext context, string key, TimeSpan? life, Condition? condition)
     {
         HttpRequest request = context.Request;
+        using ByteReservation room = budget.OpenForBody(request.ContentLength);
         Fault? fault = RequestBody.Problem(request);
-        byte[]? value = fault is null ? await RequestBody.ReadAsync(request, options.MaxValueBytes) : null;
+        (byte[]? value, fault) = fault is null ? await RequestBody.ReadAsync(request, options.MaxValueBytes, room) : (null, fault);
         if (value is null)
         {
-            await Problems.WriteAsync(context, fault ?? Fault.TooLarge(options.MaxValueBytes));
+            await Problems.WriteAsync(context, fault!);
             return;
         }
 

@@ -9,16 +9,19 @@ namespace Diststore.Http;
 
 /// <summary>
 /// A form's <c>key</c>, <c>value</c> and <c>ttl</c>, urlencoded or multipart, read strictly: bytes that are no UTF-8 would be
-/// replaced otherwise.
+/// replaced otherwise. It is read as it comes, each field up to the field's own limit; what is no such field is not kept.
 /// </summary>
 internal sealed record PostedForm(string Key, byte[] Value, string ContentType, TimeSpan? Life)
 {
-    private const string PlainText = "text/plain; charset=utf-8";
     private const int MaxParts = 16;
+    private const int MaxPartHeaders = 16;
+    private const int MaxPartHeaderBytes = 16 * 1024;
     private const int MaxBoundaryLength = 128;
 
-    /// <summary>Reads a request's form; gives it or the reason why not.</summary>
-    public static async ValueTask<(PostedForm? Form, Fault? Fault)> ReadAsync(HttpRequest request, DiststoreHttpOptions options)
+    /// <summary>
+    /// Reads a request's form; gives it or the reason why not. <paramref name="room"/> has what is held of it, until the request is answered.
+    /// </summary>
+    public static async ValueTask<(PostedForm? Form, Fault? Fault)> ReadAsync(HttpRequest request, DiststoreHttpOptions options, ByteReservation room)
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out MediaTypeHeaderValue? type)
             || !(type.MediaType.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
@@ -29,134 +32,168 @@ internal sealed record PostedForm(string Key, byte[] Value, string ContentType, 
                 "this route takes a form: application/x-www-form-urlencoded or multipart/form-data with the fields key and value"));
         }
 
-        byte[]? body = await RequestBody.ReadAsync(request, options.MaxFormBytes);
-        if (body is null)
+        Fault tooLong = Fault.TooLarge(options.MaxValueBytes);
+        if (request.ContentLength > options.MaxFormBytes)
         {
-            return (null, Fault.TooLarge(options.MaxValueBytes));
+            return (null, tooLong);
         }
 
-        var fields = new Fields();
-        string? problem = type.MediaType.StartsWith("multipart", StringComparison.OrdinalIgnoreCase)
-            ? await ReadMultipartAsync(body, HeaderUtilities.RemoveQuotes(type.Boundary).Value, fields)
-            : ReadUrlEncoded(body, fields);
-        return problem is null ? fields.Check(options) : (null, Fault.Bad(problem));
+        var source = new BodySource(request.BodyReader, room, options.MaxFormBytes, tooLong);
+        using var fields = new FormFields(room, options.MaxValueBytes, request.ContentLength);
+        Fault? fault = type.MediaType.StartsWith("multipart", StringComparison.OrdinalIgnoreCase)
+            ? await ReadMultipartAsync(source, HeaderUtilities.RemoveQuotes(type.Boundary).Value, fields)
+            : await ReadUrlEncodedAsync(source, fields);
+        source.Consume();
+        if (fault is null)
+        {
+            return fields.Check();
+        }
+
+        // Before the answer, which may take its time.
+        room.Dispose();
+        return (null, fault);
     }
 
-    private static string? ReadUrlEncoded(byte[] body, Fields fields)
+    private static async ValueTask<Fault?> ReadUrlEncodedAsync(BodySource source, FormFields fields)
     {
-        int at = 0;
-        while (at < body.Length)
+        var form = new UrlEncodedForm(fields);
+        while (await source.ReadAsync())
         {
-            int end = body.AsSpan(at).IndexOf((byte)'&');
-            Span<byte> pair = body.AsSpan(at, end < 0 ? body.Length - at : end);
-            at += pair.Length + 1;
-            int equals = pair.IndexOf((byte)'=');
-            Span<byte> name = equals < 0 ? pair : pair[..equals];
-            Span<byte> value = equals < 0 ? default : pair[(equals + 1)..];
-            int nameLength = PercentDecoder.DecodeInPlace(name, plusIsSpace: true);
-            int valueLength = PercentDecoder.DecodeInPlace(value, plusIsSpace: true);
-            if (nameLength < 0 || valueLength < 0)
+            foreach (ReadOnlyMemory<byte> piece in source.Bytes)
             {
-                return "the form has an invalid percent-encoding: each % must be followed by two hexadecimal digits";
+                source.Refuse(source.Fault ?? form.Feed(piece.Span));
             }
 
-            if (fields.Take(Encoding.UTF8.GetString(name[..nameLength]), value[..valueLength].ToArray(), null) is { } problem)
-            {
-                return problem;
-            }
+            source.Consume();
         }
 
-        return null;
+        return source.Fault ?? form.End();
     }
 
-    private static async ValueTask<string?> ReadMultipartAsync(byte[] body, string? boundary, Fields fields)
+    private static async ValueTask<Fault?> ReadMultipartAsync(BodySource source, string? boundary, FormFields fields)
     {
         if (string.IsNullOrEmpty(boundary) || boundary.Length > MaxBoundaryLength)
         {
-            return "the multipart form's Content-Type has no boundary, or one that is too long";
+            return Fault.Bad("the multipart form's Content-Type has no boundary, or one that is too long");
         }
 
-        var reader = new MultipartReader(boundary, new MemoryStream(body));
+        var reader = new MultipartReader(boundary, new BodyStream(source)) { HeadersCountLimit = MaxPartHeaders, HeadersLengthLimit = MaxPartHeaderBytes };
         try
         {
             for (int part = 0; await reader.ReadNextSectionAsync() is { } section; part++)
             {
-                if (part == MaxParts)
+                Fault? fault = part == MaxParts ? Fault.Bad($"the form has more than {MaxParts} parts") : await ReadPartAsync(section, fields);
+                if (fault is not null)
                 {
-                    return $"the form has more than {MaxParts} parts";
-                }
-
-                if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out ContentDispositionHeaderValue? disposition))
-                {
-                    return "a part of the multipart form has no Content-Disposition";
-                }
-
-                var value = new MemoryStream();
-                await section.Body.CopyToAsync(value);
-                string name = HeaderUtilities.RemoveQuotes(disposition.Name).Value ?? "";
-                if (fields.Take(name, value.ToArray(), section.ContentType) is { } problem)
-                {
-                    return problem;
+                    return source.Fault ?? fault;
                 }
             }
         }
-        catch (Exception exception) when (exception is IOException or InvalidDataException)
+        catch (Exception exception) when (exception is InvalidDataException or (IOException and not BadHttpRequestException))
         {
-            return "the multipart form is malformed or cut short";
+            return source.Fault ?? Fault.Bad("the multipart form is malformed or cut short");
         }
 
-        return null;
+        // What comes after the last part says nothing, but a body that is cut short there is cut short all the same.
+        for (source.Consume(); await source.ReadAsync(); source.Consume())
+        {
+        }
+
+        return source.Fault;
     }
 
-    private sealed class Fields
+    private static async ValueTask<Fault?> ReadPartAsync(MultipartSection section, FormFields fields)
     {
-        private byte[]? _key;
-        private byte[]? _value;
-        private string? _type;
-        private string? _ttl;
-
-        /// <summary>Takes a field; says what is wrong with it, if anything.</summary>
-        public string? Take(string name, byte[] value, string? type)
+        if (!ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out ContentDispositionHeaderValue? disposition))
         {
-            switch (name)
-            {
-                case "key" when _key is null:
-                    _key = value;
-                    return null;
-                case "value" when _value is null:
-                    (_value, _type) = (value, type);
-                    return null;
-                case "ttl" when _ttl is null:
-                    _ttl = Encoding.UTF8.GetString(value);
-                    return null;
-                case "key" or "value" or "ttl":
-                    return $"the field {name} is given twice";
-                default:
-                    return null;
-            }
+            return Fault.Bad("a part of the multipart form has no Content-Disposition");
         }
 
-        public (PostedForm? Form, Fault? Fault) Check(DiststoreHttpOptions options)
+        Fault? fault = fields.Begin(HeaderUtilities.RemoveQuotes(disposition.Name).Value ?? "", section.ContentType);
+        byte[] piece = new byte[4 * 1024];
+        int length;
+        while (fault is null && (length = await section.Body.ReadAsync(piece)) > 0)
         {
-            if (_key is null || _value is null)
-            {
-                return (null, Fault.Bad($"the form has no field {(_key is null ? "key" : "value")}"));
-            }
-
-            if (_value.Length > options.MaxValueBytes)
-            {
-                return (null, Fault.TooLarge(options.MaxValueBytes));
-            }
-
-            string? problem = !TimeToLive.TryParse(_ttl, out TimeSpan? life, out string? noLife) ? noLife
-                : !Utf8.IsValid(_key) ? "the key is not valid UTF-8"
-                : KeyRules.Problem(Encoding.UTF8.GetString(_key))
-                    ?? (_type is not null ? HeaderTexts.ProblemWithContentType(_type)
-                    : !Utf8.IsValid(_value) ? "the value is not valid UTF-8; post other bytes as a raw body or as a part with a Content-Type"
-                    : null);
-            return problem is null
-                ? (new PostedForm(Encoding.UTF8.GetString(_key), _value, _type ?? PlainText, life), null)
-                : (null, Fault.Bad(problem));
+            fault = fields.Append(piece.AsSpan(0, length));
         }
+
+        return fault;
+    }
+}
+
+/// <summary>The fields of a form that count, as they come; at most one value is held. <paramref name="announced"/> is the whole form's length.</summary>
+internal sealed class FormFields(ByteReservation room, int maxValueBytes, long? announced) : IDisposable
+{
+    private const string PlainText = "text/plain; charset=utf-8";
+
+    // Far more than any time that is taken has digits.
+    private const int MaxTtlBytes = 64;
+
+    private GatheredBytes? _key;
+    private GatheredBytes? _value;
+    private GatheredBytes? _ttl;
+    private GatheredBytes? _current;
+    private string? _type;
+
+    /// <summary>What follows belongs to this field; says what is wrong with that, if anything.</summary>
+    public Fault? Begin(string name, string? type)
+    {
+        switch (name)
+        {
+            case "key" when _key is null:
+                _current = _key = new GatheredBytes(null, KeyRules.MaxBytes, KeyRules.MaxBytes);
+                return null;
+            case "value" when _value is null:
+                (_current, _type) = (_value = new GatheredBytes(room, maxValueBytes, announced), type);
+                return null;
+            case "ttl" when _ttl is null:
+                _current = _ttl = new GatheredBytes(null, MaxTtlBytes, MaxTtlBytes);
+                return null;
+            case "key" or "value" or "ttl":
+                return Fault.Bad($"the field {name} is given twice");
+            default:
+                _current = null;
+                return null;
+        }
+    }
+
+    /// <summary>Takes some more of the field.</summary>
+    public Fault? Append(ReadOnlySpan<byte> bytes) => _current?.Append(bytes) switch
+    {
+        Gathering.NoRoom => Fault.Busy,
+        Gathering.TooLong when _current == _value => Fault.TooLarge(maxValueBytes),
+        Gathering.TooLong when _current == _key => Fault.Bad($"the key is longer than {KeyRules.MaxBytes} bytes of UTF-8"),
+        Gathering.TooLong => Fault.Bad($"the field ttl is longer than {MaxTtlBytes} bytes"),
+        _ => null,
+    };
+
+    /// <summary>The form, or what is wrong with it as a whole.</summary>
+    public (PostedForm? Form, Fault? Fault) Check()
+    {
+        if (_key is null || _value is null)
+        {
+            return (null, Fault.Bad($"the form has no field {(_key is null ? "key" : "value")}"));
+        }
+
+        byte[] key = _key.ToArray();
+        byte[] value = _value.ToArray();
+        string? ttl = _ttl is null ? null : Encoding.UTF8.GetString(_ttl.ToArray());
+        string? problem = !TimeToLive.TryParse(ttl, out TimeSpan? life, out string? noLife) ? noLife
+            : !Utf8.IsValid(key) ? "the key is not valid UTF-8"
+            : KeyRules.Problem(Encoding.UTF8.GetString(key))
+                ?? (_type is not null ? HeaderTexts.ProblemWithContentType(_type)
+                : !Utf8.IsValid(value) ? "the value is not valid UTF-8; post other bytes as a raw body or as a part with a Content-Type"
+                : null);
+        return problem is null
+            ? (new PostedForm(Encoding.UTF8.GetString(key), value, _type ?? PlainText, life), null)
+            : (null, Fault.Bad(problem));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _key?.Dispose();
+        _value?.Dispose();
+        _ttl?.Dispose();
     }
 }

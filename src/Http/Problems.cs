@@ -43,13 +43,15 @@ internal static class Problems
             case StatusCodes.Status405MethodNotAllowed:
                 headers.Allow = fault.Allow;
                 break;
-            case StatusCodes.Status413PayloadTooLarge:
-                // What is left of the body would have to be read before another request.
-                headers.Connection = "close";
-                break;
             case StatusCodes.Status503ServiceUnavailable:
                 headers.RetryAfter = "1";
                 break;
+        }
+
+        if (fault.Closes)
+        {
+            // What is left of the body would have to be read before another request.
+            headers.Connection = "close";
         }
 
         if (fault.Read is { } read)

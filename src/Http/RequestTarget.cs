@@ -16,16 +16,30 @@ internal readonly struct RequestTarget
     private readonly string _raw;
     private readonly int _pathStart;
     private readonly int _pathEnd;
+    private readonly int _authorityStart; // 0: it has none
+    private readonly int _authorityEnd;
 
-    private RequestTarget(string raw, int pathStart, int pathEnd)
+    private RequestTarget(string raw, int authorityStart, int authorityEnd, int pathStart, int pathEnd)
     {
         _raw = raw;
+        _authorityStart = authorityStart;
+        _authorityEnd = authorityEnd;
         _pathStart = pathStart;
         _pathEnd = pathEnd;
     }
 
     /// <summary>The path; starts with a slash.</summary>
     public ReadOnlySpan<char> Path => _pathStart < 0 ? "/" : _raw.AsSpan(_pathStart, _pathEnd - _pathStart);
+
+    /// <summary>The host, and the port if it is given, that an absolute target names; empty where the target is only a path.</summary>
+    public ReadOnlySpan<char> Authority
+    {
+        get
+        {
+            ReadOnlySpan<char> authority = _authorityStart > 0 ? _raw.AsSpan(_authorityStart, _authorityEnd - _authorityStart) : default;
+            return authority[(authority.LastIndexOf('@') + 1)..];
+        }
+    }
 
     /// <summary>What follows the first question mark.</summary>
     public ReadOnlySpan<char> Query => _pathEnd < _raw.Length ? _raw.AsSpan(_pathEnd + 1) : default;
@@ -36,22 +50,25 @@ internal readonly struct RequestTarget
         target = default;
         problem = null;
         int start = 0;
+        int authority = 0;
+        int authorityEnd = 0;
         if (!raw.StartsWith('/'))
         {
             int scheme = raw.IndexOf("://", StringComparison.Ordinal);
-            int authority = scheme <= 0 ? -1 : scheme + 3;
-            if (authority < 0)
+            authority = scheme + 3;
+            if (scheme <= 0)
             {
                 problem = NoPath;
                 return false;
             }
 
             int length = raw.AsSpan(authority).IndexOfAny('/', '?');
-            start = length < 0 ? -1 : raw[authority + length] == '?' ? -1 : authority + length;
+            authorityEnd = length < 0 ? raw.Length : authority + length;
+            start = length < 0 || raw[authorityEnd] == '?' ? -1 : authorityEnd;
         }
 
         int end = raw.IndexOf('?', StringComparison.Ordinal);
-        target = new RequestTarget(raw, start, end < 0 ? raw.Length : end);
+        target = new RequestTarget(raw, authority, authorityEnd, start, end < 0 ? raw.Length : end);
         if (raw.Contains('#', StringComparison.Ordinal))
         {
             problem = "the request target contains a #; in a key or a parameter it is written %23";

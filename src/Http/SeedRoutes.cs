@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 namespace Diststore.Http;
 
 /// <summary>The plain routes: <c>POST /</c>, <c>/{key}</c>, <c>/local</c>, <c>/local/{key}</c>; <c>GET /get/{key}</c>, <c>/getlocal/{key}</c>.</summary>
-internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options)
+internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options, ByteBudget budget)
 {
     public const string GetPrefix = "/get/";
     public const string GetLocalPrefix = "/getlocal/";
@@ -78,11 +78,12 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
     private async Task PostRawAsync(HttpContext context, string key, bool onNode, string? node)
     {
         HttpRequest request = context.Request;
+        using ByteReservation room = budget.OpenForBody(request.ContentLength);
         Fault? fault = RequestBody.Condition(request.Headers) ?? RequestBody.Problem(request);
-        byte[]? value = fault is null ? await RequestBody.ReadAsync(request, options.MaxValueBytes) : null;
+        (byte[]? value, fault) = fault is null ? await RequestBody.ReadAsync(request, options.MaxValueBytes, room) : (null, fault);
         if (value is null)
         {
-            await Problems.WriteAsync(context, fault ?? Fault.TooLarge(options.MaxValueBytes));
+            await Problems.WriteAsync(context, fault!);
             return;
         }
 
@@ -91,8 +92,9 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
 
     private async Task PostFormAsync(HttpContext context, bool onNode, string? node)
     {
+        using ByteReservation room = budget.OpenForBody(context.Request.ContentLength);
         Fault? fault = RequestBody.Condition(context.Request.Headers);
-        (PostedForm? form, fault) = fault is null ? await PostedForm.ReadAsync(context.Request, options) : (null, fault);
+        (PostedForm? form, fault) = fault is null ? await PostedForm.ReadAsync(context.Request, options, room) : (null, fault);
         if (form is not null && onNode && form.Life is not null)
         {
             fault = Fault.Bad("the field ttl is not taken here: what is stored on one node alone does not expire");

@@ -23,9 +23,9 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
 
         return target.Path switch
         {
-            "/openapi/v1.json" => Answers.BodyAsync(context, HeaderTexts.Json, OpenApi),
+            "/openapi/v1.json" => Answers.BodyAsync(context, HeaderTexts.Json, OpenApi, isFree: true),
             "/health/ready" when nodes.NotReadyBecause is { } reason => Answers.Unavailable(context, reason),
-            _ => Answers.BodyAsync(context, HeaderTexts.PlainText, Ok),
+            _ => Answers.BodyAsync(context, HeaderTexts.PlainText, Ok, isFree: true),
         };
     }
 
@@ -51,7 +51,7 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
         ClusterStatus status = await nodes.GetStatusAsync();
         await (status.Nodes.Length == 0
             ? Answers.Unavailable(context, nodes.NotReadyBecause ?? "no node answers")
-            : Answers.BodyAsync(context, HeaderTexts.Json, Json(status), status.Node));
+            : Answers.BodyAsync(context, HeaderTexts.Json, Json(status), status.Node, isFree: true));
     }
 
     private static byte[] Json(ClusterStatus status)

@@ -30,6 +30,26 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public void Clients_are_bounded()
+    {
+        SiloSettings node = Assert.Single(Read());
+        Assert.Equal((10_000, 256L << 20, 1000), (node.MaxConnections, node.MaxBytesInFlight, node.MaxStreams));
+        Assert.Null(node.AllowedHosts);
+        SiloSettings other = Assert.Single(Read(
+            ("Limits:MaxConnections", "7"), ("Limits:MaxBytesInFlight", "16 MiB"), ("Limits:MaxStreams", "8"), ("Http:AllowedHosts", "a, [::1]")));
+        Assert.Equal((7, 16L << 20, 8), (other.MaxConnections, other.MaxBytesInFlight, other.MaxStreams));
+        Assert.Equal(["a", "[::1]"], other.AllowedHosts);
+        foreach ((string, string) wrong in new[]
+        {
+            ("Limits:MaxConnections", "0"), ("Limits:MaxBytesInFlight", "15 MiB"), ("Limits:MaxBytesInFlight", "1 KiB"), ("Limits:MaxStreams", "0"),
+            ("Http:AllowedHosts", "a:80"), ("Http:AllowedHosts", ""),
+        })
+        {
+            Assert.Contains(wrong.Item1, Assert.Throws<StartException>(() => Read(wrong)).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Several_nodes_have_a_folder_each()
     {
         string Below(string folder) => Path.Combine(Environment.CurrentDirectory, folder);

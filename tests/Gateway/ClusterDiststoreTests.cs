@@ -32,7 +32,7 @@ public sealed class ClusterDiststoreTests
         {
             "TryGetManyAsync" => new ReadResult?[] { Found("key") },
             "GetAsync" => Found((string)args[0]!),
-            "ListAsync" => new ListResult(true, [], false, default, "b"),
+            "ListAsync" => new ListResult(true, [], null, default, "b"),
             _ => null,
         };
         Task<ReadResult> read = nodes.Store.GetAsync("key").AsTask();

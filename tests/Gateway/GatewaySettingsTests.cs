@@ -18,6 +18,10 @@ public sealed class GatewaySettingsTests
         Assert.Equal(1024, settings.MaxValueBytes);
         Assert.Equal(["a", "b", "c"], settings.Tokens);
         GatewaySettings redis = Good("Cluster:Provider=Redis", "Cluster:ConnectionString=127.0.0.1:1");
+        Assert.Equal((10_000, 256L << 20, 1000), (redis.MaxConnections, redis.MaxBytesInFlight, redis.MaxStreams));
+        Assert.Equal(["localhost", Environment.MachineName], redis.AllowedHosts);
+        Assert.Equal(["*"], Good("Cluster:Provider=Development", "Node:Address=0.0.0.0").AllowedHosts);
+        Assert.Equal(["a", "b"], Good("Cluster:Provider=Development", "Http:AllowedHosts=a, b").AllowedHosts);
         Assert.Equal((8080, 4 << 20, "diststore"), (redis.HttpPort, redis.MaxValueBytes, redis.ClusterId));
         Assert.Single(redis.Cluster.Redis!.EndPoints);
         GatewaySettings postgres = Good("Cluster:Provider=PostgreSql", "Cluster:ConnectionString=Host=a;Password=b");
@@ -35,6 +39,11 @@ public sealed class GatewaySettingsTests
     [InlineData("Node:Address", "here")]
     [InlineData("Limits:MaxValueBytes", "0")]
     [InlineData("Limits:MaxValueBytes", "65 MiB")]
+    [InlineData("Limits:MaxConnections", "0")]
+    [InlineData("Limits:MaxStreams", "100001")]
+    [InlineData("Limits:MaxBytesInFlight", "15 MiB")]
+    [InlineData("Limits:MaxBytesInFlight", "1025 GiB")]
+    [InlineData("Http:AllowedHosts", "a:80")]
     [InlineData("Http:Prot", "80")]
     [InlineData("Silo:Port", "80")]
     public void A_wrong_setting_is_named(string name, string value)

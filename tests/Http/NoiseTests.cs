@@ -24,7 +24,7 @@ public sealed class NoiseTests(ITestOutputHelper output)
 
     /// <summary>The statuses that docs/http-api.md names; 500 is not among them.</summary>
     private static readonly int[] Documented =
-        [200, 201, 204, 304, 400, 401, 404, 405, 408, 410, 411, 412, 413, 414, 415, 431, 501, 503, 505, 507];
+        [200, 201, 204, 304, 400, 401, 403, 404, 405, 408, 410, 411, 412, 413, 414, 415, 421, 431, 501, 503, 505, 507];
 
     /// <summary>Those that requests which are right, or wrong in one place, are sure to meet.</summary>
     private static readonly int[] Met = [200, 201, 204, 400, 401, 404, 405, 412, 413, 415, 501, 505];
@@ -64,10 +64,12 @@ public sealed class NoiseTests(ITestOutputHelper output)
         (3, Gen.OneOf(
             "Content-Type: application/x-www-form-urlencoded", "Content-Type: multipart/form-data; boundary=b", "Content-Type: text/plain", "Cookie: a=b",
             "Connection: close", "Connection: keep-alive", "Accept: text/event-stream", "Accept: application/x-ndjson;q=0.5, */*", "Range: bytes=0-1",
-            "Expect: 100-continue", "If-Match: *", "If-None-Match: *", "If-None-Match: W/\"1-1\", \"1-2\"", "If-Match: \"1-1\"", "Last-Event-ID: 1-1")),
+            "Expect: 100-continue", "If-Match: *", "If-None-Match: *", "If-None-Match: W/\"1-1\", \"1-2\"", "If-Match: \"1-1\"", "Last-Event-ID: 1-1",
+            "Origin: http://x", "Sec-Fetch-Site: none")),
         (1, Gen.OneOf(
             "Content-Encoding: gzip", "Content-Range: bytes 0-1/2", "Expect: more", "Connection: upgrade", "Upgrade: websocket", "Upgrade: h2c",
-            "Content-Length: 7", "Content-Length: 70000", "Transfer-Encoding: gzip", "X: \u00e4", "Host: y", "Trailer: X", ":authority: x",
+            "Content-Length: 7", "Content-Length: 70000", "Transfer-Encoding: gzip", "Transfer-Encoding: gzip, chunked", "Origin: null",
+            "Sec-Fetch-Site: cross-site", "X: \u00e4", "Host: y", "Trailer: X", ":authority: x",
             "X: " + new string('x', 17_000))));
 
     private static Gen<byte[]> Valid { get; } = Gen.Select(

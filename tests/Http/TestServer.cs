@@ -35,12 +35,13 @@ public sealed class TestServer : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public static async Task<TestServer> StartAsync(Action<DiststoreHttpOptions>? configure = null)
+    public static async Task<TestServer> StartAsync(Action<DiststoreHttpOptions>? configure = null, TimeProvider? time = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         var log = new TestLog();
         builder.Logging.ClearProviders().AddProvider(log);
         builder.Services.AddDiststoreHttp(configure);
+        builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.ListenOn(IPAddress.Loopback, 0);
         WebApplication app = builder.Build();
         var store = new FakeStore();

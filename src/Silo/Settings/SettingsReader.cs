@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Diststore.Http;
 using Diststore.PostgreSql;
 
 namespace Diststore.Silo;
@@ -117,6 +118,13 @@ internal static class SettingsReader
         {
             string takes = settings.Provider == ClusterProvider.Redis ? "the server's host:port" : PostgreSqlServer.Takes;
             throw new StartException($"{Section}:Cluster:ConnectionString takes {takes}; Cluster:Provider={settings.Provider} needs it.");
+        }
+
+        if (settings.MaxBytesInFlight < (long)DiststoreHttpOptions.ValuesInFlight * settings.MaxValueBytes)
+        {
+            throw new StartException(
+                $"{Section}:Limits:MaxBytesInFlight takes at least {DiststoreHttpOptions.ValuesInFlight} times Limits:MaxValueBytes, "
+                + $"not {settings.MaxBytesInFlight} bytes where a value may have {settings.MaxValueBytes}.");
         }
 
         if (!IPAddress.IsLoopback(settings.Address) && settings.ClusterKey is null && !settings.AllowInsecure)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Diststore.Http;
 
 namespace Diststore.Silo;
 
@@ -30,6 +31,8 @@ internal static class SettingsTable
         new("Node:Address", "127.0.0.1", "the IPv4 address of this machine at which the others reach it",
             (s, v) => TakeIp(v, x => s.Address = x) && !s.Address.Equals(IPAddress.Any)),
         new("Http:Port", "8181", PortWords, (s, v) => TakePort(v, x => s.HttpPort = x)),
+        new("Http:AllowedHosts", "on loopback localhost and the node's name, else any", DiststoreHttpOptions.HostsWords,
+            (s, v) => DiststoreHttpOptions.TryParseHosts(v, out IReadOnlyList<string> hosts) && Do(s.AllowedHosts = hosts)),
         new("Silo:Port", "11111", PortWords, (s, v) => TakePort(v, x => s.SiloPort = x)),
         new("Silo:GatewayPort", "30000", PortWords, (s, v) => TakePort(v, x => s.GatewayPort = x)),
         new("Cluster:Provider", "Single", "Single, Development, Redis or PostgreSql", (s, v) => TakeWord<ClusterProvider>(v, x => s.Provider = x)),
@@ -64,6 +67,13 @@ internal static class SettingsTable
             (s, v) => TakeSpan(v, 0.05, double.MaxValue, x => s.MaxStaleness = x)),
         new("Limits:MaxValueBytes", "4 MiB", BytesWords + "from 1 to 64 MiB",
             (s, v) => TakeBytes(v, 1, MaxValueBytesLimit, x => s.MaxValueBytes = (int)x)),
+        new("Limits:MaxConnections", "10000", $"1 to {DiststoreHttpOptions.MostConnections}",
+            (s, v) => TakeInt(v, 1, DiststoreHttpOptions.MostConnections, x => s.MaxConnections = x)),
+        new("Limits:MaxBytesInFlight", "256 MiB",
+            BytesWords + $"from 1 MiB to 1024 GiB, at least {DiststoreHttpOptions.ValuesInFlight} times Limits:MaxValueBytes",
+            (s, v) => TakeBytes(v, DiststoreHttpOptions.LeastBytesInFlight, DiststoreHttpOptions.MostBytesInFlight, x => s.MaxBytesInFlight = x)),
+        new("Limits:MaxStreams", "1000", $"1 to {DiststoreHttpOptions.MostStreams}",
+            (s, v) => TakeInt(v, 1, DiststoreHttpOptions.MostStreams, x => s.MaxStreams = x)),
         new("Security:ClusterKey", "none", $"at least {MinKeyLength} characters, the same on every node",
             (s, v) => v.Length >= MinKeyLength && Do(s.ClusterKey = v)),
         new("Security:AllowInsecure", "false", "true or false", (s, v) => TakeBool(v, x => s.AllowInsecure = x)),

@@ -88,6 +88,15 @@ internal sealed record SiloSettings
 
     public int MaxValueBytes { get; set; } = 4 << 20;
 
+    /// <summary>The hosts that HTTP requests may name; <see langword="null"/> for those that follow from the address and the name.</summary>
+    public IReadOnlyList<string>? AllowedHosts { get; set; }
+
+    public int MaxConnections { get; set; } = 10_000;
+
+    public long MaxBytesInFlight { get; set; } = 256L << 20;
+
+    public int MaxStreams { get; set; } = 1000;
+
     public string? ClusterKey { get; set; }
 
     public bool AllowInsecure { get; set; }
