@@ -16,6 +16,9 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     // A node that still waits for a change has not failed: it has to answer well within LiveNodes.ReadTimeout.
     private static readonly TimeSpan MaxWait = LiveNodes.ReadTimeout / 2;
 
+    // Nobody else can go on with a listing of one node's keys: it is worth some patience.
+    private static readonly TimeSpan KeysTimeout = TimeSpan.FromSeconds(5);
+
     private readonly LiveNodes _nodes;
     private readonly ReadBatcher _reads;
     private readonly ILogger _logger;
@@ -77,7 +80,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <inheritdoc/>
     public async ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
     {
-        return await AnyAsync(grain => grain.ListAsync(query), static page => page.Found)
+        return await AnyAsync(grain => grain.ListAsync(query), static page => page.Found || page.IsBusy)
             ?? new ListResult(false, [], null, default, "", _nodes.NotReadyBecause ?? "no node answers");
     }
 
@@ -131,16 +134,29 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     /// <inheritdoc/>
-    public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
+    public async ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default)
     {
+        var unavailable = new KeysResult(KeysOutcome.Unavailable, [], null, "", _nodes.NotReadyBecause ?? "the node does not answer");
+        if (node is null)
+        {
+            return await AnyAsync(grain => grain.GetKeysAsync(after), static page => page.Outcome == KeysOutcome.Page) ?? unavailable;
+        }
+
         try
         {
-            return GrainOf(node) is { } grain ? await grain.GetKeysAsync() : new KeysResult(null, "");
+            return node.Length == 0 ? throw new NodeNotFoundException()
+                : _nodes.Named(node) is { } grain
+                ? await grain.GetKeysAsync(after).WaitAsync(KeysTimeout, cancellation)
+                : unavailable;
         }
-        catch (Exception exception)
+        catch (NodeNotFoundException)
+        {
+            return new KeysResult(KeysOutcome.UnknownNode, [], null, "", $"there is no live node named {node}");
+        }
+        catch (Exception exception) when (!cancellation.IsCancellationRequested)
         {
             LogCallFailed(node, exception.Message);
-            return new KeysResult(null, "");
+            return unavailable;
         }
     }
 

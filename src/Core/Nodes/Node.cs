@@ -16,6 +16,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly CopyTable _copies; // read from any thread
     private readonly Partition _partition;
     private readonly LocalReads _here; // any thread
+    private readonly NodeKeys _keys; // any thread
     private readonly Follower _follower;
     private readonly ViewFinder _views;
     private readonly QuestionTable _questions;
@@ -67,6 +68,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _copies = new CopyTable(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);
         _partition = new Partition(_context, new CopyKeeper(_copies), _channel.Hint);
         _here = new LocalReads(_context, _partition, _copies);
+        _keys = new NodeKeys(_context, _partition, _copies);
         _views = new ViewFinder(_context, _partition);
         _follower = new Follower(_context, _partition, _views);
         _partition.Acted = () => _context.Watch(_follower.RefreshAsync());
@@ -149,11 +151,12 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query), new ListResult(false, [], null, default, Name, Stopped), cancellation));
+        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query, cancellation), new ListResult(false, [], null, default, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => ReadChangesFromPrimaryAsync(query), new ChangesResult(ChangesOutcome.Unavailable, [], Name, Stopped), cancellation));
+        new(ServeAsync(
+            () => ReadChangesFromPrimaryAsync(query, cancellation), new ChangesResult(ChangesOutcome.Unavailable, [], Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
@@ -171,10 +174,19 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     }
 
     /// <inheritdoc/>
-    public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
+    public async ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default)
     {
-        (bool known, KeysResult? result) = await AtAsync(node, static peer => peer.GetKeysAsync(), cancellation);
-        return known && result is not null ? result : new KeysResult(null, Name);
+        try
+        {
+            (bool known, KeysResult? result) = await AtAsync(node, peer => peer.GetKeysAsync(after), cancellation);
+            return known && result is not null ? result
+                : new KeysResult(KeysOutcome.UnknownNode, [], null, Name, $"no live node has the name {node}");
+        }
+        catch (Exception e) when (node is not null && node != Name && !cancellation.IsCancellationRequested)
+        {
+            _context.Log.CallLost(node, e.Message);
+            return new KeysResult(KeysOutcome.Unavailable, [], null, Name, $"the node {node} does not answer");
+        }
     }
 
     /// <inheritdoc/>
@@ -236,7 +248,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         }
     }
 
-    private async Task<ListResult> ListFromWhoeverIsPrimaryAsync(ListQuery query)
+    // Who has given up asks nobody any more.
+    private async Task<ListResult> ListFromWhoeverIsPrimaryAsync(ListQuery query, CancellationToken cancellation)
     {
         long started = _context.Time.GetTimestamp();
         do
@@ -255,11 +268,11 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
             await _context.Delay(ViewFinder.RetryPause);
         }
-        while (_context.Time.GetElapsedTime(started) < _views.Patience);
+        while (_context.Time.GetElapsedTime(started) < _views.Patience && !cancellation.IsCancellationRequested);
         return new ListResult(false, [], null, default, Name, "no primary answers");
     }
 
-    private async Task<ChangesResult> ReadChangesFromPrimaryAsync(ChangesQuery query)
+    private async Task<ChangesResult> ReadChangesFromPrimaryAsync(ChangesQuery query, CancellationToken cancellation)
     {
         long started = _context.Time.GetTimestamp();
         do
@@ -278,12 +291,17 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
                     return page with { Node = Name };
                 }
 
+                if (reply is { IsBusy: true })
+                {
+                    return new ChangesResult(ChangesOutcome.Unavailable, [], Name, "the primary reads as many changes as it may already; ask again later");
+                }
+
                 _views.OnPrimaryFailed(view, reply?.View);
             }
 
             await _context.Delay(ViewFinder.RetryPause);
         }
-        while (_context.Time.GetElapsedTime(started) < _views.Patience);
+        while (_context.Time.GetElapsedTime(started) < _views.Patience && !cancellation.IsCancellationRequested);
         return new ChangesResult(ChangesOutcome.Unavailable, [], Name, "no primary answers");
     }
 
