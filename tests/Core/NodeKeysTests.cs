@@ -73,25 +73,26 @@ public sealed class NodeKeysTests : IAsyncLifetime
     [Fact]
     public void Two_slices_end_where_the_first_of_them_ends()
     {
-        Assert.Equal((["a", "b", "c"], "c"), Merged(new(["a", "c"], "c"), new(["b", "c", "d"], null)));
-        Assert.Equal((["a"], "b"), Merged(new(["a"], "b"), new(["c"], "d")));
-        Assert.Equal(([], "a"), Merged(new([], "a"), new(["b"], null)));
-        Assert.Equal((["a", "b"], null), Merged(new(["a"], null), new(["b"], null)));
-        Assert.Equal(([], null), Merged(new([], null), new([], null)));
+        Assert.Equal("a b c|c", Merged(new(["a", "c"], "c"), new(["b", "c", "d"], null)));
+        Assert.Equal("a|b", Merged(new(["a"], "b"), new(["c"], "d")));
+        Assert.Equal("|a", Merged(new([], "a"), new(["b"], null)));
+        Assert.Equal("a b|", Merged(new(["a"], null), new(["b"], null)));
+        Assert.Equal("|", Merged(new([], null), new([], null)));
 
         // As the bytes of UTF-8 are ordered, and not the halves of surrogates.
-        Assert.Equal((["\uffee", "\U0001f600"], null), Merged(new(["\U0001f600"], null), new(["\uffee"], null)));
+        Assert.Equal("\uffee \U0001f600|", Merged(new(["\U0001f600"], null), new(["\uffee"], null)));
 
         // A page that is full ends with what it gives, and gives something.
-        (string[] keys, string? next) = NodeKeys.Merge(new(["a", "c"], null), new(["b"], null), maxBytes: 20);
-        Assert.Equal((["a", "b"], "b"), (keys, next));
-        Assert.Equal("a", NodeKeys.Merge(new(["a", "c"], null), new(["b"], null), maxBytes: 1).Next);
+        Assert.Equal("a b|b", Merged(new(["a", "c"], null), new(["b"], null), maxBytes: 20));
+        Assert.Equal("a|a", Merged(new(["a", "c"], null), new(["b"], null), maxBytes: 1));
 
-        static (string[], string?) Merged(KeySlice left, KeySlice right)
+        static string Merged(KeySlice left, KeySlice right, int maxBytes = NodeKeys.MaxPageBytes)
         {
-            (string[] keys, string? next) = NodeKeys.Merge(left, right);
-            Assert.Equal((keys, next), NodeKeys.Merge(right, left));
-            return (keys, next);
+            (string[] keys, string? next) = NodeKeys.Merge(left, right, maxBytes);
+            string merged = $"{string.Join(' ', keys)}|{next}";
+            (keys, next) = NodeKeys.Merge(right, left, maxBytes);
+            Assert.Equal(merged, $"{string.Join(' ', keys)}|{next}");
+            return merged;
         }
     }
 
