@@ -103,26 +103,29 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
         try
         {
             // Where nothing is known to follow, room is needed only when something comes: most of the time nothing does.
-            bool isBehind = !waits || since < _room.Head;
+            long need = !waits || since < _room.Head ? ChangeRoom.ReadBytes : 0;
             while (true)
             {
-                if (isBehind && !await _room.TakeAsync())
+                if (need > 0 && !await _room.TakeAsync(need))
                 {
                     TryComplete(reading, (since, waits), new FeedPage(since, Busy, time.GetTimestamp()), 0);
                     return;
                 }
 
-                room = isBehind ? ChangeRoom.ReadBytes : 0;
+                room = need;
                 long readAt = time.GetTimestamp();
-                var page = new FeedPage(since, await store.ReadChangesAsync(new ChangesQuery(since, isBehind ? TimeSpan.Zero : wait), stopping), readAt);
+                ChangesResult result = await store.ReadChangesAsync(new ChangesQuery(since, need > 0 ? TimeSpan.Zero : wait), stopping);
+                var page = new FeedPage(since, result, readAt);
                 if (TryComplete(reading, (since, waits), page, room))
                 {
                     room = 0;
                     return;
                 }
 
-                // There is no room for it: it is read again when there is.
-                isBehind = true;
+                // There is not enough room for it: it is read again when there is.
+                _room.Give(room);
+                room = 0;
+                need = Math.Max(ChangeRoom.ReadBytes, page.Bytes);
             }
         }
         catch (Exception exception)

@@ -8,7 +8,7 @@ namespace Diststore.Http;
 /// </summary>
 internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time, CancellationToken stopping)
 {
-    /// <summary>What a read may give, and what comes of it in memory (see <see cref="FeedPage.Bytes"/>). Its last entry may go beyond.</summary>
+    /// <summary>What a read gives at most as a rule, and what comes of it in memory (see <see cref="FeedPage.Bytes"/>).</summary>
     public const long ReadBytes = 4L * ChangesQuery.MaxBytes;
 
     // A page that nobody holds any more, for those who are a little behind.
@@ -21,7 +21,7 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
     private readonly Dictionary<LogPoint, FeedPage> _pages = []; // the newest page read from there
     private readonly LinkedList<FeedPage> _unheld = new(); // those that nobody holds, the oldest first
     private readonly LinkedList<ChangeWatcher> _holders = new(); // who has held a page longest first
-    private readonly LinkedList<TaskCompletionSource> _line = new(); // who waits for ReadBytes of room
+    private readonly LinkedList<(long Bytes, TaskCompletionSource Granted)> _line = new(); // who waits for room
     private LogPoint _head;
     private long _bytes;
 
@@ -66,19 +66,19 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
     }
 
     /// <summary>
-    /// Takes a page in for those who wait for it, in the <paramref name="room"/> that was taken for it before; where none was,
-    /// only if there is some.
+    /// Takes a page in for those who wait for it, in the <paramref name="room"/> that was taken for it before; where it needs
+    /// more than that, only if there is some. If not, what was taken stays taken.
     /// </summary>
     public bool TryAdd(FeedPage page, long room, IEnumerable<ChangeWatcher> watchers)
     {
         lock (_gate)
         {
-            if (room == 0 && page.Bytes > 0 && !TryTake(page.Bytes))
+            if (page.Bytes > room && !TryTake(page.Bytes, room))
             {
                 return false;
             }
 
-            _bytes += room == 0 ? 0 : page.Bytes - room;
+            _bytes -= page.Bytes > room ? 0 : room - page.Bytes;
             if (page.Bytes > 0)
             {
                 Keep(page, watchers);
@@ -120,18 +120,18 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
         }
     }
 
-    /// <summary>Waits in line for <see cref="ReadBytes"/> of room; false when there was none in time.</summary>
-    public async Task<bool> TakeAsync()
+    /// <summary>Waits in line for so many bytes of room; false when there was none in time.</summary>
+    public async Task<bool> TakeAsync(long bytes)
     {
-        LinkedListNode<TaskCompletionSource> place;
+        LinkedListNode<(long Bytes, TaskCompletionSource Granted)> place;
         lock (_gate)
         {
-            if (_line.Count == 0 && TryTake(ReadBytes))
+            if (_line.Count == 0 && TryTake(bytes))
             {
                 return true;
             }
 
-            place = _line.AddLast(new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            place = _line.AddLast((bytes, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)));
         }
 
         long came = time.GetTimestamp();
@@ -139,7 +139,7 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
         {
             try
             {
-                await place.Value.Task.WaitAsync(LetGoSlowest(), time, stopping);
+                await place.Value.Granted.Task.WaitAsync(LetGoSlowest(), time, stopping);
                 return true;
             }
             catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
@@ -245,44 +245,46 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
         }
     }
 
-    // The first page always has room, so that one that is larger than all the room gets through.
-    private bool TryTake(long bytes)
+    // So many bytes in place of those that one has already. Who is alone always has room, so that a page that is larger than all
+    // the room gets through.
+    private bool TryTake(long bytes, long insteadOf = 0)
     {
-        while (_bytes + bytes > options.MaxWatchedBytes && _unheld.First is { } oldest)
+        while (_bytes + bytes - insteadOf > options.MaxWatchedBytes && _unheld.First is { } oldest)
         {
             Drop(oldest);
         }
 
-        if (_bytes > 0 && _bytes + bytes > options.MaxWatchedBytes)
+        if (_bytes > insteadOf && _bytes + bytes - insteadOf > options.MaxWatchedBytes)
         {
             return false;
         }
 
-        _bytes += bytes;
+        _bytes += bytes - insteadOf;
         return true;
     }
 
     private void GiveRoom()
     {
-        while (_line.First is { } first && TryTake(ReadBytes))
+        while (_line.First is { } first && TryTake(first.Value.Bytes))
         {
             _line.Remove(first);
-            first.Value.SetResult();
+            first.Value.Granted.SetResult();
         }
     }
 
-    // Lets go, the slowest first, of those that have held a page for too long, until enough for another read is on its way
+    // Lets go, the slowest first, of those that have held a page for too long, until enough for the first in line is on its way
     // back; says when to look again.
     private TimeSpan LetGoSlowest()
     {
         lock (_gate)
         {
             var freed = new HashSet<FeedPage>();
+            long wanted = _line.First?.Value.Bytes ?? 0;
             for (LinkedListNode<ChangeWatcher>? node = _holders.First; node is not null; node = node.Next)
             {
                 ChangeWatcher watcher = node.Value;
                 FeedPage page = watcher.Page!;
-                if (time.GetElapsedTime(watcher.HeldSince) < options.ChangeHoldGrace || freed.Sum(static page => page.Bytes) >= ReadBytes)
+                if (time.GetElapsedTime(watcher.HeldSince) < options.ChangeHoldGrace || freed.Sum(static page => page.Bytes) >= wanted)
                 {
                     break;
                 }
