@@ -32,8 +32,11 @@ public interface INodeAccess
     /// <summary>Stores an entry on this very node alone; it is never copied or synced.</summary>
     ValueTask<WriteResult> PutLocalAsync(string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default);
 
-    /// <summary>The keys that this very node holds, in order; <see cref="KeysResult.Keys"/> is null for one that is unknown or does not answer.</summary>
-    ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default);
+    /// <summary>
+    /// A page of the keys that this very node holds, in order: those after <paramref name="after"/>, from the first where it is
+    /// <see langword="null"/>. The pages of one listing are asked of the node that the first one names.
+    /// </summary>
+    ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default);
 
     /// <summary>Starts a backup of a master. Its parts are read from the node that the answer names.</summary>
     ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default);
@@ -138,6 +141,7 @@ public sealed record ListedKey(
 /// <param name="Point">The primary's applied point at the time of the page.</param>
 /// <param name="Node">The name of the node that answered the caller.</param>
 /// <param name="Detail">A sentence for the caller where nobody could answer.</param>
+/// <param name="IsBusy">Nobody could, for the primary makes as many pages as it may already: asking again at once is of no use.</param>
 [GenerateSerializer, Immutable, Alias("diststore.listpage")]
 public sealed record ListResult(
     [property: Id(0)] bool Found,
@@ -145,14 +149,38 @@ public sealed record ListResult(
     [property: Id(2)] string? Next,
     [property: Id(3)] LogPoint Point,
     [property: Id(4)] string Node,
-    [property: Id(5)] string? Detail = null);
+    [property: Id(5)] string? Detail = null,
+    [property: Id(6)] bool IsBusy = false);
 
-/// <summary>The keys of one node, in order.</summary>
-/// <param name="Keys">The keys; <see langword="null"/> when the node is not known or did not answer.</param>
-/// <param name="Node">The name of the node that answered the caller.</param>
-/// <param name="IsUnknownNode">Whether no live node has the name that was given.</param>
-[GenerateSerializer, Immutable, Alias("diststore.keys")]
-public sealed record KeysResult([property: Id(0)] string[]? Keys, [property: Id(1)] string Node, [property: Id(2)] bool IsUnknownNode = false);
+/// <summary>How a read of a node's keys ended.</summary>
+public enum KeysOutcome
+{
+    /// <summary>The keys are given; may be none although keys follow.</summary>
+    Page = 0,
+
+    /// <summary>No live node has the name that was given.</summary>
+    UnknownNode = 1,
+
+    /// <summary>The node did not answer.</summary>
+    Unavailable = 2,
+
+    /// <summary>The node makes as many pages as it may already: ask again later.</summary>
+    Busy = 3,
+}
+
+/// <summary>A page of the keys of one node, in order; at most about 1 MiB.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Keys">The keys.</param>
+/// <param name="Next">Up to where they are all; ask on after this one. <see langword="null"/> where none follow.</param>
+/// <param name="Node">The name of the node whose keys these are.</param>
+/// <param name="Detail">A sentence for the caller where there is no page.</param>
+[GenerateSerializer, Immutable, Alias("diststore.keyspage")]
+public sealed record KeysResult(
+    [property: Id(0)] KeysOutcome Outcome,
+    [property: Id(1)] string[] Keys,
+    [property: Id(2)] string? Next,
+    [property: Id(3)] string Node,
+    [property: Id(4)] string? Detail = null);
 
 /// <summary>How an operator's wish for other masters ended.</summary>
 public enum RoleOutcome

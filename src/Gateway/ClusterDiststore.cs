@@ -79,7 +79,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <inheritdoc/>
     public async ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
     {
-        return await AnyAsync(grain => grain.ListAsync(query), static page => page.Found)
+        return await AnyAsync(grain => grain.ListAsync(query), static page => page.Found || page.IsBusy)
             ?? new ListResult(false, [], null, default, "", _nodes.NotReadyBecause ?? "no node answers");
     }
 
@@ -122,15 +122,18 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     /// <inheritdoc/>
-    public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
+    public async ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default)
     {
         if (node is null)
         {
-            return await AnyAsync(static grain => grain.GetKeysAsync(), static _ => true) ?? new KeysResult(null, "");
+            return await AnyAsync(grain => grain.GetKeysAsync(after), static page => page.Outcome == KeysOutcome.Page)
+                ?? new KeysResult(KeysOutcome.Unavailable, [], null, "", _nodes.NotReadyBecause ?? "no node answers");
         }
 
-        (Reached reached, KeysResult? result) = await AtAsync(node, static grain => grain.GetKeysAsync());
-        return result ?? new KeysResult(null, "", IsUnknownNode: reached == Reached.NoSuchNode);
+        (Reached reached, KeysResult? result) = await AtAsync(node, grain => grain.GetKeysAsync(after));
+        return result ?? (reached == Reached.NoSuchNode
+            ? new KeysResult(KeysOutcome.UnknownNode, [], null, "", $"there is no live node named {node}")
+            : new KeysResult(KeysOutcome.Unavailable, [], null, "", "the node does not answer"));
     }
 
     /// <inheritdoc/>

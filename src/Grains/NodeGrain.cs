@@ -83,5 +83,5 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<ReadResult> GetLocalAsync(string key) => node.GetLocalAsync(key);
 
-    public Task<KeysResult> GetKeysAsync() => node.GetKeysAsync();
+    public Task<KeysResult> GetKeysAsync(string? after) => node.GetKeysAsync(after);
 }

@@ -14,7 +14,7 @@ namespace Diststore.Http;
 internal sealed class ChangeFormat
 {
     // A multiple of three, so that pieces of Base64 can be put together.
-    private const int ValuePieceBytes = 48 * 1024;
+    private const int ValuePieceBytes = Chunks.MaxChunkBytes / 4 * 3;
 
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -65,46 +65,37 @@ internal sealed class ChangeFormat
     }
 
     /// <summary>Writes a change.</summary>
-    public async ValueTask WriteAsync(ChangeSink sink, Entry entry)
+    public void Write(IBufferWriter<byte> writer, Entry entry)
     {
         string id = entry.Version.ToString();
         if (_events)
         {
-            await sink.WriteAsync(Encoding.ASCII.GetBytes($"id: {id}\nevent: {(entry.IsTombstone ? "delete" : "put")}\ndata: "));
+            writer.Write(Encoding.ASCII.GetBytes($"id: {id}\nevent: {(entry.IsTombstone ? "delete" : "put")}\ndata: "));
         }
 
         byte[] head = Head(entry, id);
         if (entry.Value is not { } value)
         {
-            await sink.WriteAsync(head);
+            writer.Write(head);
         }
         else
         {
-            // The value goes out piece by piece: a slow client of a long one holds a piece and not all of it once more.
-            await sink.WriteAsync(head.AsMemory(0, head.Length - 1));
-            await sink.WriteAsync(ValueBegins);
-            await WriteBase64Async(sink, value);
-            await sink.WriteAsync(ValueEnds);
+            writer.Write(head.AsSpan(0, head.Length - 1));
+            writer.Write(ValueBegins.Span);
+            WriteBase64(writer, value);
+            writer.Write(ValueEnds.Span);
         }
 
-        await sink.WriteAsync(_end);
+        writer.Write(_end.Span);
     }
 
-    private static async ValueTask WriteBase64Async(ChangeSink sink, byte[] value)
+    private static void WriteBase64(IBufferWriter<byte> writer, byte[] value)
     {
-        byte[] text = ArrayPool<byte>.Shared.Rent(Base64.GetMaxEncodedToUtf8Length(Math.Min(value.Length, ValuePieceBytes)));
-        try
+        for (int at = 0; at < value.Length; at += ValuePieceBytes)
         {
-            for (int at = 0; at < value.Length; at += ValuePieceBytes)
-            {
-                ReadOnlySpan<byte> piece = value.AsSpan(at, Math.Min(ValuePieceBytes, value.Length - at));
-                Base64.EncodeToUtf8(piece, text, out _, out int written);
-                await sink.WriteAsync(text.AsMemory(0, written));
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(text);
+            ReadOnlySpan<byte> piece = value.AsSpan(at, Math.Min(ValuePieceBytes, value.Length - at));
+            Base64.EncodeToUtf8(piece, writer.GetSpan(Base64.GetMaxEncodedToUtf8Length(piece.Length)), out _, out int written);
+            writer.Advance(written);
         }
     }
 

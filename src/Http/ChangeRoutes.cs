@@ -13,6 +13,8 @@ internal sealed partial class ChangeRoutes(
 
     private const string LastEventId = "Last-Event-ID";
 
+    private readonly ChangeFeed _feed = new(store, options, time, stopping);
+
     private int _open; // streams under way; any thread
 
     public Task InvokeAsync(HttpContext context, RequestTarget target)
@@ -72,34 +74,52 @@ internal sealed partial class ChangeRoutes(
     private async Task ServeAsync(HttpContext context, LogPoint since, bool isLive)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
-        var source = new ChangeSource(store, since, ends.Token);
-        ChangesResult first = await source.ReadAsync(TimeSpan.Zero);
+        var watcher = new ChangeWatcher(ends);
+        try
+        {
+            await ServeAsync(context, new ChangeSource(store, _feed, watcher, since, ends.Token), isLive, ends.Token);
+        }
+        finally
+        {
+            _feed.Release(watcher);
+            if (watcher.IsLetGo)
+            {
+                LogLetGo(context.Connection.RemoteIpAddress, context.Connection.RemotePort, options.ChangeHoldGrace.TotalSeconds, since);
+            }
+        }
+    }
+
+    private async Task ServeAsync(HttpContext context, ChangeSource source, bool isLive, CancellationToken ends)
+    {
+        // The first page says how the answer begins; it is sent when it is read again, and kept that long.
+        ChangesResult first = (await source.ReadAsync(TimeSpan.Zero, Timeout.InfiniteTimeSpan))!.Result;
+        source.Release();
         await (first.Outcome switch
         {
             ChangesOutcome.Gone => Problems.WriteAsync(context, new Fault(
                 StatusCodes.Status410Gone, first.Detail ?? "that point is too old, or not in this history: list the keys anew", Node: first.Node)),
             ChangesOutcome.Unavailable => Answers.Unavailable(context, first.Detail ?? "no primary answers", first.Node),
-            _ => StreamAsync(context, source, first, isLive, ends.Token),
+            _ => StreamAsync(context, source, first.Node, isLive, ends),
         });
     }
 
-    private async Task StreamAsync(HttpContext context, ChangeSource source, ChangesResult first, bool isLive, CancellationToken ends)
+    private async Task StreamAsync(HttpContext context, ChangeSource source, string node, bool isLive, CancellationToken ends)
     {
         ChangeFormat format = ChangeFormat.Of(context.Request);
-        Answers.StreamHeaders(context, format.ContentType, first.Node);
+        Answers.StreamHeaders(context, format.ContentType, node);
         if (context.Request.IsHead())
         {
             return;
         }
 
         LogPoint began = source.Position;
-        var sink = new ChangeSink(context.Response.BodyWriter, options.ChangeReadPatience, time, ends);
+        var sink = new StreamSink(context.Response.BodyWriter, options.ChangeReadPatience, time, ends);
         try
         {
             // So that a client knows at once that it is heard, also where nothing changes.
             await sink.FlushAsync();
             LogPoint? until = isLive ? null : await source.NowAsync();
-            if (!await new ChangeStream(source, format, sink, options, time, logger).RunAsync(first, until, ends))
+            if (!await new ChangeStream(source, format, sink, options, time, logger).RunAsync(until, ends))
             {
                 // A clean end would say that this was all.
                 context.Abort();

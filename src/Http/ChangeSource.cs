@@ -3,7 +3,7 @@ using Diststore.Core;
 namespace Diststore.Http;
 
 /// <summary>Where one stream of changes has got to, and how it asks for more.</summary>
-internal sealed class ChangeSource(IDiststore store, LogPoint since, CancellationToken ends)
+internal sealed class ChangeSource(IDiststore store, ChangeFeed feed, ChangeWatcher watcher, LogPoint since, CancellationToken ends)
 {
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
 
@@ -11,27 +11,32 @@ internal sealed class ChangeSource(IDiststore store, LogPoint since, Cancellatio
     public LogPoint Position { get; private set; } = since;
 
     /// <summary>Takes a change that comes after the last one; false, and not taken, where it does not.</summary>
-    public bool TryAdvance(Entry entry)
+    public bool TryAdvance(LogPoint change)
     {
-        bool isLater = entry.Version > Position;
-        Position = isLater ? entry.Version : Position;
+        bool isLater = change > Position;
+        Position = isLater ? change : Position;
         return isLater;
     }
 
-    /// <summary>Changes after the position, waiting so long for the first. Unavailable, at once, when the stream ends.</summary>
-    public async ValueTask<ChangesResult> ReadAsync(TimeSpan wait)
+    /// <summary>
+    /// Changes after the position, waiting so long for the first, in place of what was read before. <see langword="null"/> where no
+    /// answer came within <paramref name="patience"/>. Unavailable, at once, when the stream ends.
+    /// </summary>
+    public async ValueTask<FeedPage?> ReadAsync(TimeSpan wait, TimeSpan patience)
     {
+        feed.Release(watcher);
         try
         {
-            // A store behind calls to others may not heed the token.
-            var query = new ChangesQuery(Position, wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
-            return await store.ReadChangesAsync(query, ends).AsTask().WaitAsync(ends);
+            return await feed.ReadAsync(watcher, Position, wait, patience, ends);
         }
         catch (OperationCanceledException)
         {
-            return new ChangesResult(ChangesOutcome.Unavailable, [], "", "the node has stopped answering");
+            return new FeedPage(Position, new ChangesResult(ChangesOutcome.Unavailable, [], "", "the node has stopped answering"), 0);
         }
     }
+
+    /// <summary>Gives back what was read last.</summary>
+    public void Release() => feed.Release(watcher);
 
     /// <summary>Where the primary's log ends now; where nobody can say it, a point that no change reaches.</summary>
     public async ValueTask<LogPoint> NowAsync()

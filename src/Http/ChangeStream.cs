@@ -5,21 +5,27 @@ namespace Diststore.Http;
 
 /// <summary>One client's stream of changes, from its first page to its end.</summary>
 internal sealed partial class ChangeStream(
-    ChangeSource source, ChangeFormat format, ChangeSink sink, DiststoreHttpOptions options, TimeProvider time, ILogger logger)
+    ChangeSource source, ChangeFormat format, StreamSink sink, DiststoreHttpOptions options, TimeProvider time, ILogger logger)
 {
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
+
     /// <summary>
     /// Sends changes as they come, until <paramref name="ends"/>; or only those that there are, up to <paramref name="until"/>.
     /// False when it ends before these are sent.
     /// </summary>
-    public async Task<bool> RunAsync(ChangesResult page, LogPoint? until, CancellationToken ends)
+    public async Task<bool> RunAsync(LogPoint? until, CancellationToken ends)
     {
         bool isLive = until is null;
         long answered = time.GetTimestamp();
+        TimeSpan wait = TimeSpan.Zero;
         while (true)
         {
+            TimeSpan patience = isLive ? UntilHeartbeat : Timeout.InfiniteTimeSpan;
+            FeedPage? page = await source.ReadAsync(wait < patience || !isLive ? wait : patience, patience);
             int sent = await SendAsync(page);
-            bool isAnswer = page.Outcome == ChangesOutcome.Page && (sent > 0 || page.Entries.Length == 0);
-            if (page.Outcome == ChangesOutcome.Gone || (isAnswer && !isLive && (sent == 0 || source.Position >= until)))
+            source.Release();
+            bool isAnswer = page?.Result is { Outcome: ChangesOutcome.Page } result && (sent > 0 || result.Entries.Length == 0);
+            if (page?.Result.Outcome == ChangesOutcome.Gone || (isAnswer && !isLive && (sent == 0 || source.Position >= until)))
             {
                 return true;
             }
@@ -31,35 +37,39 @@ internal sealed partial class ChangeStream(
                 return isLive;
             }
 
-            if (!isAnswer)
+            if (page is not null && !isAnswer)
             {
                 // Nobody answers; or with nothing but what was sent already, which leads nowhere either.
                 await source.PauseAsync(time);
             }
 
-            TimeSpan untilHeartbeat = options.ChangeHeartbeat - sink.Silence;
-            page = await source.ReadAsync(!isLive ? TimeSpan.Zero : untilHeartbeat < ChangesQuery.MaxWait ? untilHeartbeat : ChangesQuery.MaxWait);
+            wait = isLive ? ChangesQuery.MaxWait : TimeSpan.Zero;
         }
     }
 
+    // More than nothing: what is due is sent before the next wait.
+    private TimeSpan UntilHeartbeat =>
+        options.ChangeHeartbeat - sink.Silence is var left && left > ShortestWait ? left : ShortestWait;
+
     // Gives the number of changes sent.
-    private async ValueTask<int> SendAsync(ChangesResult page)
+    private async ValueTask<int> SendAsync(FeedPage? page)
     {
         int sent = 0;
-        foreach (Entry entry in page.Entries)
+        FormattedPage? text = page?.Result.Entries.Length > 0 ? await page.InAsync(format) : null;
+        for (int i = 0; i < text?.Count; i++)
         {
-            if (source.TryAdvance(entry))
+            if (source.TryAdvance(text.VersionOf(i)))
             {
-                await format.WriteAsync(sink, entry);
+                await text.SendAsync(i, sink);
                 sent++;
             }
             else
             {
-                LogNotAscending(entry.Version, source.Position);
+                LogNotAscending(text.VersionOf(i), source.Position);
             }
         }
 
-        bool isGone = page.Outcome == ChangesOutcome.Gone;
+        bool isGone = page?.Result.Outcome == ChangesOutcome.Gone;
         bool isSilent = sent == 0 && sink.Silence >= options.ChangeHeartbeat;
         if (isGone || isSilent)
         {

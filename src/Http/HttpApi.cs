@@ -19,7 +19,8 @@ internal sealed partial class HttpApi(
 {
     private readonly KeyRoutes _keys = new(store, options, budget);
     private readonly SeedRoutes _seed = new(store, nodes, options, budget);
-    private readonly ListRoutes _lists = new(store, nodes);
+    private readonly ListRoutes _lists = new(store);
+    private readonly NodeKeyRoutes _nodeKeys = new(nodes, options, time, stopping);
     private readonly BackupRoutes _backups = new(nodes);
     private readonly ServiceRoutes _service = new(nodes, metrics);
     private readonly RoleRoutes _roles = new(nodes);
@@ -89,7 +90,7 @@ internal sealed partial class HttpApi(
         {
             "/" => _seed.PostFormAsync(context, target, onNode: false),
             "/local" => _seed.PostFormAsync(context, target, onNode: true),
-            "/list" => _lists.NodeKeysAsync(context, target),
+            "/list" => _nodeKeys.InvokeAsync(context, target),
             "/v1/kv" => _lists.PageAsync(context, target),
             ChangeRoutes.Path => _changes.InvokeAsync(context, target),
             "/v1/cluster" => _service.ClusterAsync(context, target),

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Diststore.Core;
@@ -8,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Diststore.Http;
 
-/// <summary><c>GET /v1/kv</c>, the cluster's keys page by page; <c>GET /list</c>, one node's keys.</summary>
-internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
+/// <summary><c>GET /v1/kv</c>: the cluster's keys, page by page.</summary>
+internal sealed class ListRoutes(IDiststore store)
 {
     private const int DefaultLimit = 100;
 
@@ -42,46 +41,12 @@ internal sealed class ListRoutes(IDiststore store, INodeAccess nodes)
         return PageAsync(context, new ListQuery(values[0] ?? "", after, limit, IsStrong: !asked.TakesAnyHit));
     }
 
-    public Task NodeKeysAsync(HttpContext context, RequestTarget target)
-    {
-        if (!context.Request.IsRead())
-        {
-            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
-        }
-
-        Span<string?> node = [null];
-        return target.TryGetParameters(["node"], node, out string? problem)
-            ? NodeKeysAsync(context, node[0])
-            : Problems.WriteAsync(context, Fault.Bad(problem));
-    }
-
     private async Task PageAsync(HttpContext context, ListQuery query)
     {
-        ListResult page = await store.ListAsync(query);
+        ListResult page = await store.ListAsync(query, context.RequestAborted);
         await (page.Found
             ? Answers.BodyAsync(context, HeaderTexts.Json, Json(page), page.Node)
             : Answers.Unavailable(context, page.Detail ?? "no master can list keys now", page.Node));
-    }
-
-    private async Task NodeKeysAsync(HttpContext context, string? node)
-    {
-        KeysResult result = await nodes.GetKeysAsync(node);
-        if (result.Keys is null)
-        {
-            await (result.IsUnknownNode
-                ? Problems.WriteAsync(context, Fault.UnknownNode(node))
-                : Answers.Unavailable(context, nodes.NotReadyBecause ?? "the node that was asked does not answer"));
-            return;
-        }
-
-        var lines = new StringBuilder();
-        foreach (string key in result.Keys)
-        {
-            // A line is a key, so a key's own line ends have to go.
-            lines.Append(key.Replace("\r", "%0D", StringComparison.Ordinal).Replace("\n", "%0A", StringComparison.Ordinal)).Append('\n');
-        }
-
-        await Answers.BodyAsync(context, HeaderTexts.PlainText, Encoding.UTF8.GetBytes(lines.ToString()), result.Node);
     }
 
     private static byte[] Json(ListResult page)

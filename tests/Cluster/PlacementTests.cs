@@ -19,7 +19,7 @@ public sealed class PlacementTests
             foreach (InProcessSiloHandle silo in nodes.Silos)
             {
                 var grain = silo.SiloHost.Services.GetRequiredService<IGrainFactory>().GetGrain<INodeGrain>(name);
-                Assert.Equal(name, (await grain.GetKeysAsync()).Node);
+                Assert.Equal(name, (await grain.GetKeysAsync(null)).Node);
             }
 
             Assert.Equal(name, (await nodes.Client.GetGrain<INodeGrain>(name).PingAsync(write: false)).Id.Name);
@@ -42,7 +42,7 @@ public sealed class PlacementTests
         {
             long start = Stopwatch.GetTimestamp();
             NodeNotFoundException exception = await Assert.ThrowsAsync<NodeNotFoundException>(
-                () => caller.GetGrain<INodeGrain>("nobody").GetKeysAsync());
+                () => caller.GetGrain<INodeGrain>("nobody").GetKeysAsync(null));
             Assert.Contains("nobody", exception.Message, StringComparison.Ordinal);
             Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 1);
         }

@@ -26,6 +26,14 @@ internal sealed class FailingStore : IStore, IBackupSource
     private int _expiredReads;
     private int _headReads;
     private int _entryReads;
+    /// <summary>What scans of heads and reads of changes wait for first, if set.</summary>
+    public volatile TaskCompletionSource? Gate;
+
+    /// <summary>Scans of heads and reads of changes that have come to the gate.</summary>
+    public int AtGate;
+
+    /// <summary>Whether what expires is never found, as between its end and the sweep.</summary>
+    public volatile bool SweepsNothing;
 
     public volatile bool FailsReads;
     public volatile bool FailsWrites;
@@ -82,17 +90,25 @@ internal sealed class FailingStore : IStore, IBackupSource
         return ReadAsync(() => _inner.ReadHeadsAsync(keys));
     }
 
-    public ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan) => ReadAsync(() => _inner.ScanHeadsAsync(scan));
+    public async ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan)
+    {
+        await PassGateAsync();
+        return await ReadAsync(() => _inner.ScanHeadsAsync(scan));
+    }
 
     public ValueTask<KeyPage> ScanAsync(KeyScan scan) => ReadAsync(() => _inner.ScanAsync(scan));
 
-    public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => ReadAsync(() => _inner.ReadChangesAsync(since, maxBytes));
+    public async ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes)
+    {
+        await PassGateAsync();
+        return await ReadAsync(() => _inner.ReadChangesAsync(since, maxBytes));
+    }
 
     // The sweep asks by itself, at any moment.
     public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit)
     {
         Interlocked.Increment(ref _expiredReads);
-        return _inner.ReadExpiredAsync(now, limit);
+        return SweepsNothing ? new([]) : _inner.ReadExpiredAsync(now, limit);
     }
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => ReadAsync(() => _inner.ReadLocalAsync(key));
@@ -100,6 +116,15 @@ internal sealed class FailingStore : IStore, IBackupSource
     public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => ReadAsync(() => _inner.ScanLocalAsync(after, maxBytes));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async Task PassGateAsync()
+    {
+        Interlocked.Increment(ref AtGate);
+        if (Gate is { } gate)
+        {
+            await gate.Task;
+        }
+    }
 
     private static async Task FailAsync(bool fails)
     {

@@ -9,7 +9,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     public const string Name = "n1";
 
     private readonly ConcurrentDictionary<string, Entry> _changes = new(); // each key's latest, tombstones too
-    private readonly SemaphoreSlim _changed = new(0);
+    private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _sequence;
 
     public ConcurrentDictionary<string, Entry> Replicated { get; } = new();
@@ -32,6 +32,15 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 
     /// <summary>What reads of changes answer instead, where it gives anything.</summary>
     public Func<ChangesQuery, ChangesResult?>? Changes { get; set; }
+
+    /// <summary>How often changes were given, by the point that they were asked from.</summary>
+    public ConcurrentDictionary<LogPoint, int> ChangeReads { get; } = new();
+
+    /// <summary>What reads of a node's keys answer instead, where it gives anything.</summary>
+    public Func<string?, string?, KeysResult?>? Keys { get; set; }
+
+    /// <summary>Keys of one page of a node's.</summary>
+    public int KeysPerPage { get; set; } = 3;
 
     /// <summary>The last write that was asked for.</summary>
     public Write? Asked { get; private set; }
@@ -109,27 +118,39 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         }
 
         _changes[entry.Key] = entry;
-        _changed.Release();
+        Interlocked.Exchange(ref _changed!, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
     }
 
     public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
     {
-        // One watcher at a time is enough here; a signal left over costs it one more look.
-        for (bool again = true; again; again = await _changed.WaitAsync(query.Wait, cancellation))
+        for (Task next = _changed.Task; ; next = _changed.Task)
         {
             Entry[] changed = [.. _changes.Values.Where(entry => entry.Version > query.Since).OrderBy(static entry => entry.Version)];
             if (Changes?.Invoke(query) is { } instead)
             {
-                return instead;
+                return Counted(instead);
             }
 
             if (changed.Length > 0)
             {
-                return new ChangesResult(ChangesOutcome.Page, changed, Name);
+                return Counted(new ChangesResult(ChangesOutcome.Page, changed, Name));
+            }
+
+            try
+            {
+                await next.WaitAsync(query.Wait, cancellation);
+            }
+            catch (TimeoutException)
+            {
+                return new ChangesResult(ChangesOutcome.Page, [], Name);
             }
         }
 
-        return new ChangesResult(ChangesOutcome.Page, [], Name);
+        ChangesResult Counted(ChangesResult result)
+        {
+            ChangeReads.AddOrUpdate(query.Since, 1, static (_, count) => count + 1);
+            return result;
+        }
     }
 
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default)
@@ -168,10 +189,25 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         return ValueTask.FromResult(new WriteResult(WriteOutcome.Created, default, Name));
     }
 
-    public ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default) =>
-        ValueTask.FromResult(node is null or Name
-            ? new KeysResult([.. Replicated.Keys.Concat(LocalOnly.Keys).Distinct().Order(KeyOrder.Instance)], Name)
-            : new KeysResult(null, ""));
+    public async ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default)
+    {
+        await Task.Yield();
+        if (Keys?.Invoke(node, after) is { } instead)
+        {
+            return instead;
+        }
+
+        if (node is not (null or Name))
+        {
+            return new KeysResult(KeysOutcome.UnknownNode, [], null, "");
+        }
+
+        string[] keys = [.. Replicated.Keys.Concat(LocalOnly.Keys).Distinct().Order(KeyOrder.Instance)
+            .Where(key => after is null || KeyOrder.Instance.Compare(key, after) > 0)];
+        return keys.Length <= KeysPerPage
+            ? new KeysResult(KeysOutcome.Page, keys, null, Name)
+            : new KeysResult(KeysOutcome.Page, keys[..KeysPerPage], keys[KeysPerPage - 1], Name);
+    }
 
     public RoleResult? RoleAnswer { get; set; }
 

@@ -158,7 +158,7 @@ public sealed class RoutesTests : IAsyncLifetime
 
         Assert.Equal(keys[..25], listed);
         await _server.SendAsync("POST", "/local/two%0Alines", body: "v");
-        string lines = (await _server.SendAsync("GET", "/list")).Body;
+        string lines = await _server.Client.GetStringAsync("/list");
         Assert.Equal(string.Concat(keys.Select(key => key + "\n")) + "two%0Alines\n", lines);
     }
 

@@ -92,7 +92,7 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 
     public Task<ReadResult> GetLocalAsync(string key) => CallAsync(p => p.GetLocalAsync(key));
 
-    public Task<KeysResult> GetKeysAsync() => CallAsync(p => p.GetKeysAsync());
+    public Task<KeysResult> GetKeysAsync(string? after) => CallAsync(p => p.GetKeysAsync(after));
 
     private Task<T> CallAsync<T>(Func<IPeer, Task<T>> call) => network.CallAsync(self, node, call);
 }

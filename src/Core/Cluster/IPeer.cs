@@ -66,6 +66,6 @@ public interface IPeer
     /// <summary>Reads what the asked node itself holds.</summary>
     Task<ReadResult> GetLocalAsync(string key);
 
-    /// <summary>The keys that the asked node itself holds, in order.</summary>
-    Task<KeysResult> GetKeysAsync();
+    /// <summary>A page of the keys that the asked node itself holds, in order: those after this one.</summary>
+    Task<KeysResult> GetKeysAsync(string? after);
 }

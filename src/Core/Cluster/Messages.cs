@@ -240,8 +240,10 @@ public sealed record FetchReply(
 /// <param name="Page">The changes; null when the asked node is not a ready primary.</param>
 /// <param name="IsGone">The point lies below the floor or not in the history.</param>
 /// <param name="View">The newest view that the asked node knows.</param>
+/// <param name="IsBusy">No page, for the primary reads as many changes for others as it may already.</param>
 [GenerateSerializer, Immutable, Alias("diststore.watchrep")]
 public sealed record WatchReply(
     [property: Id(0)] ChangesResult? Page,
     [property: Id(1)] bool IsGone,
-    [property: Id(2)] MasterView? View);
+    [property: Id(2)] MasterView? View,
+    [property: Id(3)] bool IsBusy = false);

@@ -29,10 +29,12 @@ public sealed partial class Node
     }
 
     /// <inheritdoc/>
-    public async ValueTask<KeysResult> GetKeysAsync(string? node, CancellationToken cancellation = default)
+    public async ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default)
     {
-        (Reached reached, KeysResult? result) = await AtAsync(node, static peer => peer.GetKeysAsync(), cancellation);
-        return result ?? new KeysResult(null, Name, IsUnknownNode: reached == Reached.NoSuchNode);
+        (Reached reached, KeysResult? result) = await AtAsync(node, peer => peer.GetKeysAsync(after), cancellation);
+        return result ?? (reached == Reached.NoSuchNode
+            ? new KeysResult(KeysOutcome.UnknownNode, [], null, Name, $"no live node has the name {node}")
+            : new KeysResult(KeysOutcome.Unavailable, [], null, Name, $"{node} does not answer"));
     }
 
     /// <inheritdoc/>

@@ -130,12 +130,7 @@ public sealed partial class Node
     }
 
     /// <inheritdoc/>
-    public async Task<KeysResult> GetKeysAsync()
-    {
-        IReadOnlyList<string> local = (await _context.Store.ScanLocalAsync(null, int.MaxValue)).Keys;
-        IEnumerable<string> shown = _partition.Served.IsFromStore ? await AppliedKeysAsync() : _copies.Keys;
-        return new KeysResult([.. shown.Union(local, StringComparer.Ordinal).Order(KeyOrder.Instance)], Name);
-    }
+    public Task<KeysResult> GetKeysAsync(string? after) => _keys.ReadAsync(after);
 
     /// <inheritdoc/>
     public Task<PingReply> PingAsync(bool write) => OnSchedulerAsync(() => AnswerPingAsync(write));
@@ -160,20 +155,6 @@ public sealed partial class Node
             state.Candidate,
             _partition.Role,
             _isStopping);
-    }
-
-    private async Task<List<string>> AppliedKeysAsync()
-    {
-        var keys = new List<string>();
-        string? after = null;
-        do
-        {
-            HeadPage page = await _context.Store.ScanHeadsAsync(new HeadScan("", after, int.MaxValue, int.MaxValue));
-            keys.AddRange(page.Heads.Select(static head => head.Key));
-            after = page.Next;
-        }
-        while (after is not null);
-        return keys;
     }
 
     private Task<bool> TakeHint(Datagram hint)

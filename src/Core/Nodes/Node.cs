@@ -17,6 +17,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly CopyTable _copies; // read from any thread
     private readonly Partition _partition;
     private readonly LocalReads _here; // any thread
+    private readonly NodeKeys _keys; // any thread
     private readonly Follower _follower;
     private readonly ViewFinder _views;
     private readonly QuestionTable _questions;
@@ -68,6 +69,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _copies = new CopyTable(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);
         _partition = new Partition(_context, new CopyKeeper(_copies), _channel.Hint);
         _here = new LocalReads(_context, _partition, _copies);
+        _keys = new NodeKeys(_context, _partition, _copies);
         _views = new ViewFinder(_context, _partition);
         _follower = new Follower(_context, _partition, _views);
         _partition.Acted = () => _context.Watch(_follower.RefreshAsync());
@@ -161,11 +163,12 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query), new ListResult(false, [], null, default, Name, Stopped), cancellation));
+        new(ServeAsync(() => ListFromWhoeverIsPrimaryAsync(query, cancellation), new ListResult(false, [], null, default, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => ReadChangesFromPrimaryAsync(query), new ChangesResult(ChangesOutcome.Unavailable, [], Name, Stopped), cancellation));
+        new(ServeAsync(
+            () => ReadChangesFromPrimaryAsync(query, cancellation), new ChangesResult(ChangesOutcome.Unavailable, [], Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default) =>
@@ -201,7 +204,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private Task<ReadResult> AskAsync(string key, ReadOptions options, Forwarding why, CancellationToken cancellation) =>
         ServeAsync(() => _reads.GetAsync(key, options, why), new ReadResult(ReadOutcome.Unavailable, null, Name, Stopped), cancellation);
 
-    private async Task<ListResult> ListFromWhoeverIsPrimaryAsync(ListQuery query)
+    // Who has given up asks nobody any more.
+    private async Task<ListResult> ListFromWhoeverIsPrimaryAsync(ListQuery query, CancellationToken cancellation)
     {
         long started = _context.Time.GetTimestamp();
         do
@@ -220,11 +224,11 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
             await _context.Delay(ViewFinder.RetryPause);
         }
-        while (_context.Time.GetElapsedTime(started) < _views.Patience);
+        while (_context.Time.GetElapsedTime(started) < _views.Patience && !cancellation.IsCancellationRequested);
         return new ListResult(false, [], null, default, Name, "no primary answers");
     }
 
-    private async Task<ChangesResult> ReadChangesFromPrimaryAsync(ChangesQuery query)
+    private async Task<ChangesResult> ReadChangesFromPrimaryAsync(ChangesQuery query, CancellationToken cancellation)
     {
         long started = _context.Time.GetTimestamp();
         do
@@ -243,12 +247,17 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
                     return page with { Node = Name };
                 }
 
+                if (reply is { IsBusy: true })
+                {
+                    return new ChangesResult(ChangesOutcome.Unavailable, [], Name, "the primary reads as many changes as it may already; ask again later");
+                }
+
                 _views.OnPrimaryFailed(view, reply?.View);
             }
 
             await _context.Delay(ViewFinder.RetryPause);
         }
-        while (_context.Time.GetElapsedTime(started) < _views.Patience);
+        while (_context.Time.GetElapsedTime(started) < _views.Patience && !cancellation.IsCancellationRequested);
         return new ChangesResult(ChangesOutcome.Unavailable, [], Name, "no primary answers");
     }
 

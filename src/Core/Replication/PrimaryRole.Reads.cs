@@ -14,7 +14,10 @@ internal sealed partial class PrimaryRole
     // A node that asks for older changes than are at hand, and for more of them than so many bytes of entries, jumps.
     private const int MaxFollowBytes = 64 << 10;
 
-    private TaskCompletionSource? _change;
+    // Pages of keys that are made at once, for askers that may have gone meanwhile; who comes beyond them is told so.
+    internal const int MaxListings = 64;
+
+    private int _listing;
 
     /// <summary>What the masters have under a key, or that they have nothing.</summary>
     public async Task<FetchReply> FetchAsync(FetchRequest request)
@@ -91,81 +94,33 @@ internal sealed partial class PrimaryRole
     /// <summary>A page of keys; null when this node is not surely the primary.</summary>
     public async Task<ListResult?> ListAsync(ListQuery query)
     {
-        if (query.IsStrong ? !IsReady || !await ConfirmAsync() : !await IsCurrentAsync(_context.Settings.MaxStaleness))
+        if (_listing >= MaxListings)
         {
-            return null;
+            return new ListResult(
+                false, [], null, default, _context.Settings.Name, $"the primary makes {MaxListings} pages of keys already; ask again later", IsBusy: true);
         }
 
-        HeadPage page = await _context.Store.ScanHeadsAsync(new HeadScan(
-            query.Prefix, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), ListQuery.MaxBytes, _context.Time.GetUtcNow()));
-        ListedKey[] keys = [.. page.Heads.Select(static head => new ListedKey(head.Key, head.Version, head.ValueBytes, head.ContentType))];
-        return _ended ? null : new ListResult(true, keys, page.Next, page.Applied, _context.Settings.Name);
-    }
-
-    /// <summary>
-    /// Applied changes after a point, each key's latest. Committed is committed: it needs no confirmation that this node
-    /// still is the primary, for what it shows stays true.
-    /// </summary>
-    public async Task<WatchReply> WatchAsync(ChangesQuery query)
-    {
-        if (!IsReady)
+        _listing++;
+        try
         {
-            return new WatchReply(null, false, _partition.Newest);
-        }
+            if (query.IsStrong ? !IsReady || !await ConfirmAsync() : !await IsCurrentAsync(_context.Settings.MaxStaleness))
+            {
+                return null;
+            }
 
-        long started = _context.Time.GetTimestamp();
-        TimeSpan wait = query.Wait < ChangesQuery.MaxWait ? query.Wait : ChangesQuery.MaxWait;
-        while (!_ended && _applied <= query.Since.Sequence && await WaitForChangeAsync(wait - _context.Time.GetElapsedTime(started)))
+            HeadPage page = await _context.Store.ScanHeadsAsync(new HeadScan(
+                query.Prefix, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), ListQuery.MaxBytes, _context.Time.GetUtcNow()));
+            ListedKey[] keys = [.. page.Heads.Select(static head => new ListedKey(head.Key, head.Version, head.ValueBytes, head.ContentType))];
+            return _ended ? null : new ListResult(true, keys, page.Next, page.Applied, _context.Settings.Name);
+        }
+        finally
         {
+            _listing--;
         }
-
-        StoreState state = _context.Store.State;
-        if (_ended)
-        {
-            return new WatchReply(null, false, _partition.Newest);
-        }
-
-        // Ahead of what is applied here is neither gone nor wrong: it waits.
-        bool ahead = query.Since.Sequence > state.Applied.Sequence;
-        if (!ahead && (query.Since.Sequence < state.Floor || !state.Epochs.Contains(query.Since, state.Applied)))
-        {
-            return new WatchReply(null, true, null);
-        }
-
-        ChangePage? page = ahead ? null : await _context.Store.ReadChangesAsync(query.Since.Sequence, ChangesQuery.MaxBytes);
-        return page is not null && query.Since.Sequence < page.Floor
-            ? new WatchReply(null, true, null)
-            : new WatchReply(new ChangesResult(ChangesOutcome.Page, [.. page?.Entries ?? []], _context.Settings.Name), false, null);
     }
 
     private FollowReply Followed(ImmutableArray<ChangedKey> changes, LogPoint upto, bool isWhole) =>
         new(true, _view, changes, upto, isWhole, Jumps: false, _partition.Served.Age(_context.Time));
 
     private FollowReply Jump() => Followed([], _recent.End, isWhole: true) with { Jumps = true };
-
-    private async Task<bool> WaitForChangeAsync(TimeSpan wait)
-    {
-        if (wait <= TimeSpan.Zero)
-        {
-            return false;
-        }
-
-        _change ??= new TaskCompletionSource();
-        try
-        {
-            await _change.Task.WaitAsync(wait, _context.Time, _context.Stopping);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-    }
-
-    private void ReleaseWatchers()
-    {
-        TaskCompletionSource? change = _change;
-        _change = null;
-        change?.SetResult();
-    }
 }

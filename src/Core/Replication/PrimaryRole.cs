@@ -8,7 +8,7 @@ namespace Diststore.Core;
 /// One object for as long as the node goes on as primary, across epochs. <c>PrimaryRole.Ordering.cs</c> judges writes and
 /// gives them their sequences, <c>PrimaryRole.Peers.cs</c> looks after the
 /// other master, <c>PrimaryRole.Confirming.cs</c> makes sure that it still is the primary, <c>PrimaryRole.Reads.cs</c>
-/// answers as the one who knows, <c>PrimaryRole.Ending.cs</c> gives up.
+/// answers as the one who knows, <c>PrimaryRole.Watching.cs</c> tells what has changed, <c>PrimaryRole.Ending.cs</c> gives up.
 /// </summary>
 internal sealed partial class PrimaryRole : PeerLink.IOwner
 {

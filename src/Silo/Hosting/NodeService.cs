@@ -30,7 +30,8 @@ internal sealed class StoppingNodeAccess(Node node, IHostApplicationLifetime lif
     public ValueTask<WriteResult> PutLocalAsync(string? name, string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
         node.PutLocalAsync(name, key, value, contentType, cancellation);
 
-    public ValueTask<KeysResult> GetKeysAsync(string? name, CancellationToken cancellation = default) => node.GetKeysAsync(name, cancellation);
+    public ValueTask<KeysResult> GetKeysAsync(string? name, string? after, CancellationToken cancellation = default) =>
+        node.GetKeysAsync(name, after, cancellation);
 
     public ValueTask<BackupStart> StartBackupAsync(CancellationToken cancellation = default) => ((INodeAccess)node).StartBackupAsync(cancellation);
 
