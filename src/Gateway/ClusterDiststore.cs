@@ -107,8 +107,15 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     /// <inheritdoc/>
-    public async ValueTask<WriteResult> PutLocalAsync(
-        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
+    public ValueTask<WriteResult> PutLocalAsync(
+        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
+        AtNodeAsync(node, grain => grain.PutLocalAsync(key, value, contentType));
+
+    /// <inheritdoc/>
+    public ValueTask<WriteResult> DeleteLocalAsync(string? node, string key, CancellationToken cancellation = default) =>
+        AtNodeAsync(node, grain => grain.DeleteLocalAsync(key));
+
+    private async ValueTask<WriteResult> AtNodeAsync(string? node, Func<INodeGrain, Task<WriteResult>> write)
     {
         if (GrainOf(node) is not { } grain)
         {
@@ -117,7 +124,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
         try
         {
-            return await grain.PutLocalAsync(key, value, contentType);
+            return await write(grain);
         }
         catch (NodeNotFoundException)
         {
