@@ -27,9 +27,9 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         bool asksPrimary = options.IsStrong || options.MinSequence > 0;
         bool isJoined = false;
         ReadResult result = asksPrimary ? default : await ShareAsync(key, options, out isJoined);
-        if (isJoined && options.Scope == ReadScope.IncludingLocalOnly && result.Outcome == ReadOutcome.NotFound)
+        if (isJoined && IsLocalOnly(options, result))
         {
-            // What a node said before this read came says nothing to it: an entry may have been acknowledged since.
+            // What a node said of its own entries before this read came is nothing to it: one may have come or gone since.
             result = await ShareAsync(key, options, out _);
         }
 
@@ -174,6 +174,9 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.CurrentAt, reply.Life - since);
         return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: Sum(reply.Age, since), IsKept: isKept);
     }
+
+    private static bool IsLocalOnly(ReadOptions options, in ReadResult result) => options.Scope == ReadScope.IncludingLocalOnly
+        && (result.Outcome == ReadOutcome.NotFound || result.Entry?.Version == LogPoint.Zero);
 
     private static TimeSpan Sum(TimeSpan age, TimeSpan since) => age >= TimeSpan.MaxValue - since ? TimeSpan.MaxValue : age + since;
 
