@@ -17,7 +17,7 @@ public sealed class LocalHolderTableTests
     [Fact]
     public void Who_has_said_nothing_is_named_and_the_primary_itself_by_what_it_holds()
     {
-        Assert.Equal(["a", "b", "self"], _table.Name(Members, "self", selfHoldsAny: true));
+        Assert.Equal(["a", "b", "self"], Name(Members, selfHoldsAny: true));
         Assert.Equal(["a", "b"], Named());
     }
 
@@ -94,7 +94,7 @@ public sealed class LocalHolderTableTests
     public void Too_many_are_not_named_one_by_one_and_not_remembered()
     {
         string[] most = [.. Enumerable.Range(0, LocalHolderTable.MaxNamed).Select(static i => $"{i}")];
-        Assert.Equal(most, _table.Name(most, "self", selfHoldsAny: false));
+        Assert.Equal(most, Name(most));
         Assert.Null(_table.Name([.. most, "one more"], "self", selfHoldsAny: false));
 
         string[] all = [.. Enumerable.Range(0, LocalHolderTable.MaxHeard).Select(static i => $"{i}")];
@@ -104,9 +104,9 @@ public sealed class LocalHolderTableTests
             _table.Hear(new LocalSaying(node, First, 2, false, _table.Now));
         }
 
-        Assert.Equal([], _table.Name(all, "self", selfHoldsAny: false));
+        Assert.Empty(Name(all));
         SayNone();
-        Assert.Equal(["a"], _table.Name([.. all, "a"], "self", selfHoldsAny: false));
+        Assert.Equal(["a"], Name([.. all, "a"]));
 
         // Whoever was not heard of for a bound makes room.
         _time.Advance(Bound + TimeSpan.FromTicks(1));
@@ -114,7 +114,14 @@ public sealed class LocalHolderTableTests
         Assert.Equal(["b"], Named());
     }
 
-    private string[]? Named() => _table.Name(Members, "self", selfHoldsAny: false);
+    private string[] Named() => Name(Members);
+
+    private string[] Name(string[] members, bool selfHoldsAny = false)
+    {
+        string[]? named = _table.Name(members, "self", selfHoldsAny);
+        Assert.NotNull(named);
+        return named;
+    }
 
     private void SayNone()
     {

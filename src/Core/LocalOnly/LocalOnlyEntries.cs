@@ -15,6 +15,7 @@ internal sealed class LocalOnlyEntries(NodeContext context)
     private const double ClockMargin = 1.0 / 16;
     private static readonly TimeSpan LongestBound = TimeSpan.MaxValue / 4; // so that sums do not overflow
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
 
     private long _number;
     private long _none; // the number of the last "none"
@@ -128,7 +129,9 @@ internal sealed class LocalOnlyEntries(NodeContext context)
         while (Left() is var left && left > TimeSpan.Zero)
         {
             TimeSpan pause = Bound / 8 < LongestPause ? Bound / 8 : LongestPause;
-            await context.Delay(left < pause ? left : pause);
+
+            // Timers count whole milliseconds, rounded down: what is left of one would be no wait at all.
+            await context.Delay((left < pause ? left : pause) + ShortestPause);
         }
     }
 }

@@ -105,9 +105,6 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         _work.Set();
     }
 
-    private LocalHolderTable NoneHeard() =>
-        new(_context.Random.NextInt64(1, long.MaxValue), _context.Time, _context.Settings.MaxStaleness);
-
     /// <summary>Begins to order.</summary>
     public void Start()
     {
@@ -138,6 +135,9 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
         return write.Reply;
     }
+
+    private LocalHolderTable NoneHeard() =>
+        new(_context.Random.NextInt64(1, long.MaxValue), _context.Time, _context.Settings.MaxStaleness);
 
     private void Enqueue(PendingWrite write)
     {
