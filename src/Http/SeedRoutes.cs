@@ -3,7 +3,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Diststore.Http;
 
-/// <summary>The plain routes: <c>POST /</c>, <c>/{key}</c>, <c>/local</c>, <c>/local/{key}</c>; <c>DELETE /local/{key}</c>; <c>GET /get/{key}</c>, <c>/getlocal/{key}</c>.</summary>
+/// <summary>
+/// The plain routes: <c>POST /</c>, <c>/{key}</c>, <c>/local</c>, <c>/local/{key}</c>; <c>DELETE /local/{key}</c>;
+/// <c>GET /get/{key}</c>, <c>/getlocal/{key}</c>.
+/// </summary>
 internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options)
 {
     public const string GetPrefix = "/get/";
