@@ -29,8 +29,13 @@ public interface INodeAccess
     /// <summary>Reads what this very node holds: as a master, as a copy, or local-only.</summary>
     ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default);
 
-    /// <summary>Stores an entry on this very node alone; it is never copied or synced.</summary>
+    /// <summary>
+    /// Stores an entry on this very node alone; it is never copied or synced. Returns once every node's reads find it.
+    /// </summary>
     ValueTask<WriteResult> PutLocalAsync(string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default);
+
+    /// <summary>Removes what was stored on this very node alone.</summary>
+    ValueTask<WriteResult> DeleteLocalAsync(string? node, string key, CancellationToken cancellation = default);
 
     /// <summary>
     /// A page of the keys that this very node holds, in order: those after <paramref name="after"/>, from the first where it is

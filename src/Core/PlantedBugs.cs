@@ -27,6 +27,7 @@ internal enum PlantedBug
     ReopenedStoreOrders,
     FullSyncWithoutTombstones,
     CopiesKeptOnBecomingMaster,
+    AcknowledgeLocalAtOnce,
 }
 
 /// <summary>Which fault is planted. Only builds for the simulation have any: elsewhere the answer is a constant that the compiler drops.</summary>

@@ -103,23 +103,13 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     /// <inheritdoc/>
-    public async ValueTask<WriteResult> PutLocalAsync(
-        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
-    {
-        if (node is null)
-        {
-            return await WriteAsync(grain => grain.PutLocalAsync(key, value, contentType));
-        }
+    public ValueTask<WriteResult> PutLocalAsync(
+        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
+        WriteLocalAsync(node, grain => grain.PutLocalAsync(key, value, contentType));
 
-        (Reached reached, WriteResult result) = await AtAsync(node, grain => grain.PutLocalAsync(key, value, contentType));
-        return reached switch
-        {
-            Reached.Answered => result,
-            Reached.NoSuchNode => new WriteResult(WriteOutcome.UnknownNode, default, ""),
-            Reached.NotSent => new WriteResult(WriteOutcome.Unavailable, default, "", _nodes.NotReadyBecause),
-            _ => new WriteResult(WriteOutcome.Unknown, default, "", "the node did not answer"),
-        };
-    }
+    /// <inheritdoc/>
+    public ValueTask<WriteResult> DeleteLocalAsync(string? node, string key, CancellationToken cancellation = default) =>
+        WriteLocalAsync(node, grain => grain.DeleteLocalAsync(key));
 
     /// <inheritdoc/>
     public async ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default)
@@ -250,6 +240,23 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         }
 
         return new WriteResult(WriteOutcome.Unavailable, default, "", _nodes.NotReadyBecause ?? "no node could be reached; nothing was stored");
+    }
+
+    private async ValueTask<WriteResult> WriteLocalAsync(string? node, Func<INodeGrain, Task<WriteResult>> write)
+    {
+        if (node is null)
+        {
+            return await WriteAsync(write);
+        }
+
+        (Reached reached, WriteResult result) = await AtAsync(node, write);
+        return reached switch
+        {
+            Reached.Answered => result,
+            Reached.NoSuchNode => new WriteResult(WriteOutcome.UnknownNode, default, ""),
+            Reached.NotSent => new WriteResult(WriteOutcome.Unavailable, default, "", _nodes.NotReadyBecause),
+            _ => new WriteResult(WriteOutcome.Unknown, default, "", "the node did not answer"),
+        };
     }
 
     private async ValueTask<TResult?> AnyAsync<TResult>(Func<INodeGrain, Task<TResult>> ask, Func<TResult, bool> isAnswer)

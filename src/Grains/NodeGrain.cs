@@ -81,6 +81,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => node.PutLocalAsync(key, value, contentType);
 
+    public Task<WriteResult> DeleteLocalAsync(string key) => node.DeleteLocalAsync(key);
+
     public Task<ReadResult> GetLocalAsync(string key) => node.GetLocalAsync(key);
 
     public Task<KeysResult> GetKeysAsync(string? after) => node.GetKeysAsync(after);

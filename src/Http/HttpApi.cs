@@ -101,7 +101,7 @@ internal sealed partial class HttpApi(
             "/health/live" or "/health/ready" or "/openapi/v1.json" => _service.InvokeAsync(context, target),
             "/get" or "/getlocal" => Problems.WriteAsync(context, Fault.Bad("the key is empty")),
             _ when path.StartsWith(SeedRoutes.GetLocalPrefix) => _seed.GetLocalAsync(context, target),
-            _ when path.StartsWith(SeedRoutes.LocalPrefix) => _seed.PostRawAsync(context, target, onNode: true),
+            _ when path.StartsWith(SeedRoutes.LocalPrefix) => _seed.LocalAsync(context, target),
             _ => _seed.PostRawAsync(context, target, onNode: false),
         };
     }

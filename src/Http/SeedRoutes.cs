@@ -3,7 +3,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Diststore.Http;
 
-/// <summary>The plain routes: <c>POST /</c>, <c>/{key}</c>, <c>/local</c>, <c>/local/{key}</c>; <c>GET /get/{key}</c>, <c>/getlocal/{key}</c>.</summary>
+/// <summary>
+/// The plain routes: <c>POST /</c>, <c>/{key}</c>, <c>/local</c>, <c>/local/{key}</c>; <c>DELETE /local/{key}</c>;
+/// <c>GET /get/{key}</c>, <c>/getlocal/{key}</c>.
+/// </summary>
 internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options, ByteBudget budget)
 {
     public const string GetPrefix = "/get/";
@@ -30,6 +33,10 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
             : Answers.ReadAsync(context, nodes.GetLocalAsync(node[0], key));
     }
 
+    /// <summary><c>POST</c> and <c>DELETE /local/{key}</c>.</summary>
+    public Task LocalAsync(HttpContext context, RequestTarget target) =>
+        context.Request.IsDelete() ? DeleteLocalAsync(context, target) : PostRawAsync(context, target, onNode: true);
+
     /// <summary><c>POST /{key}</c> and <c>POST /local/{key}</c> with the value as the body.</summary>
     public Task PostRawAsync(HttpContext context, RequestTarget target, bool onNode)
     {
@@ -43,7 +50,7 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
 
         if (!context.Request.IsPost())
         {
-            return Problems.WriteAsync(context, Fault.Method("POST"));
+            return Problems.WriteAsync(context, Fault.Method(onNode ? "POST, DELETE" : "POST"));
         }
 
         Span<string?> node = [null];
@@ -73,6 +80,25 @@ internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreH
         return (onNode ? target.TryGetParameters(["node"], node, out string? problem) : target.TryGetNoParameters(out problem))
             ? PostFormAsync(context, onNode, node[0])
             : Problems.WriteAsync(context, Fault.Bad(problem));
+    }
+
+    private Task DeleteLocalAsync(HttpContext context, RequestTarget target)
+    {
+        Span<string?> node = [null];
+        return !target.TryGetKey(LocalPrefix.Length, out string key, out string? problem) || !target.TryGetParameters(["node"], node, out problem)
+                ? Problems.WriteAsync(context, Fault.Bad(problem))
+            : RequestBody.Condition(context.Request.Headers) is { } fault ? Problems.WriteAsync(context, fault)
+            : DeleteLocalAsync(context, key, node[0]);
+    }
+
+    private async Task DeleteLocalAsync(HttpContext context, string key, string? node)
+    {
+        WriteResult result = await nodes.DeleteLocalAsync(node, key);
+        await Answers.WriteAsync(context, result, node, static (context, _) =>
+        {
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            return Task.CompletedTask;
+        });
     }
 
     private async Task PostRawAsync(HttpContext context, string key, bool onNode, string? node)

@@ -55,7 +55,7 @@ internal static class MetaRows
     {
         StoreState state = next.State;
         row.Clear().Point(state.Applied).Long(state.Floor).Flag(state.IsWhole).Long(state.HighestEpoch).Id(state.History)
-            .Long(state.Entries).Long(state.LocalEntries).Long(state.LiveBytes);
+            .Long(state.Entries).Long(state.LocalEntries).Long(state.LiveBytes).Long(state.LocalBytes);
         put(Point, row.Written);
         if (state.Epochs != old.State.Epochs)
         {
@@ -141,7 +141,10 @@ internal static class MetaRows
         state = state with { History = reader.Id() };
         state = state with { Entries = reader.Long() };
         state = state with { LocalEntries = reader.Long() };
-        return state with { LiveBytes = reader.Long() };
+        state = state with { LiveBytes = reader.Long() };
+
+        // Rows of earlier releases end here; who opens the store counts what is missing.
+        return reader.Rest.IsEmpty ? state : state with { LocalBytes = reader.Long() };
     }
 
     public static EpochHistory ReadEpochs(ReadOnlySpan<byte> row)

@@ -151,10 +151,17 @@ public sealed partial class RocksStore : IStore, IBackupSource
     }
 
     /// <inheritdoc/>
-    public ValueTask PutLocalAsync(Entry entry)
+    public ValueTask<WriteOutcome> PutLocalAsync(Entry entry, long maxBytes = long.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(entry);
-        return new(_loop.RunAsync(Answer.Synced, writer => writer.PutLocal(entry)));
+        return new(_loop.RunAsync(Answer.Synced, writer => writer.PutLocal(entry, maxBytes)));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> DeleteLocalAsync(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return new(_loop.RunAsync(Answer.Synced, writer => writer.DeleteLocal(key)));
     }
 
     /// <summary>Ends what was queued, syncs it, and waits for readers before the engine is closed.</summary>

@@ -99,6 +99,8 @@ internal sealed class RowBatch : IDisposable
 
     public void PutLocal(Entry entry) => Put(Family.Local, _key.Clear().Tail(entry.Key), Rows.Entry(_row.Clear(), entry, 0).Written);
 
+    public void DeleteLocal(string key) => Delete(Family.Local, _key.Clear().Tail(key));
+
     public void PutMeta(ReadOnlySpan<byte> name, ReadOnlySpan<byte> row)
     {
         _engine.Put(_batch, Family.Meta, name, row);

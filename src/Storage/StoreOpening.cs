@@ -106,10 +106,11 @@ internal static class StoreOpening
             pending.Add(Rows.ReadBatch(rows.GetValueSpan()));
         }
 
-        Native.Instance.rocksdb_iter_get_error(rows.Handle, out nint error);
-        if (error != 0)
+        ThrowIfBroken(rows);
+        if (ledger.State is { LocalEntries: > 0, LocalBytes: 0 })
         {
-            throw new RocksDbException(error);
+            // Written by a release that did not count them: each has a key of at least one byte.
+            ledger = ledger with { State = ledger.State with { LocalBytes = CountLocalBytes(db, options) } };
         }
 
         LogPoint last = ledger.State.Applied;
@@ -119,6 +120,29 @@ internal static class StoreOpening
         }
 
         return new OpenedStore(id, ledger with { State = ledger.State with { Pending = pending.ToImmutable() } });
+    }
+
+    private static long CountLocalBytes(RocksDb db, ReadOptions options)
+    {
+        long bytes = 0;
+        using Iterator rows = db.NewIterator(db.GetColumnFamily(EngineOptions.Name(Family.Local)), options);
+        for (rows.SeekToFirst(); rows.Valid(); rows.Next())
+        {
+            bytes += Rows.ReadStored(rows.GetKeySpan().Length, rows.GetValueSpan()).LiveBytes;
+        }
+
+        ThrowIfBroken(rows);
+        return bytes;
+    }
+
+    // An iterator ends silently where it cannot go on.
+    private static void ThrowIfBroken(Iterator rows)
+    {
+        Native.Instance.rocksdb_iter_get_error(rows.Handle, out nint error);
+        if (error != 0)
+        {
+            throw new RocksDbException(error);
+        }
     }
 
     private static RocksDb OpenEngine(RocksStoreOptions options, bool isReadOnly)

@@ -128,13 +128,37 @@ internal sealed partial class StoreWriter
         return true;
     }
 
-    public bool PutLocal(Entry entry)
+    public WriteOutcome PutLocal(Entry entry, long maxBytes)
     {
-        using var batch = NewBatch();
-        bool isNew = _engine.Get(Family.Local, Rows.Key(entry.Key), static _ => true) is false;
-        batch.PutLocal(entry);
-        Write(batch, isNew ? State with { LocalEntries = State.LocalEntries + 1 } : State);
-        return true;
+        (long? old, long bytes) = (LocalBytesOf(entry.Key), Rows.LiveBytes(entry));
+        WriteOutcome outcome = State.JudgeLocal(old, bytes, maxBytes);
+        if (outcome != WriteOutcome.OverQuota)
+        {
+            using var batch = NewBatch();
+            batch.PutLocal(entry);
+            Write(batch, State.WithLocal(old, bytes));
+        }
+
+        return outcome;
+    }
+
+    public bool DeleteLocal(string key)
+    {
+        long? old = LocalBytesOf(key);
+        if (old is not null)
+        {
+            using var batch = NewBatch();
+            batch.DeleteLocal(key);
+            Write(batch, State.WithLocal(old, null));
+        }
+
+        return old is not null;
+    }
+
+    private long? LocalBytesOf(string key)
+    {
+        byte[] bytes = Rows.Key(key);
+        return _engine.Get<long?>(Family.Local, bytes, row => Rows.ReadStored(bytes.Length, row).LiveBytes);
     }
 
     private RowBatch NewBatch() => new(_engine, _made);

@@ -36,8 +36,9 @@ internal enum Answer
 /// the *syncer* syncs the log for all that were written since it last began. So while the medium is busy with one sync the
 /// next batches are already written, and an applying never waits for a sync that it does not need.
 /// <para>
-/// Only appends, appliings, local puts and what is merely <see cref="Answer.Written"/> are under way together. Everything else
-/// waits until all before it is synced, so the published state is at any time the newest one less the pending batches that are not synced.
+/// Only appends, appliings, local puts and deletes, and what is merely <see cref="Answer.Written"/> are under way together.
+/// Everything else waits until all before it is synced, so the published state is at any time the newest one less the pending
+/// batches that are not synced.
 /// </para>
 /// </summary>
 internal sealed class WriteLoop : IDisposable

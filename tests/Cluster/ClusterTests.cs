@@ -26,9 +26,15 @@ public sealed class ClusterTests
         await PutAsync(nodes.Nodes[0], "other", "value"); // so that there are masters, which lack the key
         foreach (Node node in nodes.Nodes)
         {
-            // The look-up is best effort: it waits 10 ms for an answer.
-            await Eventually.IsTrueAsync($"{node.Name} finds the key", async () =>
-                (await node.GetAsync("mine", new ReadOptions(ReadScope.IncludingLocalOnly))).Outcome == ReadOutcome.Found);
+            Assert.Equal(ReadOutcome.Found, (await node.GetAsync("mine", new ReadOptions(ReadScope.IncludingLocalOnly))).Outcome);
+        }
+
+        Assert.Equal(WriteOutcome.Deleted, (await nodes.Nodes[0].DeleteLocalAsync(holder.Name, "mine")).Outcome);
+        Assert.Equal(WriteOutcome.NotFound, (await nodes.Nodes[0].DeleteLocalAsync(holder.Name, "mine")).Outcome);
+        Assert.Equal(WriteOutcome.UnknownNode, (await nodes.Nodes[0].DeleteLocalAsync("nobody", "mine")).Outcome);
+        foreach (Node node in nodes.Nodes)
+        {
+            Assert.Equal(ReadOutcome.NotFound, (await node.GetAsync("mine", new ReadOptions(ReadScope.IncludingLocalOnly))).Outcome);
         }
     }
 

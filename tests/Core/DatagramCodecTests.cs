@@ -41,6 +41,9 @@ public sealed class DatagramCodecTests
             length = DatagramCodec.WriteHaveLocal(buffer, clusterKey, sender, request);
             Assert.Equal(new Datagram(DatagramType.HaveLocal, sender, request), Read(buffer, length, clusterKey));
 
+            length = DatagramCodec.WriteNoneLocal(buffer, clusterKey, sender, request);
+            Assert.Equal(new Datagram(DatagramType.NoneLocal, sender, request), Read(buffer, length, clusterKey));
+
             length = DatagramCodec.WriteNone(buffer, clusterKey, sender, request, point.Epoch);
             Assert.Equal(new Datagram(DatagramType.None, sender, request) { Epoch = point.Epoch }, Read(buffer, length, clusterKey));
         });
@@ -249,6 +252,7 @@ public sealed class DatagramCodecTests
             DatagramType.WhoHas => DatagramCodec.WriteWhoHas(buffer, clusterKey, sender, request, datagram.Key!, datagram.IncludingLocalOnly),
             DatagramType.Have => DatagramCodec.WriteHave(buffer, clusterKey, sender, request, datagram.Version),
             DatagramType.HaveLocal => DatagramCodec.WriteHaveLocal(buffer, clusterKey, sender, request),
+            DatagramType.NoneLocal => DatagramCodec.WriteNoneLocal(buffer, clusterKey, sender, request),
             DatagramType.None => DatagramCodec.WriteNone(buffer, clusterKey, sender, request, datagram.Epoch),
             _ => DatagramCodec.WriteHint(buffer, clusterKey, sender, request, [.. datagram.Changes], out _),
         };

@@ -24,13 +24,13 @@ public sealed class DatagramNoiseTests
         Gen.Byte.Array[0, Longest],
         Gen.Select(
             Gen.Byte[0, 2],
-            Gen.Byte[0, 6],
+            Gen.Byte[0, 7],
             Gen.OneOf(Gen.Byte.Array[0, 60], Gen.Byte[0, 3].Array[0, 60]),
             static (format, type, body) => (byte[])[.. "DSTO"u8, format, type, .. new byte[16], .. body]));
 
     // As they are written without a cluster key.
     private static Gen<byte[]> Valid { get; } = Gen.Select(
-        Gen.Int[1, 5],
+        Gen.Int[1, 6],
         Gen.OneOf(Gen.ULong, Gen.Const(DatagramCodec.SenderOf(Asker))),
         Gen.ULong,
         Gen.Select(DatagramCodecTests.ValidKeys, DatagramCodecTests.Points, static (key, point) => new ChangedKey(key, point)).Array[1, 5],
@@ -124,7 +124,7 @@ public sealed class DatagramNoiseTests
                 }
             },
             threads: 1);
-        Assert.Equal([DatagramType.Have, DatagramType.HaveLocal, DatagramType.None], answered.Keys.Order());
+        Assert.Equal([DatagramType.Have, DatagramType.HaveLocal, DatagramType.None, DatagramType.NoneLocal], answered.Keys.Order());
         Assert.Equal(ReadOutcome.Found, (await node.GetAsync("held")).Outcome);
         await node.StopAsync();
     }

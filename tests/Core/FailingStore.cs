@@ -70,11 +70,10 @@ internal sealed class FailingStore : IStore, IBackupSource
     public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
         WriteAsync(() => _inner.CollectTombstonesAsync(orderedBefore, keepFrom));
 
-    public async ValueTask PutLocalAsync(Entry entry)
-    {
-        await FailAsync(FailsWrites);
-        await _inner.PutLocalAsync(entry);
-    }
+    public ValueTask<WriteOutcome> PutLocalAsync(Entry entry, long maxBytes = long.MaxValue) =>
+        WriteAsync(() => _inner.PutLocalAsync(entry, maxBytes));
+
+    public ValueTask<bool> DeleteLocalAsync(string key) => WriteAsync(() => _inner.DeleteLocalAsync(key));
 
     public ValueTask<Entry?> ReadAsync(string key)
     {

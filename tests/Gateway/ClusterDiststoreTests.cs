@@ -109,11 +109,11 @@ public sealed class ClusterDiststoreTests
         {
             var nodes = new FakeNodes("a", "b");
             nodes["a"].Answer = (_, _) => failure;
-            nodes["b"].Answer = static (method, _) => method == "GetKeysAsync" ? new KeysResult(["key"], "b") : Found("key");
+            nodes["b"].Answer = static (method, _) => method == "GetKeysAsync" ? new KeysResult(KeysOutcome.Page, ["key"], null, "b") : Found("key");
             for (int i = 0; i < 4; i++)
             {
                 Assert.Equal("b", (await nodes.Store.GetLocalAsync(null, "key")).Node);
-                Assert.Equal("b", (await nodes.Store.GetKeysAsync(null)).Node);
+                Assert.Equal("b", (await nodes.Store.GetKeysAsync(null, null)).Node);
                 nodes.Time.Advance(LiveNodes.GoneTime);
             }
 
@@ -139,13 +139,14 @@ public sealed class ClusterDiststoreTests
         nodes["nobody"].Answer = static (_, _) => new NodeNotFoundException("nobody");
         Assert.Equal(ReadOutcome.UnknownNode, (await nodes.Store.GetLocalAsync("nobody", "key")).Outcome);
         Assert.Equal(WriteOutcome.UnknownNode, (await nodes.Store.PutLocalAsync("nobody", "key", [1], null)).Outcome);
-        Assert.True((await nodes.Store.GetKeysAsync("nobody")).IsUnknownNode);
+        Assert.Equal(KeysOutcome.UnknownNode, (await nodes.Store.GetKeysAsync("nobody", null)).Outcome);
+        Assert.Equal(WriteOutcome.UnknownNode, (await nodes.Store.DeleteLocalAsync("nobody", "key")).Outcome);
         Assert.Equal(RoleOutcome.UnknownNode, (await nodes.Store.StepDownAsync("nobody")).Outcome);
 
         nodes["a"].Answer = static (_, _) => new TimeoutException("slow");
         Assert.Equal(ReadOutcome.Unavailable, (await nodes.Store.GetLocalAsync("a", "key")).Outcome);
         Assert.Equal(WriteOutcome.Unknown, (await nodes.Store.PutLocalAsync("a", "key", [1], null)).Outcome);
-        Assert.False((await nodes.Store.GetKeysAsync("a")).IsUnknownNode);
+        Assert.Equal(KeysOutcome.Unavailable, (await nodes.Store.GetKeysAsync("a", null)).Outcome);
         Assert.Equal(RoleOutcome.Unavailable, (await nodes.Store.StepDownAsync("a")).Outcome);
 
         // Before there is a connection nobody knows any name.
@@ -153,7 +154,7 @@ public sealed class ClusterDiststoreTests
         var early = new ClusterDiststore(live, nodes.Time, NullLogger<ClusterDiststore>.Instance);
         Assert.Equal(ReadOutcome.Unavailable, (await early.GetLocalAsync("a", "key")).Outcome);
         Assert.Equal(WriteOutcome.Unavailable, (await early.PutLocalAsync("a", "key", [1], null)).Outcome);
-        Assert.False((await early.GetKeysAsync("a")).IsUnknownNode);
+        Assert.Equal(KeysOutcome.Unavailable, (await early.GetKeysAsync("a", null)).Outcome);
     }
 
     [Fact]

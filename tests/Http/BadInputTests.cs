@@ -116,7 +116,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("POST", "/metrics", "GET, HEAD")]
     [InlineData("POST", "/v1/changes", "GET, HEAD")]
     [InlineData("GET", "/local", "POST")]
-    [InlineData("GET", "/local/k", "POST")]
+    [InlineData("GET", "/local/k", "POST, DELETE")]
     [InlineData("PUT", "/k", "POST")]
     [InlineData("DELETE", "/", "POST")]
     [InlineData("head", "/get/k", "GET, HEAD")]

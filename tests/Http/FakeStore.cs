@@ -16,6 +16,9 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 
     public ConcurrentDictionary<string, Entry> LocalOnly { get; } = new();
 
+    /// <summary>What a local-only write is answered with, instead of doing it.</summary>
+    public WriteResult? LocalWritten { get; set; }
+
     /// <summary>What reads and writes answer instead, if set.</summary>
     public ReadResult? Read { get; set; }
 
@@ -185,9 +188,18 @@ internal sealed class FakeStore : IDiststore, INodeAccess
             return ValueTask.FromResult(new WriteResult(WriteOutcome.UnknownNode, default, ""));
         }
 
+        if (LocalWritten is { } result)
+        {
+            return ValueTask.FromResult(result);
+        }
+
         LocalOnly[key] = new Entry(key, value, contentType, default);
         return ValueTask.FromResult(new WriteResult(WriteOutcome.Created, default, Name));
     }
+
+    public ValueTask<WriteResult> DeleteLocalAsync(string? node, string key, CancellationToken cancellation = default) => ValueTask.FromResult(
+        node is not (null or Name) ? new WriteResult(WriteOutcome.UnknownNode, default, "")
+        : new WriteResult(LocalOnly.TryRemove(key, out _) ? WriteOutcome.Deleted : WriteOutcome.NotFound, default, Name));
 
     public async ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default)
     {

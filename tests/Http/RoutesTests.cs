@@ -128,6 +128,42 @@ public sealed class RoutesTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData("", 204, 404)]
+    [InlineData("?node=n1", 204, 404)]
+    [InlineData("?node=nobody", 404, 404)]
+    [InlineData("?other=n1", 400, 400)]
+    public async Task Deleting_on_one_node_says_whether_there_was_a_key(string query, int first, int second)
+    {
+        await _server.SendAsync("POST", "/local/k%2Fl", body: "v");
+        Answer deleted = await _server.SendAsync("DELETE", $"/local/k%2Fl{query}");
+        Assert.Equal((first, second), (deleted.Status, (await _server.SendAsync("DELETE", $"/local/k%2Fl{query}")).Status));
+        Assert.Equal(first == 204 ? 404 : 200, (await _server.SendAsync("GET", "/getlocal/k/l")).Status);
+        Assert.Equal(first == 204, deleted.Body.Length == 0);
+    }
+
+    [Fact]
+    public async Task Deleting_on_one_node_takes_a_key_and_no_conditions()
+    {
+        await _server.SendAsync("POST", "/local/k", body: "v");
+        Assert.Equal(400, (await _server.SendAsync("DELETE", "/local/k", "If-Match: *\r\n")).Status);
+        Assert.Equal(400, (await _server.SendAsync("DELETE", "/local/")).Status);
+        Assert.Equal(405, (await _server.SendAsync("DELETE", "/local")).Status);
+        Answer put = await _server.SendAsync("PUT", "/local/k", body: "v");
+        Assert.Equal(405, put.Status);
+        Assert.Contains("Allow: POST, DELETE", put.Headers, StringComparison.Ordinal);
+        Assert.Equal(200, (await _server.SendAsync("GET", "/getlocal/k")).Status);
+    }
+
+    [Fact]
+    public async Task Beyond_a_nodes_quota_is_507()
+    {
+        _server.Store.LocalWritten = new WriteResult(WriteOutcome.OverQuota, default, FakeStore.Name, "this node is full");
+        Answer posted = await _server.SendAsync("POST", "/local/k", body: "v");
+        Assert.Equal(507, posted.Status);
+        Assert.Contains("this node is full", posted.Body, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Deleting_says_whether_there_was_a_key()
     {

@@ -64,7 +64,7 @@ public sealed class ProtocolTests
 
     private static void RunSeeds(int from, int to, bool durable)
     {
-        int acknowledged = 0, views = 0, strong = 0, watched = 0;
+        int acknowledged = 0, views = 0, strong = 0, watched = 0, local = 0;
         var failures = new ConcurrentBag<string>();
         Parallel.ForEach(Partitioner.Create(Enumerable.Range(from, to - from), EnumerablePartitionerOptions.NoBuffering), seed =>
         {
@@ -82,6 +82,7 @@ public sealed class ProtocolTests
             Interlocked.Add(ref strong, cluster.Clients.StrongReads);
             Interlocked.Add(ref views, cluster.Views);
             Interlocked.Add(ref watched, cluster.Watched);
+            Interlocked.Add(ref local, cluster.Locals.Found);
         });
 
         Assert.True(failures.IsEmpty, $"{failures.Count} of {to - from} seeds fail\n{string.Join("\n\n", failures.Take(5))}");
@@ -91,6 +92,7 @@ public sealed class ProtocolTests
         Assert.True(acknowledged > 300 * (to - from), $"only {acknowledged} writes were acknowledged");
         Assert.True(strong > 100 * (to - from), $"only {strong} strong reads were answered");
         Assert.True(watched > watchedEach * (to - from), $"only {watched} changes were watched");
+        Assert.True(local > 50 * (to - from), $"only {local} reads of local-only keys found them");
         Assert.True(views > 3 * (to - from), $"only {views} views were made");
     }
 

@@ -5,8 +5,9 @@ namespace Diststore.Simulation;
 
 /// <summary>
 /// A cluster on one seeded pump under random load and random faults, and what must hold: acknowledged writes and strong
-/// reads are linearizable, nothing acknowledged is lost, reads are within their bound, all nodes apply the same, epochs only
-/// grow, whoever follows the changes ends with the masters' state, and the cluster is whole again after healing.
+/// reads are linearizable, nothing acknowledged is lost, what one node holds local-only every node finds, reads are within
+/// their bound, all nodes apply the same, epochs only grow, whoever follows the changes ends with the masters' state, and
+/// the cluster is whole again after healing.
 /// </summary>
 internal sealed partial class SimCluster
 {
@@ -15,6 +16,10 @@ internal sealed partial class SimCluster
     /// <summary>The nodes' bound for reads.</summary>
     public static readonly TimeSpan MaxStaleness = TimeSpan.FromSeconds(1);
 
+    /// <summary>What a node holds local-only at most.</summary>
+    public const int LocalMaxBytes = 1 << 10;
+
+    private const int LocalClients = 3;
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(6);
 
@@ -24,7 +29,14 @@ internal sealed partial class SimCluster
     private readonly History _history = new();
     private readonly SimFaults _faults;
     private readonly SimWatcher _watcher;
-    private readonly NodeSettings _settings = new() { Name = "", MaxStaleness = MaxStaleness, TombstoneRetention = TimeSpan.FromHours(1) };
+    private readonly NodeSettings _settings = new()
+    {
+        Name = "",
+        MaxStaleness = MaxStaleness,
+        TombstoneRetention = TimeSpan.FromHours(1),
+        LocalMaxBytes = LocalMaxBytes,
+    };
+
     private readonly bool _durable;
     private readonly ILogger _log;
 
@@ -39,6 +51,7 @@ internal sealed partial class SimCluster
         Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode(_pump, $"node-{i}", i, _network, _applied, durable, logs) { Failed = OnFailed })];
         _network.Members = [.. Nodes.Select(static node => node.Name)];
         Clients = new SimClients(_pump, Nodes, _applied, _history);
+        Locals = new SimLocalClients(_pump, Nodes);
         _watcher = new SimWatcher(_pump);
         foreach (SimNode node in Nodes)
         {
@@ -61,7 +74,13 @@ internal sealed partial class SimCluster
 
     public SimClients Clients { get; }
 
+    public SimLocalClients Locals { get; }
+
     public SimViewStorage Storage { get; }
+
+    public SimNetwork Network => _network;
+
+    public TimeSpan Elapsed => _pump.Elapsed;
 
     public ulong Trace => _pump.Trace;
 
@@ -79,6 +98,11 @@ internal sealed partial class SimCluster
             Clients.Start(i);
         }
 
+        for (int i = 0; i < LocalClients; i++)
+        {
+            Locals.Start(i);
+        }
+
         Storage.Replaced += Clients.OnView;
         _watcher.Start(() => [.. Nodes.Where(static node => node.Answers).Select(static node => node.Node!)]);
         if (faulty > TimeSpan.Zero)
@@ -90,6 +114,7 @@ internal sealed partial class SimCluster
         _faults.Heal();
         _pump.RunUntil(faulty + Recovery);
         Clients.IsOver = true;
+        Locals.IsOver = true;
         _pump.RunUntil(faulty + Recovery + Settling);
         CheckWhole(faulty);
         new SimChecks(_pump, _applied, _history).Run();
@@ -154,8 +179,11 @@ internal sealed partial class SimCluster
         });
     }
 
-    private void SetMember(SimNode node, bool isMember) =>
+    private void SetMember(SimNode node, bool isMember)
+    {
+        node.MemberSince = !isMember ? long.MaxValue : node.MemberSince == long.MaxValue ? _pump.Now : node.MemberSince;
         _network.Members = [.. Nodes.Where(n => n == node ? isMember : _network.Members.Contains(n.Name)).Select(static n => n.Name)];
+    }
 
     private void CheckWhole(TimeSpan faulty)
     {

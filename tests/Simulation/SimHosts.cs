@@ -17,6 +17,12 @@ internal sealed class SimNode(Pump pump, string name, int number, SimNetwork net
     /// <summary>Whether it runs and is not paused.</summary>
     public bool Answers => IsUp && !Scheduler.IsPaused;
 
+    /// <summary>Counts its stores: another number is a store that lacks what the one before held.</summary>
+    public int Stores { get; private set; }
+
+    /// <summary>Since when (virtual time) membership lists it without a break; <see cref="long.MaxValue"/> while it does not.</summary>
+    public long MemberSince { get; set; }
+
     /// <summary>The content of its disk.</summary>
     public MemoryStore Disk => _disk!.Content;
 
@@ -33,6 +39,7 @@ internal sealed class SimNode(Pump pump, string name, int number, SimNetwork net
         if (_disk is null || !durable)
         {
             _disk = new SimDisk(Pump, Ids.Next(Pump.Random), durable, applied);
+            Stores++;
         }
 
         _store = new SimStore(_disk, Pump, _clock);

@@ -74,11 +74,10 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
 
     public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit) => disk.Content.ReadExpiredAsync(now, limit);
 
-    public async ValueTask PutLocalAsync(Entry entry) => await InTurnAsync(async store =>
-    {
-        await store.PutLocalAsync(entry);
-        return true;
-    });
+    public ValueTask<WriteOutcome> PutLocalAsync(Entry entry, long maxBytes = long.MaxValue) =>
+        InTurnAsync(store => store.PutLocalAsync(entry, maxBytes));
+
+    public ValueTask<bool> DeleteLocalAsync(string key) => InTurnAsync(store => store.DeleteLocalAsync(key));
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => disk.Content.ReadLocalAsync(key);
 

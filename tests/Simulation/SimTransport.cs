@@ -90,6 +90,8 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 
     public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) => CallAsync(p => p.PutLocalAsync(key, value, contentType));
 
+    public Task<WriteResult> DeleteLocalAsync(string key) => CallAsync(p => p.DeleteLocalAsync(key));
+
     public Task<ReadResult> GetLocalAsync(string key) => CallAsync(p => p.GetLocalAsync(key));
 
     public Task<KeysResult> GetKeysAsync(string? after) => CallAsync(p => p.GetKeysAsync(after));

@@ -40,7 +40,7 @@ public sealed class BackupTests : IDisposable
         Assert.Equal(before.AsEnumerable(), (await restored.ScanAsync(All)).Entries);
         Assert.Equal(before.OrderBy(entry => entry.Version), (await restored.ReadChangesAsync(0, int.MaxValue)).Entries);
         Assert.NotEqual(store.Id, restored.Id);
-        Assert.Equal(state with { View = null, LocalEntries = 0, Epochs = restored.State.Epochs }, restored.State);
+        Assert.Equal(state with { View = null, LocalEntries = 0, LocalBytes = 0, Epochs = restored.State.Epochs }, restored.State);
         Assert.Equal(state.Epochs.Starts, restored.State.Epochs.Starts.AsEnumerable());
         await restored.CollectTombstonesAsync(DateTimeOffset.MaxValue, long.MaxValue);
         Assert.Null(await restored.ReadAsync("gone"));

@@ -72,6 +72,36 @@ public sealed class OpeningTests : IDisposable
     }
 
     [Fact]
+    public async Task Bytes_of_local_only_entries_that_an_earlier_release_did_not_count_are_counted()
+    {
+        StoreState before;
+        await using (RocksStore store = _folder.Open())
+        {
+            await store.WriteAsync(("a", "1"));
+            await store.PutLocalAsync(new Entry("é", new byte[5], "text/plain", LogPoint.Zero));
+            await store.PutLocalAsync(new Entry("b", [], null, LogPoint.Zero));
+            before = store.State;
+        }
+
+        using (RocksDb db = RocksDb.Open(EngineOptions.Database(), _folder.Options.Path, EngineOptions.Families(1 << 20)))
+        {
+            // As it was written then: without the last field.
+            ColumnFamilyHandle meta = db.GetColumnFamily(EngineOptions.Name(Family.Meta));
+            db.Put(MetaRows.Point, db.Get(MetaRows.Point, meta).AsSpan()[..^sizeof(long)], meta);
+        }
+
+        await using (RocksStore store = _folder.Open())
+        {
+            Assert.Equal(8, before.LocalBytes);
+            Assert.Equal(before with { Epochs = store.State.Epochs, Pending = store.State.Pending }, store.State);
+            Assert.True(await store.DeleteLocalAsync("é"));
+        }
+
+        await using RocksStore again = _folder.Open();
+        Assert.Equal((1L, 1L), (again.State.LocalEntries, again.State.LocalBytes));
+    }
+
+    [Fact]
     public async Task A_folder_without_its_files_is_refused()
     {
         await MakeAsync();

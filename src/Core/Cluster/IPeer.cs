@@ -63,6 +63,9 @@ public interface IPeer
     /// <summary>Stores an entry on the asked node alone.</summary>
     Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType);
 
+    /// <summary>Removes what the asked node holds local-only under a key.</summary>
+    Task<WriteResult> DeleteLocalAsync(string key);
+
     /// <summary>Reads what the asked node itself holds.</summary>
     Task<ReadResult> GetLocalAsync(string key);
 

@@ -199,13 +199,15 @@ public sealed record StreamRequest(
 /// <param name="MaxAge">What is older does not help.</param>
 /// <param name="IsStrong">Asked of the primary: it has to be confirmed first that it still is the primary.</param>
 /// <param name="MinSequence">The state shown has to include the write of this sequence.</param>
+/// <param name="NamesHolders">Where the masters have no such key, the primary names who may hold it local-only.</param>
 [GenerateSerializer, Immutable, Alias("diststore.fetchreq")]
 public sealed record FetchRequest(
     [property: Id(0)] string Key,
     [property: Id(1)] bool LocalOnly,
     [property: Id(2)] TimeSpan MaxAge,
     [property: Id(3)] bool IsStrong = false,
-    [property: Id(4)] long MinSequence = 0);
+    [property: Id(4)] long MinSequence = 0,
+    [property: Id(5)] bool NamesHolders = false);
 
 /// <summary>What a node can say of a key.</summary>
 public enum FetchStatus
@@ -227,6 +229,7 @@ public enum FetchStatus
 /// <param name="Life">What remains of an entry that expires.</param>
 /// <param name="CurrentAt">The point up to which what is shown follows the primary's changes.</param>
 /// <param name="Age">How long ago that was surely the cluster's state.</param>
+/// <param name="LocalHolders">The nodes that may hold local-only entries; null where they are not named: any may.</param>
 [GenerateSerializer, Immutable, Alias("diststore.fetchrep")]
 public sealed record FetchReply(
     [property: Id(0)] FetchStatus Status,
@@ -234,7 +237,8 @@ public sealed record FetchReply(
     [property: Id(2)] MasterView? View = null,
     [property: Id(3)] TimeSpan? Life = null,
     [property: Id(4)] LogPoint CurrentAt = default,
-    [property: Id(5)] TimeSpan Age = default);
+    [property: Id(5)] TimeSpan Age = default,
+    [property: Id(6)] string[]? LocalHolders = null);
 
 /// <summary>Asks the primary for changes after a point, as <see cref="ChangesQuery"/> says.</summary>
 /// <param name="Page">The changes; null when the asked node is not a ready primary.</param>

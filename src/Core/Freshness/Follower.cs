@@ -20,6 +20,9 @@ internal sealed class Follower
     private readonly ViewFinder _views;
     private readonly SharedRound<bool> _round;
 
+    // By a primary with its last answer; another one takes it for nothing.
+    private ToldMoment _told;
+
     public Follower(NodeContext context, Partition partition, ViewFinder views)
     {
         _context = context;
@@ -57,15 +60,24 @@ internal sealed class Follower
     {
         if (_partition.Primary is { } primary)
         {
-            return primary.IsReady && await primary.ConfirmAsync();
+            // What others ask of this primary from now on names this node, if it has to.
+            LocalSaying own = _partition.Locals.Say(default);
+            bool stands = primary.IsReady && await primary.ConfirmAsync();
+            if (stands)
+            {
+                _partition.Locals.OnHeard(own);
+            }
+
+            return stands;
         }
 
         for (int page = 0; page < MaxPages && (PlantedBugs.Has(PlantedBug.CommitByNumber) ? _partition.Newest : _partition.Acting) is { } view; page++)
         {
             bool isMaster = _partition.Role == NodeRole.Secondary;
+            LocalSaying local = _partition.Locals.Say(_told);
             FollowRequest request = isMaster
-                ? new FollowRequest(view.Epoch, true, view.History, _context.Store.State.Applied)
-                : new FollowRequest(view.Epoch, false, _partition.Copies.History, _partition.Copies.Followed);
+                ? new FollowRequest(view.Epoch, true, view.History, _context.Store.State.Applied, local)
+                : new FollowRequest(view.Epoch, false, _partition.Copies.History, _partition.Copies.Followed, local);
             long sent = _context.Time.GetTimestamp();
             FollowReply? reply = await _context.AskAsync<FollowReply>(view.Primary.Name, peer => peer.FollowAsync(request)!, ReplyTimeout);
             if (reply is not { IsGiven: true })
@@ -74,6 +86,8 @@ internal sealed class Follower
                 return false;
             }
 
+            _partition.Locals.OnHeard(local);
+            _told = reply.Told;
             if (reply.View is { } theirs)
             {
                 _partition.Learn(theirs);

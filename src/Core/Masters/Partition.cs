@@ -18,12 +18,14 @@ internal sealed class Partition
 
     /// <param name="context">What the node works with.</param>
     /// <param name="copies">The node's copies, which end when it becomes a master or ceases to be one.</param>
+    /// <param name="locals">What this node holds local-only.</param>
     /// <param name="onApplied">Called at the primary with each batch that is committed and applied.</param>
-    public Partition(NodeContext context, CopyKeeper copies, Action<Batch> onApplied)
+    public Partition(NodeContext context, CopyKeeper copies, LocalOnlyEntries locals, Action<Batch> onApplied)
     {
         _context = context;
         _onApplied = onApplied;
         Copies = copies;
+        Locals = locals;
         Replica = new ReplicaRole(context, this);
     }
 
@@ -50,6 +52,9 @@ internal sealed class Partition
 
     /// <summary>The copies, and what of the primary's changes they follow.</summary>
     public CopyKeeper Copies { get; }
+
+    /// <summary>What this node holds local-only: in no partition, but each primary has to know who holds any.</summary>
+    public LocalOnlyEntries Locals { get; }
 
     /// <summary>What this node may show, from where, and how fresh that is. Any thread.</summary>
     public ServedState Served => _served;

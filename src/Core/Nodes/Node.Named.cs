@@ -16,17 +16,13 @@ public sealed partial class Node
     }
 
     /// <inheritdoc/>
-    public async ValueTask<WriteResult> PutLocalAsync(
-        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default)
-    {
-        (Reached reached, WriteResult result) = await AtAsync(node, peer => peer.PutLocalAsync(key, value, contentType), cancellation);
-        return reached switch
-        {
-            Reached.Answered => result,
-            Reached.NoSuchNode => new WriteResult(WriteOutcome.UnknownNode, default, Name, $"no live node has the name {node}"),
-            _ => new WriteResult(WriteOutcome.Unknown, default, Name, $"{node} did not answer"),
-        };
-    }
+    public ValueTask<WriteResult> PutLocalAsync(
+        string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
+        WriteAtAsync(node, peer => peer.PutLocalAsync(key, value, contentType), cancellation);
+
+    /// <inheritdoc/>
+    public ValueTask<WriteResult> DeleteLocalAsync(string? node, string key, CancellationToken cancellation = default) =>
+        WriteAtAsync(node, peer => peer.DeleteLocalAsync(key), cancellation);
 
     /// <inheritdoc/>
     public async ValueTask<KeysResult> GetKeysAsync(string? node, string? after, CancellationToken cancellation = default)
@@ -42,6 +38,17 @@ public sealed partial class Node
     {
         (_, BackupPart? part) = await AtAsync(node, peer => peer.ReadBackupAsync(id), cancellation);
         return part ?? new BackupPart(null);
+    }
+
+    private async ValueTask<WriteResult> WriteAtAsync(string? node, Func<IPeer, Task<WriteResult>> write, CancellationToken cancellation)
+    {
+        (Reached reached, WriteResult result) = await AtAsync(node, write, cancellation);
+        return reached switch
+        {
+            Reached.Answered => result,
+            Reached.NoSuchNode => new WriteResult(WriteOutcome.UnknownNode, default, Name, $"no live node has the name {node}"),
+            _ => new WriteResult(WriteOutcome.Unknown, default, Name, $"{node} did not answer"),
+        };
     }
 
     // Runs a node-local request here or at the named node. Whatever goes wrong with the call, its outcome is not known.

@@ -103,12 +103,14 @@ public sealed partial class Node
     public Task<BackupPart> ReadBackupAsync(Guid id) => OnSchedulerAsync(() => _backups.ReadAsync(id));
 
     /// <inheritdoc/>
-    public async Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType)
-    {
-        bool existed = await _context.Store.ReadLocalAsync(key) is not null;
-        await _context.Store.PutLocalAsync(new Entry(key, value, contentType, LogPoint.Zero));
-        return new WriteResult(existed ? WriteOutcome.Replaced : WriteOutcome.Created, default, Name);
-    }
+    public Task<WriteResult> PutLocalAsync(string key, byte[] value, string? contentType) =>
+        OnSchedulerAsync(() => _locals.PutAsync(new Entry(key, value, contentType, LogPoint.Zero)));
+
+    /// <inheritdoc/>
+    public Task<WriteResult> DeleteLocalAsync(string key) =>
+        OnSchedulerAsync(async () => await _locals.DeleteAsync(key)
+            ? new WriteResult(WriteOutcome.Deleted, default, Name)
+            : new WriteResult(WriteOutcome.NotFound, default, Name, "this node does not have this key local-only"));
 
     /// <inheritdoc/>
     public async Task<ReadResult> GetLocalAsync(string key)

@@ -19,6 +19,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly LocalReads _here; // any thread
     private readonly NodeKeys _keys; // any thread
     private readonly Follower _follower;
+    private readonly LocalOnlyEntries _locals;
     private readonly ViewFinder _views;
     private readonly QuestionTable _questions;
     private readonly Responder _responder;
@@ -67,12 +68,14 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         };
         _channel = new DatagramChannel(settings.Name, settings.ClusterKey, transport);
         _copies = new CopyTable(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);
-        _partition = new Partition(_context, new CopyKeeper(_copies), _channel.Hint);
+        _locals = new LocalOnlyEntries(_context);
+        _partition = new Partition(_context, new CopyKeeper(_copies), _locals, _channel.Hint);
         _here = new LocalReads(_context, _partition, _copies);
         _keys = new NodeKeys(_context, _partition, _copies);
         _views = new ViewFinder(_context, _partition);
         _follower = new Follower(_context, _partition, _views);
         _partition.Acted = () => _context.Watch(_follower.RefreshAsync());
+        _locals.Ask = _partition.Acted;
         _questions = new QuestionTable(_context, _channel);
         _responder = new Responder(_channel, _partition, _here, _context);
         _reads = new ReadPath(_context, _partition, _views, _questions, _here);

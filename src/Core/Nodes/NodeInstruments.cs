@@ -58,6 +58,7 @@ internal sealed class NodeInstruments
         Gauge("diststore.sequence.followed", null, "The last sequence that the node has followed the primary's changes to.", () => Followed());
         Gauge("diststore.epoch", null, "The epoch of the view that the node acts in.", () => store.State.View?.Epoch);
         Gauge("diststore.store.entries", "{entry}", "Replicated entries that the store holds.", () => store.State.Entries);
+        Gauge("diststore.store.local.size", "By", "Bytes of keys and values that the store holds local-only.", () => store.State.LocalBytes);
         Gauge("diststore.store.size", "By", "Live bytes of keys and values that the store holds.", () => store.State.LiveBytes);
         Gauge("diststore.copies.entries", "{entry}", "Copies that the node keeps.", () => copies.Count);
         Gauge("diststore.copies.size", "By", "What the copies cost.", () => copies.Bytes);

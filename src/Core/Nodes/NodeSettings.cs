@@ -15,6 +15,9 @@ public sealed record NodeSettings
     /// <summary>Live bytes of keys and values beyond which the primary refuses to store more; 0 for no limit.</summary>
     public long DataMaxBytes { get; init; }
 
+    /// <summary>Bytes of keys and values beyond which no more local-only entries are stored here.</summary>
+    public long LocalMaxBytes { get; init; } = 64L << 20;
+
     /// <summary>How long a tombstone is remembered.</summary>
     public TimeSpan TombstoneRetention { get; init; } = TimeSpan.FromHours(1);
 

@@ -7,9 +7,7 @@ namespace Diststore.Core;
 /// </summary>
 internal sealed class ReadPath(NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, LocalReads here)
 {
-    // How long a local-only holder is waited for once the masters lack the key, counted from the question.
-    private static readonly TimeSpan LocalOnlyGrace = TimeSpan.FromMilliseconds(10);
-
+    private readonly LocalSearch _localSearch = new(context, views);
     private readonly Dictionary<(string Key, ReadScope Scope, bool KeepsNoCopy), Task<ReadResult>> _flights = [];
 
     private string Name => context.Settings.Name;
@@ -27,7 +25,13 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
 
         long arrived = context.Time.GetTimestamp();
         bool asksPrimary = options.IsStrong || options.MinSequence > 0;
-        ReadResult result = asksPrimary ? default : await ShareAsync(key, options);
+        bool isJoined = false;
+        ReadResult result = asksPrimary ? default : await ShareAsync(key, options, out isJoined);
+        if (isJoined && IsLocalOnly(options, result))
+        {
+            // What a node said of its own entries before this read came is nothing to it: one may have come or gone since.
+            result = await ShareAsync(key, options, out _);
+        }
 
         // An answer that others share may be older than this very read allows.
         if (asksPrimary || (result.Outcome is ReadOutcome.Found or ReadOutcome.NotFound && result.Age > options.BoundOf(Bound)))
@@ -74,10 +78,11 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     }
 
     // Concurrent misses for one key become one question.
-    private Task<ReadResult> ShareAsync(string key, ReadOptions options)
+    private Task<ReadResult> ShareAsync(string key, ReadOptions options, out bool isJoined)
     {
         var shared = (key, options.Scope, options.KeepsNoCopy);
-        if (!_flights.TryGetValue(shared, out Task<ReadResult>? flight))
+        isJoined = _flights.TryGetValue(shared, out Task<ReadResult>? flight);
+        if (flight is null)
         {
             flight = FlyAsync(key, options);
             _flights[shared] = flight;
@@ -97,7 +102,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         Question? question = asksHolders || localOnly ? questions.Ask(key, localOnly) : null;
         try
         {
-            return await FindAsync(key, options, asksHolders ? question : null, localOnly ? question : null);
+            return await FindAsync(key, options, asksHolders, question);
         }
         finally
         {
@@ -106,54 +111,36 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         }
     }
 
-    private async Task<ReadResult> FindAsync(string key, ReadOptions options, Question? holders, Question? localHolders)
+    private async Task<ReadResult> FindAsync(string key, ReadOptions options, bool asksHolders, Question? question)
     {
         // What was told counts from before anybody was asked.
         long asked = context.Time.GetTimestamp();
-        FetchReply? reply = holders is null ? null : await FromHoldersAsync(holders, asked);
+        FetchReply? reply = !asksHolders || question is null ? null : await FromHoldersAsync(question, asked);
         if (reply is null)
         {
             asked = context.Time.GetTimestamp();
-            reply = await FromPrimaryAsync(new FetchRequest(key, false, Bound));
+            reply = await FromPrimaryAsync(new FetchRequest(key, false, Bound, NamesHolders: options.Scope == ReadScope.IncludingLocalOnly));
         }
 
-        if (reply is null)
-        {
-            return Unavailable;
-        }
-
-        if (reply.Entry is not null)
-        {
-            return Found(reply, asked, options);
-        }
-
-        Entry? entry = localHolders is null ? null : await FromLocalHoldersAsync(key, localHolders);
-        return entry is null
-            ? NotFound(reply, asked)
-            : new ReadResult(ReadOutcome.Found, entry, Name);
+        return reply?.Entry is null ? await NotFoundAsync(reply, key, asked, options, question) : Found(reply, asked, options);
     }
 
     private async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options, long arrived)
     {
         // As old as the read allows is good enough; what would be older is confirmed anew.
         TimeSpan bound = options.BoundOf(Bound);
-        var request = new FetchRequest(key, false, bound < Bound ? bound : Bound, options.IsStrong || bound < Bound, options.MinSequence);
+        bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
+        var request = new FetchRequest(key, false, bound < Bound ? bound : Bound, options.IsStrong || bound < Bound, options.MinSequence, localOnly);
         FetchReply? reply = await FromPrimaryAsync(request);
-        if (reply is null)
-        {
-            return Unavailable;
-        }
-
-        if (reply.Entry is not null)
+        if (reply?.Entry is not null)
         {
             return Found(reply, arrived, options);
         }
 
-        Question? question = options.Scope == ReadScope.IncludingLocalOnly ? questions.Ask(key, includingLocalOnly: true) : null;
+        Question? question = localOnly && reply is not null ? questions.Ask(key, includingLocalOnly: true) : null;
         try
         {
-            Entry? entry = question is null ? null : await FromLocalHoldersAsync(key, question);
-            return entry is null ? NotFound(reply, arrived) : new ReadResult(ReadOutcome.Found, entry, Name);
+            return await NotFoundAsync(reply, key, arrived, options, question);
         }
         finally
         {
@@ -161,8 +148,25 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         }
     }
 
-    private ReadResult Unavailable =>
-        new(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
+    // The masters have no such key; on the seed's route it may lie local-only on a node that the primary has named.
+    private async Task<ReadResult> NotFoundAsync(FetchReply? reply, string key, long asked, ReadOptions options, Question? question)
+    {
+        if (reply is null)
+        {
+            return new ReadResult(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
+        }
+
+        var none = new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key", Sum(reply.Age, context.Time.GetElapsedTime(asked)));
+        if (options.Scope != ReadScope.IncludingLocalOnly)
+        {
+            return none;
+        }
+
+        LocalFind find = await _localSearch.FindAsync(key, question, reply.LocalHolders);
+        return find.Entry is not null ? new ReadResult(ReadOutcome.Found, find.Entry, Name)
+            : find.Silent is null ? none
+            : new ReadResult(ReadOutcome.Unavailable, null, Name, $"the masters do not have this key; {find.Silent} may, but does not answer");
+    }
 
     private ReadResult Found(FetchReply reply, long asked, ReadOptions options)
     {
@@ -171,8 +175,8 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: Sum(reply.Age, since), IsKept: isKept);
     }
 
-    private ReadResult NotFound(FetchReply reply, long asked) =>
-        new(ReadOutcome.NotFound, null, Name, "nobody has this key", Sum(reply.Age, context.Time.GetElapsedTime(asked)));
+    private static bool IsLocalOnly(ReadOptions options, in ReadResult result) => options.Scope == ReadScope.IncludingLocalOnly
+        && (result.Outcome == ReadOutcome.NotFound || result.Entry?.Version == LogPoint.Zero);
 
     private static TimeSpan Sum(TimeSpan age, TimeSpan since) => age >= TimeSpan.MaxValue - since ? TimeSpan.MaxValue : age + since;
 
@@ -209,9 +213,16 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         {
             if (await views.CurrentAsync(poster: null) is { } view)
             {
+                long asked = context.Time.GetTimestamp();
                 FetchReply? reply = await FetchAsync(view.Primary.Name, request);
                 if (reply is { Status: FetchStatus.Found or FetchStatus.NotFound })
                 {
+                    if (request.NamesHolders && reply.Entry is null && Sum(reply.Age, context.Time.GetElapsedTime(asked)) > Bound)
+                    {
+                        // Another primary may have heard of other holders since: this one's word is too old.
+                        continue;
+                    }
+
                     return reply;
                 }
 
@@ -238,32 +249,6 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
 
         FetchReply? reply = await FetchAsync(view.Other.Name, request);
         return reply is { Status: FetchStatus.Found } ? reply : null;
-    }
-
-    private async Task<Entry?> FromLocalHoldersAsync(string key, Question? question)
-    {
-        if (await context.Store.ReadLocalAsync(key) is { } own)
-        {
-            return own;
-        }
-
-        for (int next = 0; question is not null;)
-        {
-            if (next < question.LocalHolders.Count)
-            {
-                FetchReply? reply = await FetchAsync(question.LocalHolders[next++], new FetchRequest(key, true, TimeSpan.MaxValue));
-                if (reply is { Status: FetchStatus.Found })
-                {
-                    return reply.Entry;
-                }
-            }
-            else if (!await question.WaitAsync(LocalOnlyGrace, context.Time, context.Stopping))
-            {
-                return null;
-            }
-        }
-
-        return null;
     }
 
     private Task<FetchReply?> FetchAsync(string node, FetchRequest request) =>

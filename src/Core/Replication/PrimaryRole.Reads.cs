@@ -49,7 +49,8 @@ internal sealed partial class PrimaryRole
                 continue;
             }
 
-            return new FetchReply(FetchStatus.NotFound, CurrentAt: applied, Age: age);
+            string[]? holders = request.NamesHolders ? NameLocalHolders() : null;
+            return new FetchReply(FetchStatus.NotFound, CurrentAt: applied, Age: age, LocalHolders: holders);
         }
 
         return new FetchReply(FetchStatus.CannotTell, View: _partition.Newest);
@@ -57,6 +58,16 @@ internal sealed partial class PrimaryRole
 
     /// <summary>What changed since the point up to which a node follows, and how fresh that is.</summary>
     public async Task<FollowReply> FollowAsync(FollowRequest request)
+    {
+        Hear(request.Local);
+        FollowReply reply = await TellChangesAsync(request);
+
+        // Again, for the table of a view that may have begun meanwhile.
+        Hear(request.Local);
+        return reply with { Told = _localHolders.Now };
+    }
+
+    private async Task<FollowReply> TellChangesAsync(FollowRequest request)
     {
         if (!IsMeant() || !await IsCurrentAsync(_context.Settings.MaxStaleness / 3) || !IsMeant())
         {
@@ -123,4 +134,15 @@ internal sealed partial class PrimaryRole
         new(true, _view, changes, upto, isWhole, Jumps: false, _partition.Served.Age(_context.Time));
 
     private FollowReply Jump() => Followed([], _recent.End, isWhole: true) with { Jumps = true };
+
+    private void Hear(LocalSaying? saying)
+    {
+        if (saying is not null)
+        {
+            _localHolders.Hear(saying);
+        }
+    }
+
+    private string[]? NameLocalHolders() =>
+        _localHolders.Name(_context.Transport.Members, _context.Settings.Name, _partition.Locals.Say(default).HoldsAny);
 }

@@ -47,6 +47,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     private readonly long _readyAt;
 
     private MasterView _view;
+    private LocalHolderTable _localHolders; // of this view: in between, another primary may have heard otherwise
     private EpochHistory _epochs;
     private LogPoint _last;
     private long _waitingBytes;
@@ -61,6 +62,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         _partition = partition;
         _onApplied = onApplied;
         _view = view;
+        _localHolders = NoneHeard();
         _confirmation = new SharedRound<bool>(ConfirmOnceAsync);
         StoreState state = context.Store.State;
         _tail = new LogTail(state.Applied);
@@ -95,6 +97,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     {
         _view = view;
         _handingOver = false;
+        _localHolders = NoneHeard();
         EnterPeers(view);
         Advance();
 
@@ -132,6 +135,9 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
 
         return write.Reply;
     }
+
+    private LocalHolderTable NoneHeard() =>
+        new(_context.Random.NextInt64(1, long.MaxValue), _context.Time, _context.Settings.MaxStaleness);
 
     private void Enqueue(PendingWrite write)
     {

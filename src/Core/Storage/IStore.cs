@@ -99,8 +99,15 @@ public interface IStore : IAsyncDisposable
     /// <summary>The heads of applied entries whose time is up, the earliest first; costs what it gives, not what the store holds.</summary>
     ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit);
 
-    /// <summary>Keeps a local-only entry.</summary>
-    ValueTask PutLocalAsync(Entry entry);
+    /// <summary>
+    /// Keeps a local-only entry: <see cref="WriteOutcome.Created"/> or <see cref="WriteOutcome.Replaced"/>, or
+    /// <see cref="WriteOutcome.OverQuota"/> where the local-only entries would grow beyond so many bytes. Judged and written in
+    /// one step.
+    /// </summary>
+    ValueTask<WriteOutcome> PutLocalAsync(Entry entry, long maxBytes = long.MaxValue);
+
+    /// <summary>Removes a local-only entry; false where there is none.</summary>
+    ValueTask<bool> DeleteLocalAsync(string key);
 
     /// <summary>The local-only entry of that key, or <see langword="null"/>.</summary>
     ValueTask<Entry?> ReadLocalAsync(string key);
@@ -147,6 +154,7 @@ public sealed class StoreFailedException : Exception
 /// <param name="Entries">How many applied entries are no tombstones.</param>
 /// <param name="LocalEntries">How many local-only entries there are.</param>
 /// <param name="LiveBytes">Bytes of the keys (as UTF-8) and values of all applied entries that are no tombstones.</param>
+/// <param name="LocalBytes">The same of all local-only entries.</param>
 public sealed record StoreState(
     long HighestEpoch,
     MasterView? View,
@@ -160,14 +168,34 @@ public sealed record StoreState(
     MasterId? Candidate,
     long Entries,
     long LocalEntries,
-    long LiveBytes)
+    long LiveBytes,
+    long LocalBytes)
 {
     /// <summary>An empty store's.</summary>
     public static StoreState Empty { get; } = new(
-        0, null, Guid.Empty, EpochHistory.Empty, LogPoint.Zero, ImmutableList<Batch>.Empty, 0, true, null, null, 0, 0, 0);
+        0, null, Guid.Empty, EpochHistory.Empty, LogPoint.Zero, ImmutableList<Batch>.Empty, 0, true, null, null, 0, 0, 0, 0);
 
     /// <summary>The end of the log.</summary>
     public LogPoint Last => Pending.Count > 0 ? Pending[^1].Last : Applied;
+
+    /// <summary>
+    /// How a store takes a local-only entry of so many bytes in the place of <paramref name="old"/> of them, if there was one:
+    /// the same for every store. What does not grow is always taken.
+    /// </summary>
+    public WriteOutcome JudgeLocal(long? old, long bytes, long maxBytes)
+    {
+        long growth = bytes - (old ?? 0);
+        return growth > 0 && growth > maxBytes - LocalBytes ? WriteOutcome.OverQuota
+            : old is null ? WriteOutcome.Created
+            : WriteOutcome.Replaced;
+    }
+
+    /// <summary>The state after a local-only entry of <paramref name="old"/> bytes became one of <paramref name="bytes"/>; null is none.</summary>
+    public StoreState WithLocal(long? old, long? bytes) => this with
+    {
+        LocalEntries = LocalEntries + (bytes is null ? 0 : 1) - (old is null ? 0 : 1),
+        LocalBytes = LocalBytes + (bytes ?? 0) - (old ?? 0),
+    };
 
     /// <summary>
     /// How a store takes a batch: the fence, the same for every store. Refused when the message's

@@ -160,20 +160,39 @@ public sealed partial class MemoryStore : IStore
     }
 
     /// <inheritdoc/>
-    public ValueTask PutLocalAsync(Entry entry)
+    public ValueTask<WriteOutcome> PutLocalAsync(Entry entry, long maxBytes = long.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(entry);
         lock (_gate)
         {
-            bool isNew = _localKeys.Add(entry.Key);
-            _local[entry.Key] = entry;
-            if (isNew)
+            long? old = LocalBytesOf(entry.Key);
+            WriteOutcome outcome = _state.JudgeLocal(old, LiveBytes(entry), maxBytes);
+            if (outcome != WriteOutcome.OverQuota)
             {
-                _state = _state with { LocalEntries = _state.LocalEntries + 1 };
+                _localKeys.Add(entry.Key);
+                _local[entry.Key] = entry;
+                _state = _state.WithLocal(old, LiveBytes(entry));
             }
-        }
 
-        return ValueTask.CompletedTask;
+            return new(outcome);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> DeleteLocalAsync(string key)
+    {
+        lock (_gate)
+        {
+            long? old = LocalBytesOf(key);
+            if (old is not null)
+            {
+                _localKeys.Remove(key);
+                _local.TryRemove(key, out _);
+                _state = _state.WithLocal(old, null);
+            }
+
+            return new(old is not null);
+        }
     }
 
     /// <inheritdoc/>
@@ -258,6 +277,8 @@ public sealed partial class MemoryStore : IStore
             _tombstonesByAge.Remove(tombstone);
         }
     }
+
+    private long? LocalBytesOf(string key) => _local.TryGetValue(key, out Entry? entry) ? LiveBytes(entry) : null;
 
     private static long LiveBytes(Entry entry) => Encoding.UTF8.GetByteCount(entry.Key) + entry.Value!.Length;
 

@@ -48,7 +48,9 @@ internal sealed class WatchedStore(IStore inner, Action<StoreFailedException> re
 
     public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit) => Watch(inner.ReadExpiredAsync(now, limit), readFailed);
 
-    public ValueTask PutLocalAsync(Entry entry) => Watch(inner.PutLocalAsync(entry), writeFailed);
+    public ValueTask<WriteOutcome> PutLocalAsync(Entry entry, long maxBytes = long.MaxValue) => Watch(inner.PutLocalAsync(entry, maxBytes), writeFailed);
+
+    public ValueTask<bool> DeleteLocalAsync(string key) => Watch(inner.DeleteLocalAsync(key), writeFailed);
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => Watch(inner.ReadLocalAsync(key), readFailed);
 

@@ -19,6 +19,9 @@ internal enum DatagramType : byte
 
     /// <summary>These keys have changed: older copies may be dropped.</summary>
     Hint = 5,
+
+    /// <summary>I hold local-only entries, but none of this key.</summary>
+    NoneLocal = 6,
 }
 
 /// <summary>A datagram that was read; see <see cref="DatagramCodec"/> for its form.</summary>

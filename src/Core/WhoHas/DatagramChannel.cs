@@ -26,6 +26,13 @@ internal sealed class DatagramChannel(string name, ReadOnlyMemory<byte> clusterK
         transport.Send(node, datagram[..length]);
     }
 
+    public void AnswerNoneLocal(string node, ulong requestId)
+    {
+        Span<byte> datagram = stackalloc byte[DatagramCodec.MaxBytes];
+        int length = DatagramCodec.WriteNoneLocal(datagram, clusterKey.Span, _sender, requestId);
+        transport.Send(node, datagram[..length]);
+    }
+
     public void AnswerNone(string node, ulong requestId, long epoch)
     {
         Span<byte> datagram = stackalloc byte[DatagramCodec.MaxBytes];

@@ -16,6 +16,7 @@ namespace Diststore.Core;
 /// Have       epoch 8 | sequence 8
 /// HaveLocal  nothing
 /// None       epoch 8
+/// NoneLocal  nothing
 /// Hint       count 1 | count times: key length 2 | key | epoch 8 | sequence 8
 /// </code>
 /// The HMAC is HMAC-SHA256 over all that stands before it, cut to 16 bytes (RFC 2104, section 5). It says that the
@@ -93,6 +94,13 @@ internal static class DatagramCodec
         return Seal(destination, clusterKey, 0);
     }
 
+    /// <summary>Writes the answer of who has local-only entries, but none of that key; returns its length in bytes.</summary>
+    public static int WriteNoneLocal(Span<byte> destination, ReadOnlySpan<byte> clusterKey, ulong sender, ulong requestId)
+    {
+        WriteHeader(destination, DatagramType.NoneLocal, sender, requestId);
+        return Seal(destination, clusterKey, 0);
+    }
+
     /// <summary>Writes the answer of a master that lacks the key; returns its length in bytes.</summary>
     public static int WriteNone(Span<byte> destination, ReadOnlySpan<byte> clusterKey, ulong sender, ulong requestId, long epoch)
     {
@@ -153,7 +161,7 @@ internal static class DatagramCodec
         {
             DatagramType.WhoHas => TryReadWhoHas(body, ref header),
             DatagramType.Have => TryReadHave(body, ref header),
-            DatagramType.HaveLocal => body.IsEmpty,
+            DatagramType.HaveLocal or DatagramType.NoneLocal => body.IsEmpty,
             DatagramType.None => TryReadNone(body, ref header),
             DatagramType.Hint => TryReadHint(body, ref header),
             _ => false,

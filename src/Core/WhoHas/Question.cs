@@ -8,6 +8,7 @@ internal sealed class Question(ulong id, string key, long askedAt)
 
     private readonly Queue<string> _holders = new();
     private readonly List<string> _localHolders = [];
+    private readonly HashSet<string> _withoutLocal = new(StringComparer.Ordinal);
     private TaskCompletionSource? _changed;
 
     public ulong Id => id;
@@ -41,6 +42,15 @@ internal sealed class Question(ulong id, string key, long askedAt)
         }
     }
 
+    public void AddNoneLocal(string node)
+    {
+        // Beyond so many a primary names nobody in particular; the others are asked by call.
+        if (_withoutLocal.Count < LocalHolderTable.MaxNamed && _withoutLocal.Add(node))
+        {
+            Change();
+        }
+    }
+
     public void AddNone()
     {
         MasterHasNone = true;
@@ -48,6 +58,9 @@ internal sealed class Question(ulong id, string key, long askedAt)
     }
 
     public bool TryTakeHolder(out string node) => _holders.TryDequeue(out node!);
+
+    /// <summary>Whether that node has said that it does not hold the key local-only.</summary>
+    public bool HasNoneLocal(string node) => _withoutLocal.Contains(node);
 
     /// <summary>Nodes that hold the key local-only.</summary>
     public IReadOnlyList<string> LocalHolders => _localHolders;

@@ -57,6 +57,9 @@ internal sealed class QuestionTable(NodeContext context, DatagramChannel channel
             case DatagramType.HaveLocal:
                 question.AddLocalHolder(sender);
                 break;
+            case DatagramType.NoneLocal:
+                question.AddNoneLocal(sender);
+                break;
             case DatagramType.None:
                 question.AddNone();
                 break;

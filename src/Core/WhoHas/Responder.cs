@@ -24,6 +24,11 @@ internal sealed class Responder(
         {
             channel.AnswerHaveLocal(sender, id);
         }
+        else if (includingLocalOnly && context.Store.State.LocalEntries > 0)
+        {
+            // Who holds none at all is not named by the primary, so nobody waits for its word.
+            channel.AnswerNoneLocal(sender, id);
+        }
 
         if (held.Entry is null && partition.Served.IsFromStore)
         {

@@ -30,6 +30,9 @@ internal sealed class StoppingNodeAccess(Node node, IHostApplicationLifetime lif
     public ValueTask<WriteResult> PutLocalAsync(string? name, string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
         node.PutLocalAsync(name, key, value, contentType, cancellation);
 
+    public ValueTask<WriteResult> DeleteLocalAsync(string? name, string key, CancellationToken cancellation = default) =>
+        node.DeleteLocalAsync(name, key, cancellation);
+
     public ValueTask<KeysResult> GetKeysAsync(string? name, string? after, CancellationToken cancellation = default) =>
         node.GetKeysAsync(name, after, cancellation);
 

@@ -46,6 +46,8 @@ internal static class SettingsTable
             (s, v) => TakeWord<DataDurability>(v, x => s.Durability = x)),
         new("Data:MaxBytes", "0", BytesWords + "of keys and values beyond which writes are refused; 0 for no limit",
             (s, v) => TakeBytes(v, 0, long.MaxValue, x => s.DataMaxBytes = x)),
+        new("Data:LocalMaxBytes", "64 MiB", BytesWords + "of keys and values beyond which no more is stored on this node alone",
+            (s, v) => TakeBytes(v, 0, long.MaxValue, x => s.LocalMaxBytes = x)),
         new("Data:CacheBytes", "64 MiB", BytesWords + "from 1 MiB up, for what is kept in memory of what lies on disk",
             (s, v) => TakeBytes(v, 1 << 20, long.MaxValue, x => s.DataCacheBytes = x)),
         new("Multicast:Enabled", "true", "true or false", (s, v) => TakeBool(v, x => s.MulticastEnabled = x)),

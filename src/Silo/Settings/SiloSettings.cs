@@ -62,6 +62,9 @@ internal sealed record SiloSettings
     /// <summary>Keys and values that the masters may hold; 0 for no limit.</summary>
     public long DataMaxBytes { get; set; }
 
+    /// <summary>Keys and values that this node may hold local-only.</summary>
+    public long LocalMaxBytes { get; set; } = 64L << 20;
+
     public long DataCacheBytes { get; set; } = 64L << 20;
 
     public bool MulticastEnabled { get; set; } = true;
@@ -110,6 +113,7 @@ internal sealed record SiloSettings
         WhoHasTimeout = WhoHasTimeout,
         MinInSync = MinInSync,
         DataMaxBytes = DataMaxBytes,
+        LocalMaxBytes = LocalMaxBytes,
         TombstoneRetention = TombstoneRetention,
         SyncRetention = SyncRetention,
         ReplyTimeout = ReplyTimeout,

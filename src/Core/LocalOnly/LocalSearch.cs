@@ -1,0 +1,123 @@
+namespace Diststore.Core;
+
+/// <summary>How a search among other nodes' local-only entries ended.</summary>
+/// <param name="Entry">What was found.</param>
+/// <param name="Silent">A node that may hold the key and does not answer: so whether it exists is not known.</param>
+internal readonly record struct LocalFind(Entry? Entry, string? Silent = null);
+
+/// <summary>
+/// The search for a key that the masters lack: here, then with whoever answers the question by datagram, then by calls to
+/// those that the primary named and that were silent. Nothing is not found before all of them have said so or are gone. For
+/// the node's scheduler.
+/// </summary>
+internal sealed class LocalSearch(NodeContext context, ViewFinder views)
+{
+    /// <summary>Calls of one search under way at once.</summary>
+    public const int MaxCalls = 64;
+
+    // How long datagrams are waited for, counted from the question: a holder of any entry has answered by then, or its answer is lost.
+    private static readonly TimeSpan DatagramGrace = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Looks for the key.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="question">The question that other nodes were asked after the read came; null where too many were open.</param>
+    /// <param name="named">Who may hold it, by a primary's answer after the read came; null for any member.</param>
+    public async Task<LocalFind> FindAsync(string key, Question? question, IReadOnlyList<string>? named)
+    {
+        if (await context.Store.ReadLocalAsync(key) is { } own)
+        {
+            return new LocalFind(own);
+        }
+
+        var request = new FetchRequest(key, true, TimeSpan.MaxValue);
+        List<string> silent = [.. (named ?? context.Transport.Members).Where(node => node != context.Settings.Name)];
+        return question is not null && await AmongAnswersAsync(request, question, silent) is { } told
+            ? new LocalFind(told)
+            : await AmongSilentAsync(request, silent);
+    }
+
+    // Takes those that have answered from the silent ones.
+    private async Task<Entry?> AmongAnswersAsync(FetchRequest request, Question question, List<string> silent)
+    {
+        for (int next = 0; ;)
+        {
+            silent.RemoveAll(question.HasNoneLocal);
+            if (next < question.LocalHolders.Count)
+            {
+                string holder = question.LocalHolders[next++];
+                FetchReply? reply = await FetchAsync(holder, request);
+                if (reply is { Status: FetchStatus.Found })
+                {
+                    return reply.Entry;
+                }
+
+                if (reply is { Status: FetchStatus.NotFound })
+                {
+                    silent.Remove(holder);
+                }
+            }
+            else if (silent.Count == 0 || !await question.WaitAsync(DatagramGrace, context.Time, context.Stopping))
+            {
+                return null;
+            }
+        }
+    }
+
+    private async Task<LocalFind> AmongSilentAsync(FetchRequest request, List<string> silent)
+    {
+        long started = context.Time.GetTimestamp();
+        while (silent.Count > 0)
+        {
+            foreach (string[] some in silent.ToArray().Chunk(MaxCalls))
+            {
+                if (await CallAsync(request, some, silent) is { } found)
+                {
+                    return new LocalFind(found);
+                }
+            }
+
+            // Who neither answers nor is a member any more is gone, and what it holds with it.
+            silent.RemoveAll(node => !context.Transport.Members.Contains(node));
+            if (silent.Count > 0 && context.Time.GetElapsedTime(started) >= views.Patience)
+            {
+                return new LocalFind(null, silent[0]);
+            }
+
+            if (silent.Count > 0)
+            {
+                await context.Delay(ViewFinder.RetryPause);
+            }
+        }
+
+        return default;
+    }
+
+    // The first that has it ends it: nobody waits for the others then.
+    private async Task<Entry?> CallAsync(FetchRequest request, string[] nodes, List<string> silent)
+    {
+        List<Task<(string Node, FetchReply? Reply)>> calls = [.. nodes.Select(AskAsync)];
+        while (calls.Count > 0)
+        {
+            Task<(string Node, FetchReply? Reply)> ended = await Task.WhenAny(calls);
+            calls.Remove(ended);
+            (string node, FetchReply? reply) = await ended;
+            if (reply is { Status: FetchStatus.Found })
+            {
+                calls.ForEach(context.Watch);
+                return reply.Entry;
+            }
+
+            if (reply is { Status: FetchStatus.NotFound })
+            {
+                silent.Remove(node);
+            }
+        }
+
+        return null;
+
+        async Task<(string Node, FetchReply? Reply)> AskAsync(string node) => (node, await FetchAsync(node, request));
+    }
+
+    private Task<FetchReply?> FetchAsync(string node, FetchRequest request) =>
+        context.AskAsync<FetchReply>(node, peer => peer.FetchAsync(request)!, context.Settings.ReplyTimeout);
+}
