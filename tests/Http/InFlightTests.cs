@@ -227,7 +227,7 @@ public sealed class InFlightTests : IAsyncLifetime
         {
             while (stream.Socket.Available == 0)
             {
-                await Task.Delay(20, soon.Token);
+                await Task.Delay(20, soon.Token); // polls: what the server has sent shows here alone
             }
         }
         catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
@@ -243,7 +243,7 @@ public sealed class InFlightTests : IAsyncLifetime
         for (int tries = 0; !condition(); tries++)
         {
             Assert.True(tries < 1500, what());
-            await Task.Delay(20);
+            await Task.Delay(20); // polls: the server tells nobody
         }
     }
 

@@ -33,14 +33,14 @@ public sealed class ScenarioTests
 
         Assert.Equal(ReadOutcome.Unavailable, Ask(Up, node => node.GetLocalAsync(still.Name, "key")).Outcome);
         Assert.Equal(WriteOutcome.Unknown, Ask(Up, node => node.PutLocalAsync(still.Name, "key", [1], null)).Outcome);
-        KeysResult keys = Ask(Up, node => node.GetKeysAsync(still.Name));
-        Assert.True(keys is { Keys: null, IsUnknownNode: false }, $"{keys}");
+        Assert.Equal(WriteOutcome.Unknown, Ask(Up, node => node.DeleteLocalAsync(still.Name, "key")).Outcome);
+        Assert.Equal(KeysOutcome.Unavailable, Ask(Up, node => node.GetKeysAsync(still.Name, null)).Outcome);
         Assert.Equal(RoleOutcome.Unavailable, Ask(Up, node => node.StepDownAsync(still.Name)).Outcome);
         Assert.Null(Ask(Up, node => node.ReadBackupAsync(still.Name, Guid.Empty)).Bytes);
 
         Assert.Equal(ReadOutcome.UnknownNode, Ask(Up, node => node.GetLocalAsync("nobody", "key")).Outcome);
         Assert.Equal(WriteOutcome.UnknownNode, Ask(Up, node => node.PutLocalAsync("nobody", "key", [1], null)).Outcome);
-        Assert.True(Ask(Up, node => node.GetKeysAsync("nobody")).IsUnknownNode);
+        Assert.Equal(KeysOutcome.UnknownNode, Ask(Up, node => node.GetKeysAsync("nobody", null)).Outcome);
     }
 
     [Fact]

@@ -28,7 +28,8 @@ public sealed class ReadLaneTests
     {
         using var lane = new ReadLane("lane", 2);
         using var both = new Barrier(2);
-        Task<bool>[] reads = [.. Enumerable.Range(0, 2).Select(_ => lane.RunAsync(() => both.SignalAndWait(Deadline) && !Thread.CurrentThread.IsThreadPoolThread))];
+        Task<bool>[] reads = [.. Enumerable.Range(0, 2).Select(
+            _ => lane.RunAsync(() => both.SignalAndWait(Deadline) && !Thread.CurrentThread.IsThreadPoolThread))];
 
         Assert.All(await Task.WhenAll(reads), Assert.True);
     }

@@ -23,7 +23,8 @@ public sealed class ValueRowTests : IDisposable
         RemoveValues("a");
         await using RocksStore without = _folder.Open();
 
-        Assert.Equal([("a", 2000), ("b", 5)], (await without.ScanHeadsAsync(new HeadScan("", null, 10, 1 << 20))).Heads.Select(static head => (head.Key, head.ValueBytes)));
+        HeadPage listed = await without.ScanHeadsAsync(new HeadScan("", null, 10, 1 << 20));
+        Assert.Equal([("a", 2000), ("b", 5)], listed.Heads.Select(static head => (head.Key, head.ValueBytes)));
         Assert.Equal(2000, (await without.ReadHeadsAsync(["a"]))[0]!.ValueBytes);
 
         // Who does need it is told, and the store ends.
