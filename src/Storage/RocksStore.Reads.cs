@@ -25,12 +25,8 @@ public sealed partial class RocksStore
     public async ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes)
     {
         IReadOnlyList<EntryHead?> heads = await ReadHeadsAsync(keys);
-        int count = 0;
-        for (long bytes = 0; count < keys.Count && (count == 0 || bytes < maxBytes); count++)
-        {
-            bytes += heads[count] is { } head ? head.SizeBytes + head.ValueBytes : 0;
-        }
-
+        long bytes = 0;
+        int count = heads.TakeWhile((head, i) => (bytes += head is null ? 0 : head.SizeBytes + head.ValueBytes) <= maxBytes || i == 0).Count();
         var entries = new Entry?[count];
         int[] onDisk = Entered(() => Indexes(count, i => heads[i] is not null && !TryReadMemory(Family.Entries, keys[i], out entries[i])));
         await SideBySideAsync(onDisk, i => entries[i] = ReadDisk(Family.Entries, keys[i]));

@@ -41,8 +41,8 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
     }
 
     /// <summary>
-    /// The same for many keys, which are read together, up to about <paramref name="maxBytes"/> of them; at least one. What is
-    /// beyond that is not looked at, and not in the answer.
+    /// The same for many keys, which are read together: as many as <paramref name="maxBytes"/> hold, at least one. What is beyond
+    /// that is not in the answer.
     /// </summary>
     public async ValueTask<IReadOnlyList<HeldEntry>> LookManyAsync(IReadOnlyList<string> keys, long maxBytes)
     {
@@ -55,11 +55,18 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
         }
 
         var held = new List<HeldEntry>(keys.Count);
-        for (long bytes = 0; held.Count < keys.Count && (held.Count == 0 || bytes < maxBytes);)
+        long bytes = 0;
+        foreach (string key in keys)
         {
             // Of no key that the store would have to be asked for, so it is there at once.
-            held.Add(await LookAsync(keys[held.Count]));
-            bytes += held[^1].Entry?.SizeBytes ?? 0;
+            HeldEntry next = await LookAsync(key);
+            bytes += next.Entry?.SizeBytes ?? 0;
+            if (held.Count > 0 && bytes > maxBytes)
+            {
+                break;
+            }
+
+            held.Add(next);
         }
 
         return held;

@@ -130,8 +130,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     }
 
     /// <summary>
-    /// The same for many keys at once, up to about <paramref name="maxBytes"/> of entries; null for "ask" and for what is beyond
-    /// that. Any thread.
+    /// The same for many keys at once, as many as <paramref name="maxBytes"/> of entries hold, at least one; null for "ask" and for
+    /// what is beyond that. Any thread.
     /// </summary>
     public async ValueTask<ReadResult?[]> FindManyHereAsync(IReadOnlyList<string> keys, long maxBytes)
     {

@@ -76,8 +76,8 @@ public interface IStore : IAsyncDisposable
     ValueTask<Entry?> ReadAsync(string key);
 
     /// <summary>
-    /// The applied entries of many keys, tombstones included, read together. Ends after the one that reaches
-    /// <paramref name="maxBytes"/>; at least one is read.
+    /// The applied entries of many keys, tombstones included, read together: as many as <paramref name="maxBytes"/> hold, at
+    /// least one.
     /// </summary>
     ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes);
 

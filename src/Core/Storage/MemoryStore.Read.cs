@@ -39,11 +39,16 @@ public sealed partial class MemoryStore
         ArgumentNullException.ThrowIfNull(keys);
         var entries = new List<Entry?>(keys.Count);
         long bytes = 0;
-        for (int i = 0; i < keys.Count && (i == 0 || bytes < maxBytes); i++)
+        foreach (string key in keys)
         {
-            Entry? entry = _entries.GetValueOrDefault(keys[i]);
-            entries.Add(entry);
+            Entry? entry = _entries.GetValueOrDefault(key);
             bytes += entry?.SizeBytes ?? 0;
+            if (entries.Count > 0 && bytes > maxBytes)
+            {
+                break;
+            }
+
+            entries.Add(entry);
         }
 
         return new ValueTask<ManyEntries>(new ManyEntries(entries));
