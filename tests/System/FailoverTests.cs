@@ -8,7 +8,7 @@ public sealed class FailoverTests
 {
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(5);
 
-    [SkippableFact]
+    [SkippableFact, Trait("Category", "long")]
     public async Task There_are_two_masters_after_the_first_post_and_again_after_each_kill()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
