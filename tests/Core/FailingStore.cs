@@ -26,6 +26,9 @@ internal sealed class FailingStore : IStore, IBackupSource
     private int _expiredReads;
     private int _headReads;
     private int _entryReads;
+    /// <summary>What reads of single entries wait for first, if set.</summary>
+    public volatile TaskCompletionSource? EntryGate;
+
     /// <summary>What scans of heads and reads of changes wait for first, if set.</summary>
     public volatile TaskCompletionSource? Gate;
 
@@ -75,10 +78,15 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     public ValueTask<bool> DeleteLocalAsync(string key) => WriteAsync(() => _inner.DeleteLocalAsync(key));
 
-    public ValueTask<Entry?> ReadAsync(string key)
+    public async ValueTask<Entry?> ReadAsync(string key)
     {
         Interlocked.Increment(ref _entryReads);
-        return ReadAsync(() => _inner.ReadAsync(key));
+        if (EntryGate is { } gate)
+        {
+            await gate.Task;
+        }
+
+        return await ReadAsync(() => _inner.ReadAsync(key));
     }
 
     public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) => ReadAsync(() => _inner.ReadManyAsync(keys, maxBytes));

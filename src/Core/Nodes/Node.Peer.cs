@@ -3,27 +3,35 @@ namespace Diststore.Core;
 /// <content>What other nodes and the registry ask.</content>
 public sealed partial class Node
 {
+    // Datagrams that are being taken: answered from the store, or waiting for the scheduler. Those beyond are dropped, like those
+    // that the network loses.
+    private const int MaxDatagrams = 4096;
+
+    private int _datagrams; // any thread
+
     /// <summary>Takes a datagram that came from the endpoint of the live node <paramref name="sender"/>. Any thread.</summary>
     public void ReceiveDatagram(string sender, ReadOnlySpan<byte> datagram)
     {
-        if (!_channel.TryRead(sender, datagram, out Datagram message))
+        if (Volatile.Read(ref _datagrams) >= MaxDatagrams || !_channel.TryRead(sender, datagram, out Datagram message))
         {
             _context.Instruments.DatagramRefused();
             return;
         }
 
-        switch (message.Type)
+        Interlocked.Increment(ref _datagrams);
+        Task taken = message.Type switch
         {
-            case DatagramType.WhoHas:
-                _context.Watch(_responder.AnswerAsync(sender, message.RequestId, message.Key!, message.IncludingLocalOnly).AsTask());
-                break;
-            case DatagramType.Hint:
-                _ = OnSchedulerAsync(() => TakeHint(message));
-                break;
-            default:
-                _ = OnSchedulerAsync(() => TakeAnswer(sender, message));
-                break;
-        }
+            DatagramType.WhoHas => _responder.AnswerAsync(sender, message.RequestId, message.Key!, message.IncludingLocalOnly).AsTask(),
+            DatagramType.Hint => OnSchedulerAsync(() => TakeHint(message)),
+            _ => OnSchedulerAsync(() => TakeAnswer(sender, message)),
+        };
+        _context.Watch(taken);
+        taken.ContinueWith(
+            static (_, node) => Interlocked.Decrement(ref ((Node)node!)._datagrams),
+            this,
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
     }
 
     /// <inheritdoc/>
