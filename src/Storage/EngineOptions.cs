@@ -10,6 +10,7 @@ internal static class EngineOptions
     private const ulong MaxLogBytes = 128 * MiB; // bounds what an opening has to replay
     private const int MaxOpenFiles = 512;
     private const double UnflushedBloomRatio = 0.02; // of the family's write buffer
+    private const int DeletionWindowRows = 8192;
     private const int BloomBitsPerKey = 10; // about one look-up of 100 reads a table in vain
 
     public static string Name(Family family) => family switch
@@ -73,6 +74,9 @@ internal static class EngineOptions
             Native.Instance.rocksdb_options_set_memtable_whole_key_filtering(options.Handle, 1);
         }
 
+        // Deleted rows are passed one by one by whoever walks over them: files in which they lie close together are compacted soon.
+        Native.Instance.rocksdb_options_add_compact_on_deletion_collector_factory_del_ratio(
+            options.Handle, DeletionWindowRows, DeletionWindowRows / 2, deletion_ratio: 0.5);
         return options
             .SetBlockBasedTableFactory(table)
             .SetCompression(family is Family.Pending or Family.Changes ? Compression.No : Compression.Lz4) // soon gone; nothing but keys

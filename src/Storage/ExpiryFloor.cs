@@ -2,22 +2,34 @@ namespace Diststore.Storage;
 
 /// <summary>
 /// Below which moment no row of the expiry index lies. A sweep leaves deleted rows behind, which the engine passes one by
-/// one until it has compacted them; so the next sweep begins where this one ended. The writer lowers it before rows become
-/// visible, one reader at a time raises it after it has looked.
+/// one until it has compacted them; so the next sweep begins where this one ended. The writer lowers it before its rows become
+/// visible and says when they are; one reader at a time raises it after it has looked. A row that is on its way while a
+/// reader looks is not in what that reader sees, so it counts all the same.
 /// </summary>
 internal sealed class ExpiryFloor
 {
     private readonly Lock _gate = new();
     private long _ticks = long.MinValue; // under _gate
-    private long _lowestSince = long.MaxValue; // under _gate: of the rows written since the reader began
+    private long _onItsWay = long.MaxValue; // under _gate: the earliest row that is being written
+    private long _lowestSince = long.MaxValue; // under _gate: of the rows on their way when the reader began, and since
 
     /// <summary>Rows that expire at this moment (UTC ticks) or later are about to be written. The writer's.</summary>
     public void Lower(long ticks)
     {
         lock (_gate)
         {
+            _onItsWay = ticks;
             _ticks = Math.Min(_ticks, ticks);
             _lowestSince = Math.Min(_lowestSince, ticks);
+        }
+    }
+
+    /// <summary>They are visible, or will never be. The writer's.</summary>
+    public void Written()
+    {
+        lock (_gate)
+        {
+            _onItsWay = long.MaxValue;
         }
     }
 
@@ -26,7 +38,7 @@ internal sealed class ExpiryFloor
     {
         lock (_gate)
         {
-            _lowestSince = long.MaxValue;
+            _lowestSince = _onItsWay;
             return _ticks;
         }
     }

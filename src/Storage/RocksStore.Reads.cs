@@ -9,7 +9,10 @@ public sealed partial class RocksStore
     // Reads of keys at once. The keys of one read of many are split into as many parts: a disk takes several questions at a time.
     private const int PointThreads = 4;
 
+    private const int HeadThreads = 2;
+
     private readonly ReadLane _points;
+    private readonly ReadLane _heads; // what a batch is judged by does not wait behind values of any size
     private readonly EntryRows _entries;
 
     /// <inheritdoc/>
@@ -29,8 +32,11 @@ public sealed partial class RocksStore
         int count = heads.TakeWhile((head, i) => (bytes += head is null ? 0 : head.SizeBytes + head.ValueBytes) <= maxBytes || i == 0).Count();
         var entries = new Entry?[count];
         int[] onDisk = Entered(() => Indexes(count, i => heads[i] is not null && !TryReadMemory(Family.Entries, keys[i], out entries[i])));
-        await SideBySideAsync(onDisk, i => entries[i] = ReadDisk(Family.Entries, keys[i]));
-        return new ManyEntries(entries);
+        await SideBySideAsync(_points, PointThreads, onDisk, i => entries[i] = ReadDisk(Family.Entries, keys[i]));
+
+        // Some may have grown since their heads were read.
+        bytes = 0;
+        return new ManyEntries([.. entries.TakeWhile((entry, i) => (bytes += entry?.SizeBytes ?? 0) <= maxBytes || i == 0)]);
     }
 
     /// <inheritdoc/>
@@ -39,17 +45,17 @@ public sealed partial class RocksStore
         ArgumentNullException.ThrowIfNull(keys);
         var heads = new EntryHead?[keys.Count];
         int[] onDisk = Entered(() => Indexes(keys.Count, i => !TryReadHeadMemory(keys[i], out heads[i])));
-        await SideBySideAsync(onDisk, i => heads[i] = _engine.Get(Family.Entries, Rows.Key(keys[i]), row => Rows.ReadHead(keys[i], row)));
+        await SideBySideAsync(_heads, HeadThreads, onDisk, i => heads[i] = _engine.Get(Family.Entries, Rows.Key(keys[i]), row => Rows.ReadHead(keys[i], row)));
         return heads;
     }
 
     private static int[] Indexes(int count, Func<int, bool> isWanted) => [.. Enumerable.Range(0, count).Where(isWanted)];
 
-    private async ValueTask SideBySideAsync(int[] indexes, Action<int> read)
+    private async ValueTask SideBySideAsync(ReadLane lane, int parts, int[] indexes, Action<int> read)
     {
         if (indexes.Length > 0)
         {
-            await Task.WhenAll(indexes.Chunk((indexes.Length + PointThreads - 1) / PointThreads).Select(part => OnAsync(_points, () =>
+            await Task.WhenAll(indexes.Chunk((indexes.Length + parts - 1) / parts).Select(part => OnAsync(lane, () =>
             {
                 Array.ForEach(part, read);
                 return true;

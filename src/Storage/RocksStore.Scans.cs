@@ -11,7 +11,7 @@ public sealed partial class RocksStore
 {
     private const int PageThreads = 2;
     private const int WalkThreads = 2;
-    private const int MaxScanBytes = 4 << 20; // of rows read for one page of heads, where long values lie in them: older formats
+    private const int MaxScanBytes = 4 << 20; // of rows read for one page, where long values lie in them: local-only ones, and older formats
     private const int MaxCollectedAtOnce = 512; // tombstones of one write operation
     private const int MaxAgedAtOnce = 8192; // rows that one step of a collecting looks at
 
@@ -22,20 +22,23 @@ public sealed partial class RocksStore
     private byte[]? _collectAt; // where the next step of a collecting goes on; its one caller's
 
     /// <inheritdoc/>
-    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => OnAsync(_walks, () =>
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, string? upto, int maxBytes) => OnAsync(_walks, () =>
     {
         var keys = new List<string>();
+        byte[]? end = upto is null ? null : Rows.Key(upto);
         long bytes = 0;
-        using Rowset rows = _engine.Scan(Family.Local, null, fillCache: true);
-        for (SeekPast(rows, after); rows.IsValid; rows.Next())
+        long read = 0;
+        using Rowset rows = _engine.Scan(Family.Local, null, fillCache: false);
+        for (SeekPast(rows, after); rows.IsValid && (end is null || rows.Key.SequenceCompareTo(end) <= 0); rows.Next())
         {
-            if (bytes >= maxBytes)
+            if (bytes >= maxBytes || read >= MaxScanBytes)
             {
                 return new LocalKeysPage(keys, More: true);
             }
 
             keys.Add(Rows.Text(rows.Key));
             bytes += 2 * keys[^1].Length;
+            read += rows.Row.Length;
         }
 
         return new LocalKeysPage(keys, More: false);

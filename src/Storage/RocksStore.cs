@@ -29,6 +29,7 @@ public sealed partial class RocksStore : IStore, IBackupSource
         _instruments = new StorageInstruments(options.NodeName);
         _entries = new EntryRows(_engine);
         _points = new ReadLane($"store-read {options.NodeName}", PointThreads);
+        _heads = new ReadLane($"store-head {options.NodeName}", HeadThreads);
         _pages = new ReadLane($"store-page {options.NodeName}", PageThreads);
         _walks = new ReadLane($"store-walk {options.NodeName}", WalkThreads);
         _writer = new StoreWriter(_engine, _cache, folder, _instruments, options.TimeProvider, _expiries, opened.Ledger);
@@ -199,6 +200,7 @@ public sealed partial class RocksStore : IStore, IBackupSource
     private void EndReading()
     {
         _points.Dispose();
+        _heads.Dispose();
         _pages.Dispose();
         _walks.Dispose();
     }

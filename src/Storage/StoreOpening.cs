@@ -163,8 +163,9 @@ internal static class StoreOpening
 
     private static bool HasAllFamilies(string path)
     {
+        // A store of the first format is whole without the one that came later.
         string[] families = Read(path, () => FamiliesOf(path));
-        return Enum.GetValues<Family>().All(family => families.Contains(EngineOptions.Name(family)));
+        return Enum.GetValues<Family>().All(family => family == Family.Values || families.Contains(EngineOptions.Name(family)));
     }
 
     private static string[] FamiliesOf(string path) => [.. RocksDb.ListColumnFamilies(EngineOptions.Database(), path)];

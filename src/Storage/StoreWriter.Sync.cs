@@ -20,6 +20,7 @@ internal sealed partial class StoreWriter
             return false;
         }
 
+        _removal = null;
         StoreState next = state with { Pending = ImmutableList<Batch>.Empty };
         if (kind == SyncKind.Full)
         {
@@ -57,7 +58,7 @@ internal sealed partial class StoreWriter
         }
 
         string? last = page.Entries.Length > 0 ? page.Entries[^1].Key : after;
-        if (_removal?.Page != page)
+        if (!ReferenceEquals(_removal?.Page, page))
         {
             _removal = new Removal(page);
         }

@@ -230,6 +230,7 @@ internal sealed partial class StoreWriter
         finally
         {
             _cache.EndChange(batch.Keys);
+            _expiries.Written();
         }
 
         _ledger = ledger;

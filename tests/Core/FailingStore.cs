@@ -26,8 +26,8 @@ internal sealed class FailingStore : IStore, IBackupSource
     private int _expiredReads;
     private int _headReads;
     private int _entryReads;
-    /// <summary>What reads of single entries wait for first, if set.</summary>
-    public volatile TaskCompletionSource? EntryGate;
+    /// <summary>What reads of heads by their keys wait for first, if set.</summary>
+    public volatile TaskCompletionSource? HeadGate;
 
     /// <summary>What scans of heads and reads of changes wait for first, if set.</summary>
     public volatile TaskCompletionSource? Gate;
@@ -78,23 +78,23 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     public ValueTask<bool> DeleteLocalAsync(string key) => WriteAsync(() => _inner.DeleteLocalAsync(key));
 
-    public async ValueTask<Entry?> ReadAsync(string key)
+    public ValueTask<Entry?> ReadAsync(string key)
     {
         Interlocked.Increment(ref _entryReads);
-        if (EntryGate is { } gate)
-        {
-            await gate.Task;
-        }
-
-        return await ReadAsync(() => _inner.ReadAsync(key));
+        return ReadAsync(() => _inner.ReadAsync(key));
     }
 
     public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) => ReadAsync(() => _inner.ReadManyAsync(keys, maxBytes));
 
-    public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)
+    public async ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)
     {
         Interlocked.Increment(ref _headReads);
-        return ReadAsync(() => _inner.ReadHeadsAsync(keys));
+        if (HeadGate is { } gate)
+        {
+            await gate.Task;
+        }
+
+        return await ReadAsync(() => _inner.ReadHeadsAsync(keys));
     }
 
     public async ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan)
@@ -120,7 +120,7 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => ReadAsync(() => _inner.ReadLocalAsync(key));
 
-    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => ReadAsync(() => _inner.ScanLocalAsync(after, maxBytes));
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, string? upto, int maxBytes) => ReadAsync(() => _inner.ScanLocalAsync(after, upto, maxBytes));
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

@@ -81,6 +81,31 @@ public sealed class PrimaryBoundsTests : IAsyncLifetime
         Assert.Equal([true, false, false, false, false, false], least.Select(static result => result is not null));
     }
 
+    [Fact]
+    public async Task An_id_beyond_the_end_of_an_epoch_that_is_over_is_gone_at_once_and_one_of_this_epoch_waits()
+    {
+        Node node = Start(minInSync: 1);
+        LogPoint written = (await WriteAsync(node, "key", 1)).Version;
+
+        WatchReply over = await node.WatchAsync(new ChangesQuery(new LogPoint(written.Epoch - 1, written.Sequence + 1000), TimeSpan.Zero));
+        WatchReply ahead = await node.WatchAsync(new ChangesQuery(written with { Sequence = written.Sequence + 1000 }, TimeSpan.Zero));
+
+        Assert.True(over.IsGone);
+        Assert.False(ahead.IsGone);
+        Assert.Empty(ahead.Page!.Entries);
+    }
+
+    [Fact]
+    public async Task A_local_only_entry_is_acknowledged_soon_however_old_reads_may_be()
+    {
+        Node node = Start(minInSync: 1, maxStaleness: TimeSpan.FromHours(1));
+        await WriteAsync(node, "key", 1);
+
+        WriteResult result = await node.PutLocalAsync("local", [1], null).WaitAsync(Deadline);
+
+        Assert.Equal(WriteOutcome.Created, result.Outcome);
+    }
+
     private static Task<WriteResult> WriteAsync(Node node, string key, int bytes) => node.WriteAsync(new Write(key, new byte[bytes])).AsTask();
 
     private async Task ExpiredAsync(int count)
@@ -97,10 +122,10 @@ public sealed class PrimaryBoundsTests : IAsyncLifetime
         }
     }
 
-    private Node Start(int minInSync)
+    private Node Start(int minInSync, TimeSpan? maxStaleness = null)
     {
         _node = new Node(
-            new NodeSettings { Name = OneNode.Name, MinInSync = minInSync },
+            new NodeSettings { Name = OneNode.Name, MinInSync = minInSync, MaxStaleness = maxStaleness ?? TimeSpan.FromSeconds(1) },
             _store,
             _transport,
             new NodeScheduler(),

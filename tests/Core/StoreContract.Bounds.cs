@@ -183,13 +183,15 @@ public abstract partial class StoreContract
             await Store.PutLocalAsync(Local(key, "1"));
         }
 
-        LocalKeysPage first = await Store.ScanLocalAsync(null, 3);
-        LocalKeysPage second = await Store.ScanLocalAsync("b", 3);
+        LocalKeysPage first = await Store.ScanLocalAsync(null, null, 3);
+        LocalKeysPage second = await Store.ScanLocalAsync("b", null, 3);
 
         Assert.Equal(["a", "b"], first.Keys);
         Assert.Equal(["c"], second.Keys);
         Assert.Equal((true, false), (first.More, second.More));
-        Assert.Empty((await Store.ScanLocalAsync("c", 3)).Keys);
+        Assert.Empty((await Store.ScanLocalAsync("c", null, 3)).Keys);
+        Assert.Equal(["b"], (await Store.ScanLocalAsync("a", "b", 100)).Keys);
+        Assert.Empty((await Store.ScanLocalAsync(null, "0", 100)).Keys);
     }
 
     private static string Numbered(int number) => $"k{number:000000}";

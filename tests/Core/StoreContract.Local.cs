@@ -17,7 +17,7 @@ public abstract partial class StoreContract
         Store = await ReopenTrackedAsync(Store);
         Assert.Null(await Store.ReadLocalAsync("a"));
         Assert.Equal("1", Text(await Store.ReadAsync("a")));
-        Assert.Equal(["b"], (await Store.ScanLocalAsync(null, int.MaxValue)).Keys);
+        Assert.Equal(["b"], (await Store.ScanLocalAsync(null, null, int.MaxValue)).Keys);
         Assert.Equal((1L, 2L), (Store.State.LocalEntries, Store.State.LocalBytes));
         Assert.True(await Store.DeleteLocalAsync("b"));
         Assert.Equal((0L, 0L), (Store.State.LocalEntries, Store.State.LocalBytes));
@@ -63,6 +63,6 @@ public abstract partial class StoreContract
 
         Assert.Equal((20L, 200L), (Store.State.LocalEntries, Store.State.LocalBytes));
         Assert.Equal(20, outcomes.Count(static outcome => outcome == WriteOutcome.Created));
-        Assert.Equal(20, (await Store.ScanLocalAsync(null, int.MaxValue)).Keys.Count);
+        Assert.Equal(20, (await Store.ScanLocalAsync(null, null, int.MaxValue)).Keys.Count);
     }
 }

@@ -184,7 +184,7 @@ public abstract partial class StoreContract
         Assert.Equal("2", Text(await Store.ReadLocalAsync("b")));
         Assert.Null(await Store.ReadAsync("b"));
         Assert.Null(await Store.ReadLocalAsync("c"));
-        Assert.Equal(["a", "b"], (await Store.ScanLocalAsync(null, int.MaxValue)).Keys);
+        Assert.Equal(["a", "b"], (await Store.ScanLocalAsync(null, null, int.MaxValue)).Keys);
         Assert.Equal("a", await KeysAsync(All));
         Assert.Equal((1L, 2L), (Store.State.Entries, Store.State.LocalEntries));
     }

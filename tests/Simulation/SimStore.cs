@@ -81,7 +81,7 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => disk.Content.ReadLocalAsync(key);
 
-    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => disk.Content.ScanLocalAsync(after, maxBytes);
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, string? upto, int maxBytes) => disk.Content.ScanLocalAsync(after, upto, maxBytes);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

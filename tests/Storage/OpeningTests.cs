@@ -102,6 +102,22 @@ public sealed class OpeningTests : IDisposable
     }
 
     [Fact]
+    public async Task A_store_of_the_first_format_keeps_its_id_also_where_its_mark_was_lost()
+    {
+        Guid id = await MakeAsync();
+        using (RocksDb db = RocksDb.Open(EngineOptions.Database(), _folder.Options.Path, EngineOptions.Families(1 << 20)))
+        {
+            db.Put(MetaRows.Identity, new RowWriter().Int(1).Text(_folder.Options.ClusterId).Id(id).Written);
+            db.DropColumnFamily(EngineOptions.Name(Family.Values));
+        }
+
+        File.Delete(Path.Combine(_folder.Options.Path, "diststore.mark"));
+        await using RocksStore store = _folder.Open();
+        Assert.Equal(id, store.Id);
+        Assert.True(store.State.Entries > 0);
+    }
+
+    [Fact]
     public async Task A_folder_without_its_files_is_refused()
     {
         await MakeAsync();

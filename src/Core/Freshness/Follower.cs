@@ -31,7 +31,8 @@ internal sealed class Follower
         _round = new SharedRound<bool>(AskAsync);
     }
 
-    private TimeSpan Period => _context.Settings.MaxStaleness / RoundsWithinBound;
+    // Also what this node says of its local-only entries goes with the question.
+    private TimeSpan Period => _context.Settings.LocalOnlyBound / RoundsWithinBound;
 
     // A primary that is silent for longer does not keep anybody current.
     private TimeSpan ReplyTimeout
@@ -48,6 +49,7 @@ internal sealed class Follower
     {
         while (true)
         {
+            _context.SeeMembers();
             await RefreshAsync();
             await _context.Delay(Period);
         }

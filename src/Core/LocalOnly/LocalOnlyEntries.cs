@@ -13,7 +13,6 @@ internal sealed class LocalOnlyEntries(NodeContext context)
 
     // Waits hold by this node's clock, what they wait for ends by another's: two clocks' rates differ by less than this part.
     private const double ClockMargin = 1.0 / 16;
-    private static readonly TimeSpan LongestBound = TimeSpan.MaxValue / 4; // so that sums do not overflow
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
 
@@ -34,7 +33,7 @@ internal sealed class LocalOnlyEntries(NodeContext context)
     private bool HoldsAny => _changing > 0 || context.Store.State.LocalEntries > 0;
 
     /// <summary>How long what is heard of other nodes counts, by this node's clock and with a margin for theirs.</summary>
-    private TimeSpan Bound => context.Settings.MaxStaleness < LongestBound ? context.Settings.MaxStaleness * (1 + ClockMargin) : LongestBound;
+    private TimeSpan Bound => context.Settings.LocalOnlyBound * (1 + ClockMargin);
 
     /// <summary>Stores an entry. Completes once every read that begins then finds it, whichever node it is asked of.</summary>
     public async Task<WriteResult> PutAsync(Entry entry)

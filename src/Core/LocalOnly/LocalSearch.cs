@@ -76,8 +76,10 @@ internal sealed class LocalSearch(NodeContext context, ViewFinder views)
                 }
             }
 
-            // Who neither answers nor is a member any more is gone, and what it holds with it.
-            silent.RemoveAll(node => !context.Transport.Members.Contains(node));
+            // Who neither answers nor is a member any more is gone, and what it holds with it. One that was never seen here may
+            // have joined a moment ago: the primary hears of members by itself.
+            context.SeeMembers();
+            silent.RemoveAll(node => context.HasLeft(node));
             if (silent.Count > 0 && context.Time.GetElapsedTime(started) >= views.Patience)
             {
                 return new LocalFind(null, silent[0]);

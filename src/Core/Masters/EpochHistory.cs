@@ -23,7 +23,7 @@ public sealed record EpochHistory([property: Id(0)] ImmutableArray<EpochStart> S
     /// <summary>This history with a batch more at its end.</summary>
     public EpochHistory With(long epoch, long firstSequence) =>
         Starts.Length > 0 && Starts[^1].Epoch == epoch ? this
-        : new((Starts.Length < MaxEpochs ? Starts : Starts.RemoveAt(0)).Add(new EpochStart(epoch, firstSequence)));
+        : new(Starts.RemoveRange(0, Math.Max(0, Starts.Length + 1 - MaxEpochs)).Add(new EpochStart(epoch, firstSequence)));
 
     /// <summary>Whether <paramref name="point"/> lies in this history, which ends at <paramref name="last"/>.</summary>
     public bool Contains(LogPoint point, LogPoint last)

@@ -40,6 +40,21 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
         }
     }
 
+    /// <summary>Whether something of the key could be shown, and of which version: without its value, which may be large.</summary>
+    public async ValueTask<HeldHead> LookHeadAsync(string key)
+    {
+        ServedState served = partition.Served;
+        if (served.IsFromStore)
+        {
+            EntryHead? head = (await context.Store.ReadHeadsAsync([key]))[0];
+            bool isShown = head is { IsTombstone: false } && IsShown(head.ExpiresAt, served);
+            return new HeldHead(isShown ? head!.Version : null, served.Age(context.Time));
+        }
+
+        HeldEntry held = await LookAsync(key);
+        return new HeldHead(held.Entry?.Version, held.Age);
+    }
+
     /// <summary>
     /// The same for many keys, which are read together: as many as <paramref name="maxBytes"/> hold, at least one. What is beyond
     /// that is not in the answer.
@@ -77,13 +92,22 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
 
     private async ValueTask<HeldEntry> LookAsync(ValueTask<Entry?> read, ServedState served, LogPoint applied) => Shown(await read, served, applied);
 
+    // Whether an entry has expired is for the primary's clock to say.
+    private bool IsShown(DateTimeOffset? expiresAt, ServedState served) =>
+        expiresAt is not { } at || (served.From == ServedFrom.StoreAsPrimary && at > context.Time.GetUtcNow());
+
     private HeldEntry Shown(Entry? entry, ServedState served, LogPoint applied)
     {
-        bool isShown = entry is { IsTombstone: false }
-            && (entry.ExpiresAt is null || (served.From == ServedFrom.StoreAsPrimary && !entry.HasExpired(context.Time.GetUtcNow())));
+        bool isShown = entry is { IsTombstone: false } && IsShown(entry.ExpiresAt, served);
         return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied);
     }
 }
+
+/// <summary>What a node could show of a key.</summary>
+/// <param name="Version">The entry's version; <see langword="null"/> where it holds none that it could show.</param>
+/// <param name="Age">How long ago what it holds was surely the cluster's state.</param>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct HeldHead(LogPoint? Version, TimeSpan Age);
 
 /// <summary>What a node holds of a key.</summary>
 /// <param name="Entry">The entry; <see langword="null"/> where it holds none that it could show.</param>

@@ -1,24 +1,36 @@
+using System.Runtime.CompilerServices;
+
 namespace Diststore.Core;
 
 /// <content>What other nodes and the registry ask.</content>
 public sealed partial class Node
 {
-    // Datagrams that are being taken: answered from the store, or waiting for the scheduler. Those beyond are dropped, like those
-    // that the network loses.
-    private const int MaxDatagrams = 4096;
+    // Datagrams that are being taken: questions, which are answered from the store, and others, which wait for the scheduler.
+    // Those beyond are dropped, like those that the network loses.
+    private const int MaxQuestions = 512;
+    private const int MaxTold = 4096;
 
-    private int _datagrams; // any thread
+    private readonly StrongBox<int> _asked = new(); // any thread
+    private readonly StrongBox<int> _told = new(); // any thread
 
     /// <summary>Takes a datagram that came from the endpoint of the live node <paramref name="sender"/>. Any thread.</summary>
     public void ReceiveDatagram(string sender, ReadOnlySpan<byte> datagram)
     {
-        if (Volatile.Read(ref _datagrams) >= MaxDatagrams || !_channel.TryRead(sender, datagram, out Datagram message))
+        if (!_channel.TryRead(sender, datagram, out Datagram message))
         {
             _context.Instruments.DatagramRefused();
             return;
         }
 
-        Interlocked.Increment(ref _datagrams);
+        bool asks = message.Type == DatagramType.WhoHas;
+        StrongBox<int> underWay = asks ? _asked : _told;
+        if (Volatile.Read(ref underWay.Value) >= (asks ? MaxQuestions : MaxTold))
+        {
+            _context.Instruments.DatagramRefused();
+            return;
+        }
+
+        Interlocked.Increment(ref underWay.Value);
         Task taken = message.Type switch
         {
             DatagramType.WhoHas => _responder.AnswerAsync(sender, message.RequestId, message.Key!, message.IncludingLocalOnly).AsTask(),
@@ -27,8 +39,8 @@ public sealed partial class Node
         };
         _context.Watch(taken);
         taken.ContinueWith(
-            static (_, node) => Interlocked.Decrement(ref ((Node)node!)._datagrams),
-            this,
+            static (_, underWay) => Interlocked.Decrement(ref ((StrongBox<int>)underWay!).Value),
+            underWay,
             CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);

@@ -64,7 +64,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             Instruments = new NodeInstruments(settings.Name, meters),
             Self = new MasterId(
                 settings.Name, store.Id, PlantedBugs.Has(PlantedBug.ReopenedStoreOrders) ? store.Id : Ids.Next(random), store.IsDurable),
-            Fail = OnFailure,
+            Fail = reason => FailOnScheduler(() => OnFailure(reason)),
         };
         _channel = new DatagramChannel(settings.Name, settings.ClusterKey, transport);
         _copies = new CopyTable(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);

@@ -10,6 +10,12 @@ internal sealed class NodeContext
     // Cancelled without CancelAsync: its callbacks are to run here, on the scheduler.
     private readonly CancellationTokenSource _stopping = new();
 
+    // Names of members remembered; beyond them those that are gone are forgotten.
+    private const int MaxSeen = 4096;
+
+    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    private IReadOnlyList<string>? _membersSeen;
+
     public required NodeSettings Settings { get; init; }
 
     /// <summary>The node's store, whose failures the node hears of.</summary>
@@ -35,6 +41,25 @@ internal sealed class NodeContext
     public required Action<Exception> Fail { get; init; }
 
     public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Takes note of who is a member now.</summary>
+    public void SeeMembers()
+    {
+        IReadOnlyList<string> members = Transport.Members;
+        if (!ReferenceEquals(members, _membersSeen))
+        {
+            _membersSeen = members;
+            if (_seen.Count > MaxSeen)
+            {
+                _seen.Clear();
+            }
+
+            _seen.UnionWith(members);
+        }
+    }
+
+    /// <summary>Whether a node was a member, by what this node has seen, and is none any more.</summary>
+    public bool HasLeft(string node) => _seen.Contains(node) && !Transport.Members.Contains(node);
 
     public void Stop() => _stopping.Cancel();
 

@@ -120,7 +120,7 @@ internal sealed class NodeKeys(NodeContext context, Partition partition, CopyTab
     {
         ServedState served = partition.Served;
         KeySlice shown = served.IsFromStore ? await StoredAsync(after, served.From == ServedFrom.StoreAsPrimary) : await SmallestAsync(copies.Keys, after);
-        LocalKeysPage local = await context.Store.ScanLocalAsync(after, MaxPageBytes);
+        LocalKeysPage local = await context.Store.ScanLocalAsync(after, shown.End, MaxPageBytes);
         (string[] keys, string? next) = Merge(shown, new KeySlice(local.Keys, local.More ? local.Keys[^1] : null));
         return new KeysResult(KeysOutcome.Page, keys, next, context.Settings.Name);
     }

@@ -36,6 +36,14 @@ public sealed record NodeSettings
     /// <summary>How old a bounded answer may be.</summary>
     public TimeSpan MaxStaleness { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// How long what a node says of its local-only entries counts: no longer than reads may be old, and however old these may be
+    /// not so long that somebody who stores such an entry would have to wait for it.
+    /// </summary>
+    internal TimeSpan LocalOnlyBound => MaxStaleness < LongestLocalOnlyBound ? MaxStaleness : LongestLocalOnlyBound;
+
+    private static TimeSpan LongestLocalOnlyBound { get; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Authenticates datagrams; empty for none.</summary>
     public ReadOnlyMemory<byte> ClusterKey { get; init; }
 }

@@ -7,12 +7,25 @@ namespace Diststore.Core;
 /// </summary>
 internal sealed class ReadPath(NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, LocalReads here)
 {
+    /// <summary>Fetches under way at once.</summary>
+    internal const int MaxFetches = 64;
+
+    /// <summary>Fetches that wait for their turn, each for at most a reply's time; who comes beyond them asks nobody for a while.</summary>
+    internal const int MaxWaitingFetches = 4096;
+
+    // Nobody was asked; no reason to think ill of whoever would have been.
+    private static readonly FetchReply NoTurn = new(FetchStatus.CannotTell);
+
+    private readonly Turns _fetches = new(MaxFetches, MaxWaitingFetches);
     private readonly LocalSearch _localSearch = new(context, views);
     private readonly Dictionary<(string Key, ReadScope Scope, bool KeepsNoCopy), Task<ReadResult>> _flights = [];
 
     private string Name => context.Settings.Name;
 
     private TimeSpan Bound => context.Settings.MaxStaleness;
+
+    // How old a primary's word may be when it names who may hold a key local-only: it has to arrive within that bound.
+    private TimeSpan FreshWord => context.Settings.LocalOnlyBound / 2;
 
     /// <summary>Asks for the key; <paramref name="why"/> the node itself could not answer.</summary>
     public async Task<ReadResult> GetAsync(string key, ReadOptions options, Forwarding why)
@@ -119,7 +132,8 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         if (reply is null)
         {
             asked = context.Time.GetTimestamp();
-            reply = await FromPrimaryAsync(new FetchRequest(key, false, Bound, NamesHolders: options.Scope == ReadScope.IncludingLocalOnly));
+            bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
+            reply = await FromPrimaryAsync(new FetchRequest(key, false, localOnly ? FreshWord : Bound, NamesHolders: localOnly));
         }
 
         return reply?.Entry is null ? await NotFoundAsync(reply, key, asked, options, question) : Found(reply, asked, options);
@@ -130,7 +144,9 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         // As old as the read allows is good enough; what would be older is confirmed anew.
         TimeSpan bound = options.BoundOf(Bound);
         bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
-        var request = new FetchRequest(key, false, bound < Bound ? bound : Bound, options.IsStrong || bound < Bound, options.MinSequence, localOnly);
+        TimeSpan standard = localOnly ? FreshWord : Bound;
+        var request = new FetchRequest(
+            key, false, bound < standard ? bound : standard, options.IsStrong || bound < Bound, options.MinSequence, localOnly);
         FetchReply? reply = await FromPrimaryAsync(request);
         if (reply?.Entry is not null)
         {
@@ -217,16 +233,21 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
                 FetchReply? reply = await FetchAsync(view.Primary.Name, request);
                 if (reply is { Status: FetchStatus.Found or FetchStatus.NotFound })
                 {
-                    if (request.NamesHolders && reply.Entry is null && Sum(reply.Age, context.Time.GetElapsedTime(asked)) > Bound)
+                    if (request.NamesHolders && reply.Entry is null && Sum(reply.Age, context.Time.GetElapsedTime(asked)) > context.Settings.LocalOnlyBound)
                     {
                         // Another primary may have heard of other holders since: this one's word is too old.
+                        await context.Delay(ViewFinder.RetryPause);
                         continue;
                     }
 
                     return reply;
                 }
 
-                views.OnPrimaryFailed(view, reply?.View);
+                if (!ReferenceEquals(reply, NoTurn))
+                {
+                    views.OnPrimaryFailed(view, reply?.View);
+                }
+
                 if (!request.IsStrong && await FromOtherMasterAsync(view, request) is { } found)
                 {
                     return found;
@@ -251,6 +272,21 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         return reply is { Status: FetchStatus.Found } ? reply : null;
     }
 
-    private Task<FetchReply?> FetchAsync(string node, FetchRequest request) =>
-        context.AskAsync<FetchReply>(node, peer => peer.FetchAsync(request)!, context.Settings.ReplyTimeout);
+    // Each may bring a value of the largest size, and whoever is asked has it ready before it is taken.
+    private async Task<FetchReply?> FetchAsync(string node, FetchRequest request)
+    {
+        if (!await _fetches.TakeAsync(context.Settings.ReplyTimeout, context.Time))
+        {
+            return NoTurn;
+        }
+
+        try
+        {
+            return await context.AskAsync<FetchReply>(node, peer => peer.FetchAsync(request)!, context.Settings.ReplyTimeout);
+        }
+        finally
+        {
+            _fetches.Give();
+        }
+    }
 }

@@ -94,7 +94,8 @@ internal sealed partial class PrimaryRole
         }
 
         ChangePage page = await _context.Store.ReadChangesAsync(since, MaxFollowBytes);
-        return since < page.Floor || !page.IsWhole
+        return _ended ? new FollowReply(false, _partition.Newest, [], default, false, false, default)
+            : since < page.Floor || !page.IsWhole
             ? Jump()
             : Followed([.. page.Entries.Select(static entry => new ChangedKey(entry.Key, entry.Version))], page.Applied, isWhole: true);
 

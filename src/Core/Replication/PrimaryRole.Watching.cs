@@ -39,9 +39,11 @@ internal sealed partial class PrimaryRole
             return new WatchReply(null, false, _partition.Newest);
         }
 
-        // Ahead of what is applied here is neither gone nor wrong: it waits.
-        bool ahead = query.Since.Sequence > state.Applied.Sequence;
-        if (!ahead && (query.Since.Sequence < state.Floor || !state.Epochs.Contains(query.Since, state.Applied)))
+        // Ahead of what is applied here is neither gone nor wrong: it waits. But what lies beyond the end of an epoch that is over
+        // will never come.
+        bool isAhead = query.Since.Sequence > state.Applied.Sequence;
+        bool isOver = isAhead && query.Since.Epoch < _view.Epoch;
+        if (isOver || (!isAhead && (query.Since.Sequence < state.Floor || !state.Epochs.Contains(query.Since, state.Applied))))
         {
             return new WatchReply(null, true, null);
         }
@@ -51,8 +53,10 @@ internal sealed partial class PrimaryRole
             return new WatchReply(new ChangesResult(ChangesOutcome.Page, [], _context.Settings.Name), false, null);
         }
 
+        // Another history may be here by the time that it was read.
         ChangePage? page = await ReadSharedAsync(query.Since.Sequence);
-        return page is null ? new WatchReply(null, false, null, IsBusy: true)
+        return _ended ? new WatchReply(null, false, _partition.Newest)
+            : page is null ? new WatchReply(null, false, null, IsBusy: true)
             : query.Since.Sequence < page.Floor ? new WatchReply(null, true, null)
             : new WatchReply(new ChangesResult(ChangesOutcome.Page, [.. page.Entries], _context.Settings.Name), false, null);
     }

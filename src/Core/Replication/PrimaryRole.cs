@@ -137,7 +137,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     }
 
     private LocalHolderTable NoneHeard() =>
-        new(_context.Random.NextInt64(1, long.MaxValue), _context.Time, _context.Settings.MaxStaleness);
+        new(_context.Random.NextInt64(1, long.MaxValue), _context.Time, _context.Settings.LocalOnlyBound);
 
     private void Enqueue(PendingWrite write)
     {

@@ -113,10 +113,10 @@ public interface IStore : IAsyncDisposable
     ValueTask<Entry?> ReadLocalAsync(string key);
 
     /// <summary>
-    /// The keys of local-only entries that come after this one, in order, about so many bytes of them, at least one if there
-    /// is one.
+    /// The keys of local-only entries that come after this one and not after <paramref name="upto"/> (<see langword="null"/>: to
+    /// the end), in order, about so many bytes of them, at least one if there is one. Reads a bounded amount.
     /// </summary>
-    ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes);
+    ValueTask<LocalKeysPage> ScanLocalAsync(string? after, string? upto, int maxBytes);
 }
 
 /// <summary>The medium failed: what was being written is not known to be there.</summary>

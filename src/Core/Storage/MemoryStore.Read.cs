@@ -12,13 +12,13 @@ public sealed partial class MemoryStore
     public ValueTask<Entry?> ReadLocalAsync(string key) => new(_local.GetValueOrDefault(key));
 
     /// <inheritdoc/>
-    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes)
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, string? upto, int maxBytes)
     {
         var keys = new List<string>();
         long bytes = 0;
         lock (_gate)
         {
-            foreach (string key in KeysFrom(_localKeys, after, null).Where(key => key != after))
+            foreach (string key in KeysFrom(_localKeys, after, upto).Where(key => key != after))
             {
                 if (bytes >= maxBytes)
                 {

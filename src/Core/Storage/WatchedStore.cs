@@ -54,7 +54,7 @@ internal sealed class WatchedStore(IStore inner, Action<StoreFailedException> re
 
     public ValueTask<Entry?> ReadLocalAsync(string key) => Watch(inner.ReadLocalAsync(key), readFailed);
 
-    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, int maxBytes) => Watch(inner.ScanLocalAsync(after, maxBytes), readFailed);
+    public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, string? upto, int maxBytes) => Watch(inner.ScanLocalAsync(after, upto, maxBytes), readFailed);
 
     /// <summary>The store is its owner's to end.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -13,10 +13,10 @@ internal sealed class Responder(
     /// <summary>Answers a question of <paramref name="sender"/>: who cannot show the key is silent, but for masters.</summary>
     public async ValueTask AnswerAsync(string sender, ulong id, string key, bool includingLocalOnly)
     {
-        HeldEntry held = await here.LookAsync(key);
-        if (held.Entry is not null && held.Age <= context.Settings.MaxStaleness)
+        HeldHead held = await here.LookHeadAsync(key);
+        if (held.Version is { } version && held.Age <= context.Settings.MaxStaleness)
         {
-            channel.AnswerHave(sender, id, held.Entry.Version);
+            channel.AnswerHave(sender, id, version);
             return;
         }
 
@@ -30,7 +30,7 @@ internal sealed class Responder(
             channel.AnswerNoneLocal(sender, id);
         }
 
-        if (held.Entry is null && partition.Served.IsFromStore)
+        if (held.Version is null && partition.Served.IsFromStore)
         {
             channel.AnswerNone(sender, id, partition.Acting?.Epoch ?? 0);
         }
