@@ -16,8 +16,19 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     // A node that still waits for a change has not failed: it has to answer well within LiveNodes.ReadTimeout.
     private static readonly TimeSpan MaxWait = LiveNodes.ReadTimeout / 2;
 
+    /// <summary>Reads under way that are calls of their own; each may bring a value of any length.</summary>
+    internal const int MaxSingleReads = 128;
+
+    /// <summary>Reads that wait to be such calls; beyond these a read is refused.</summary>
+    internal const int MaxWaitingReads = 4096;
+
+    /// <summary>How long a read waits to be such a call before it is refused.</summary>
+    internal static readonly TimeSpan MaxReadWait = TimeSpan.FromSeconds(1);
+
     private readonly LiveNodes _nodes;
     private readonly ReadBatcher _reads;
+    private readonly ReadTurns _turns;
+    private readonly ReadTurns _localTurns; // of their own: those to a node that stands still last longer
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
@@ -28,6 +39,8 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         _time = time;
         _logger = logger;
         _reads = new ReadBatcher(AskAsync);
+        _turns = new ReadTurns(MaxSingleReads, MaxWaitingReads, MaxReadWait, time);
+        _localTurns = new ReadTurns(MaxSingleReads, MaxWaitingReads, MaxReadWait, time);
     }
 
     /// <inheritdoc/>
@@ -55,7 +68,20 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
                 continue;
             }
 
-            last = await AskAsync(key, options);
+            if (!await _turns.TryBeginAsync())
+            {
+                return new ReadResult(ReadOutcome.Unavailable, null, "", ReadBatcher.TooManyReads);
+            }
+
+            try
+            {
+                last = await AskAsync(key, options);
+            }
+            finally
+            {
+                _turns.End();
+            }
+
             if (last.Outcome != ReadOutcome.Unavailable)
             {
                 break;
@@ -86,6 +112,23 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
     {
+        if (!await _localTurns.TryBeginAsync())
+        {
+            return new ReadResult(ReadOutcome.Unavailable, null, "", ReadBatcher.TooManyReads);
+        }
+
+        try
+        {
+            return await ReadLocalAsync(node, key);
+        }
+        finally
+        {
+            _localTurns.End();
+        }
+    }
+
+    private async ValueTask<ReadResult> ReadLocalAsync(string? node, string key)
+    {
         if (node is null)
         {
             ReadAnswer? any = await AnyAsync(async grain => new ReadAnswer(await grain.GetLocalAsync(key)), static _ => true);
@@ -97,7 +140,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         {
             Reached.Answered => result,
             Reached.NoSuchNode => new ReadResult(ReadOutcome.UnknownNode, null, "", $"there is no live node named {node}"),
-            Reached.NotSent => new ReadResult(ReadOutcome.Unavailable, null, "", _nodes.NotReadyBecause),
+            Reached.NotSent => new ReadResult(ReadOutcome.Unavailable, null, "", NotSentBecause),
             _ => new ReadResult(ReadOutcome.Unavailable, null, "", "the node does not answer"),
         };
     }
@@ -154,7 +197,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         return result ?? reached switch
         {
             Reached.NoSuchNode => new RoleResult(RoleOutcome.UnknownNode, ""),
-            Reached.NotSent => new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause),
+            Reached.NotSent => new RoleResult(RoleOutcome.Unavailable, "", NotSentBecause),
             _ => new RoleResult(RoleOutcome.Unavailable, "", "the node did not answer; look at the cluster again"),
         };
     }
@@ -254,7 +297,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         {
             Reached.Answered => result,
             Reached.NoSuchNode => new WriteResult(WriteOutcome.UnknownNode, default, ""),
-            Reached.NotSent => new WriteResult(WriteOutcome.Unavailable, default, "", _nodes.NotReadyBecause),
+            Reached.NotSent => new WriteResult(WriteOutcome.Unavailable, default, "", NotSentBecause),
             _ => new WriteResult(WriteOutcome.Unknown, default, "", "the node did not answer"),
         };
     }
@@ -300,7 +343,8 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         }
         catch (NodeNotFoundException)
         {
-            return (Reached.NoSuchNode, default);
+            // Where a life of it has ended another one may have begun.
+            return (node.Ended.IsCancellationRequested ? Reached.NotSent : Reached.NoSuchNode, default);
         }
         catch (Exception exception)
         {
@@ -318,6 +362,8 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
             : ask(node.Grain).WaitAsync(timeout, _time, ended);
     }
 
+    private string NotSentBecause => _nodes.NotReadyBecause ?? "the node has just died, nothing was sent to it; it may be back soon";
+
     private void SetAside(ClusterNode node, Exception exception)
     {
         _nodes.SetAside(node, isGone: exception is NodeNotFoundException);
@@ -330,7 +376,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         Answered = 0,
         NoSuchNode = 1,
         NoAnswer = 2,
-        NotSent = 3, // not connected yet
+        NotSent = 3, // not connected yet, or its life has just ended
     }
 
     // A read's result as AnyAsync takes it.

@@ -43,8 +43,16 @@ internal sealed class ClusterNode(string name, string life, INodeGrain grain)
     /// <summary>For a call that begins now: cancelled when no answer can come any more.</summary>
     public CancellationToken Ended => Volatile.Read(ref _now).Token;
 
-    /// <summary>Passes the node over until that moment, unless there is no other.</summary>
-    public void SetAsideUntil(long timestamp) => Volatile.Write(ref _asideUntil, timestamp);
+    /// <summary>Passes the node over until that moment, or a later one that was said before, unless there is no other.</summary>
+    public void SetAsideUntil(long timestamp)
+    {
+        long before;
+        do
+        {
+            before = AsideUntil;
+        }
+        while (timestamp > before && Interlocked.CompareExchange(ref _asideUntil, timestamp, before) != before);
+    }
 
     /// <summary>Whether it is passed over at that moment.</summary>
     public bool IsAside(long timestamp) => timestamp < AsideUntil;

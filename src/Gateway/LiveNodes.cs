@@ -31,6 +31,7 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
     private long _version; // set under _taking
     private long _heardAt; // set under _taking
     private uint _turn;
+    private long _diedAt; // when a node was last said to be gone that did not stop in order; 0: never
 
     /// <summary>All live nodes, by name.</summary>
     public IReadOnlyList<ClusterNode> All => _nodes;
@@ -82,8 +83,19 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
     public void SetAside(ClusterNode node, bool isGone = false) =>
         node.SetAsideUntil(time.GetTimestamp() + (long)((isGone ? GoneTime : AsideTime).TotalSeconds * time.TimestampFrequency));
 
-    /// <summary>A connection to some silo was lost: calls that went by way of it end when it turns out to be dead.</summary>
-    public void OnConnectionLost() => Array.ForEach(_nodes, static node => node.OnConnectionLost());
+    /// <summary>
+    /// A connection to some silo was lost: calls that went by way of it end when it turns out to be dead; at once where one was declared
+    /// dead within <see cref="CallTimeout"/>, for a silo that stood still may lose its connection after that.
+    /// </summary>
+    public void OnConnectionLost()
+    {
+        ClusterNode[] nodes = _nodes;
+        Array.ForEach(nodes, static node => node.OnConnectionLost());
+        if (Interlocked.Read(ref _diedAt) is not 0 and var died && time.GetElapsedTime(died) < CallTimeout)
+        {
+            Array.ForEach(nodes, static node => node.EndEarlier());
+        }
+    }
 
     /// <summary>Takes what a node said.</summary>
     public void Take(MemberList list)
@@ -129,6 +141,8 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
         // One that stopped in an orderly way has answered, and passed on, all that it had.
         if (gone.Any(static node => !node.IsLeaving))
         {
+            // Said first: a connection that is lost meanwhile is ended here or there.
+            Interlocked.Exchange(ref _diedAt, time.GetTimestamp());
             after.ForEach(static node => node.EndEarlier());
         }
     }

@@ -21,6 +21,9 @@ internal sealed class ReadBatcher(Func<string[], Task<ReadResult?[]>> ask)
     /// <summary>Full batches that wait to be sent; beyond these a read is refused.</summary>
     public const int MaxFullBatches = 16;
 
+    /// <summary>What a read is told that is refused.</summary>
+    public const string TooManyReads = "too many reads wait already";
+
     private readonly Lock _lock = new();
     private readonly Queue<Batch> _full = new(); // under _lock
     private Batch _gathering = new();            // under _lock
@@ -32,7 +35,7 @@ internal sealed class ReadBatcher(Func<string[], Task<ReadResult?[]>> ask)
     {
         if (Join(key, out int index) is not { } batch)
         {
-            return new ReadResult(ReadOutcome.Unavailable, null, "", "too many reads wait already");
+            return new ReadResult(ReadOutcome.Unavailable, null, "", TooManyReads);
         }
 
         ReadResult?[] answers = await batch.Answers;

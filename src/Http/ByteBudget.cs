@@ -22,6 +22,7 @@ internal enum ByteUse
 /// <list type="bullet">
 /// <item>Bodies have at most three quarters of it, large ones at most half, and so do answers; large bodies and answers together have at
 /// most three quarters. So a quarter is kept for small bodies, and one for answers.</item>
+/// <item>Where nothing at all is taken, anything fits: a value that is larger than its share gets through alone.</item>
 /// <item>Nobody waits for room while holding some. A request that gets none answers <see cref="Fault.Busy"/> and disposes of its
 /// reservation. A stream that holds nothing may wait, with <see cref="ByteReservation.TakeAsync"/>: for the room of its next page,
 /// before it asks for the page; it gives back what the page did not need with <see cref="ByteReservation.GiveBack"/>, and all once
@@ -164,6 +165,8 @@ internal sealed class ByteBudget : IDisposable
     {
         lock (_lock)
         {
+            // Before this it was not the client that took its time.
+            reservation.BeginWindow(_time.GetTimestamp());
             _ = isPaced ? _paced.Add(reservation) : _paced.Remove(reservation);
         }
     }
@@ -191,8 +194,9 @@ internal sealed class ByteBudget : IDisposable
     {
         // A body of unknown length is small until it is not.
         ByteUse use = reservation.Use == ByteUse.SmallBody && reservation.Held + bytes > SmallBodyBytes ? ByteUse.LargeBody : reservation.Use;
+        bool isAlone = Total == 0;
         _taken[(int)reservation.Use] -= reservation.Held;
-        bool fits = Fits(use, reservation.Held + bytes);
+        bool fits = Fits(use, reservation.Held + bytes, isAlone);
         if (fits)
         {
             reservation.Use = use;
@@ -203,8 +207,13 @@ internal sealed class ByteBudget : IDisposable
         return fits;
     }
 
-    private bool Fits(ByteUse use, long bytes)
+    private bool Fits(ByteUse use, long bytes, bool isAlone)
     {
+        if (isAlone)
+        {
+            return true;
+        }
+
         long most = MaxBytes - (MaxBytes / 4);
         (long small, long large, long answers) = (_taken[(int)ByteUse.SmallBody], _taken[(int)ByteUse.LargeBody], _taken[(int)ByteUse.Answer]);
         bool isShort = small + large + answers + bytes > MaxBytes

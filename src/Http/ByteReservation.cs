@@ -26,7 +26,7 @@ internal sealed class ByteReservation(ByteBudget budget, ByteUse use, long opene
 
     /// <summary>
     /// Waits until there is room for so many bytes and takes it, first come first served; requests, which do not wait, may overtake. False
-    /// at once where there never can be so much room.
+    /// at once where it is more than answers, or bodies, ever have beside others.
     /// </summary>
     /// <exception cref="InvalidOperationException">The reservation holds something: nobody waits for room while holding some.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -72,6 +72,9 @@ internal sealed class ByteReservation(ByteBudget budget, ByteUse use, long opene
             budget.GiveBack(this, 0, ends: true);
         }
     }
+
+    /// <summary>From now on the client is looked at. Under the budget's lock.</summary>
+    internal void BeginWindow(long now) => (_windowStart, _windowMoved) = (now, Volatile.Read(ref _moved));
 
     /// <summary>Whether the client was too slow since it was last asked and found not to be. Under the budget's lock.</summary>
     internal bool IsSlow(TimeProvider time, long now)

@@ -113,25 +113,53 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
                 }
 
                 room = need;
-                long readAt = time.GetTimestamp();
-                ChangesResult result = await store.ReadChangesAsync(new ChangesQuery(since, need > 0 ? TimeSpan.Zero : wait), stopping);
-                var page = new FeedPage(since, result, readAt);
-                if (TryComplete(reading, (since, waits), page, room))
+                if (!IsWanted(reading, (since, waits), room))
                 {
                     room = 0;
                     return;
                 }
 
-                // There is not enough room for it: it is read again when there is.
+                long readAt = time.GetTimestamp();
+                ChangesResult result = await store.ReadChangesAsync(new ChangesQuery(since, need > 0 ? TimeSpan.Zero : wait), stopping);
+                var page = new FeedPage(since, result, readAt);
+
+                // Though others are further, nothing follows there: it is waited for after all, without room. To say so at once, to who
+                // asked for a wait, would have all streams that stand there ask for ever.
+                bool isFutile = waits && need > 0 && result is { Outcome: ChangesOutcome.Page, Entries.Length: 0 };
+                if (!isFutile && TryComplete(reading, (since, waits), page, room))
+                {
+                    room = 0;
+                    return;
+                }
+
+                // If not that, there is not enough room for it: it is read again when there is.
                 _room.Give(room);
                 room = 0;
-                need = Math.Max(ChangeRoom.ReadBytes, page.Bytes);
+                need = isFutile ? 0 : Math.Max(ChangeRoom.ReadBytes, page.Bytes);
             }
         }
         catch (Exception exception)
         {
             Fail(reading, (since, waits), exception, room);
         }
+    }
+
+    // False where all who joined have gone: then it has ended, unread, and the room is given back.
+    private bool IsWanted(Reading reading, (LogPoint, bool) key, long room)
+    {
+        lock (_gate)
+        {
+            if (reading.Joined.Count > 0)
+            {
+                return true;
+            }
+
+            _readings.Remove(key);
+        }
+
+        _room.Give(room);
+        reading.Done.SetCanceled(CancellationToken.None);
+        return false;
     }
 
     // False where there is no room for the page. In one step with the end of the reading, so that who joined it holds the page.

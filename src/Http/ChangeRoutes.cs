@@ -125,7 +125,7 @@ internal sealed partial class ChangeRoutes(
                 context.Abort();
             }
         }
-        catch (TimeoutException)
+        catch (ClientTooSlowException)
         {
             LogTooSlow(context.Connection.RemoteIpAddress, context.Connection.RemotePort, options.ChangeReadPatience.TotalSeconds, began, source.Position);
             context.Abort();

@@ -7,6 +7,9 @@ namespace Diststore.Http;
 internal sealed partial class ChangeStream(
     ChangeSource source, ChangeFormat format, StreamSink sink, DiststoreHttpOptions options, TimeProvider time, ILogger logger)
 {
+    /// <summary>An empty page that was to be waited for and took no longer than this was not waited for.</summary>
+    private static readonly TimeSpan NoWait = TimeSpan.FromMilliseconds(50);
+
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
 
     /// <summary>
@@ -21,7 +24,9 @@ internal sealed partial class ChangeStream(
         while (true)
         {
             TimeSpan patience = isLive ? UntilHeartbeat : Timeout.InfiniteTimeSpan;
+            long asked = time.GetTimestamp();
             FeedPage? page = await source.ReadAsync(wait < patience || !isLive ? wait : patience, patience);
+            bool isHasty = wait > NoWait && patience > NoWait && page?.Result.Entries.Length == 0 && time.GetElapsedTime(asked) < NoWait;
             int sent = await SendAsync(page);
             source.Release();
             bool isAnswer = page?.Result is { Outcome: ChangesOutcome.Page } result && (sent > 0 || result.Entries.Length == 0);
@@ -37,9 +42,9 @@ internal sealed partial class ChangeStream(
                 return isLive;
             }
 
-            if (page is not null && !isAnswer)
+            if (page is not null && (!isAnswer || isHasty))
             {
-                // Nobody answers; or with nothing but what was sent already, which leads nowhere either.
+                // Nobody answers; or with nothing, without the wait; or with what was sent already, which leads nowhere either.
                 await source.PauseAsync(time);
             }
 

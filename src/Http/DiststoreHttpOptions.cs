@@ -65,8 +65,10 @@ public sealed class DiststoreHttpOptions
     /// </summary>
     public long MaxWatchedBytes { get; set; } = 64L << 20;
 
-    /// <summary>Listings of a node's keys (<c>/list</c>) that are sent at once; each holds a page of 1 MiB. Who comes beyond them gets 503.</summary>
-    internal int MaxNodeListings { get; set; } = 32;
+    /// <summary>
+    /// Listings of a node's keys (<c>/list</c>) that are sent, or wait for the room of their next page, at once. Who comes beyond them gets 503.
+    /// </summary>
+    internal int MaxNodeListings { get; set; } = 256;
 
     /// <summary>How long such a listing, once begun, asks again while the node makes as many pages as it may already.</summary>
     internal TimeSpan NodeListingPatience { get; set; } = TimeSpan.FromSeconds(10);

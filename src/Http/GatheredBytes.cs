@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 
 namespace Diststore.Http;
 
@@ -17,18 +18,29 @@ internal enum Gathering
 
 /// <summary>
 /// Gathers the bytes of a body or of a form's field as they come, in steps of <see cref="ByteBudget.StepBytes"/>, each of which is
-/// reserved first. A body that is announced as short is gathered in the very array that it is to be. What is tiny needs no room.
+/// reserved first. The first step begins with <see cref="FirstBytes"/> and doubles, so that who sends a byte and no more holds little.
+/// A body that is announced as short ends in the very array that it is to be. What is tiny needs no room.
 /// </summary>
 internal sealed class GatheredBytes(ByteReservation? room, int maxBytes, long? announced) : IDisposable
 {
+    /// <summary>What is reserved for the first bytes at least, unless fewer are announced.</summary>
+    public const int FirstBytes = 4 * 1024;
+
     private readonly List<byte[]> _steps = [];
     private readonly bool _isExact = announced <= ByteBudget.StepBytes;
+    private int _firstBytes; // of the first step, so far
     private int _inLast; // bytes in the last step
 
     /// <summary>How many there are.</summary>
     public int Length { get; private set; }
 
-    private int StepBytes => _isExact ? (int)announced! : ByteBudget.StepBytes;
+    // As long as the first step gets.
+    private int FirstMost => _isExact ? (int)announced! : ByteBudget.StepBytes;
+
+    // Whether the first step is the array that the bytes are to be in, and not one of the pool's.
+    private bool HasExact => _isExact && _firstBytes == FirstMost;
+
+    private int LeftInLast => StepLength(_steps.Count - 1) - _inLast;
 
     /// <summary>Takes some more bytes.</summary>
     public Gathering Append(ReadOnlySpan<byte> bytes)
@@ -40,18 +52,12 @@ internal sealed class GatheredBytes(ByteReservation? room, int maxBytes, long? a
 
         while (bytes.Length > 0)
         {
-            if (_steps.Count == 0 || _inLast == StepBytes)
+            if (LeftInLast == 0 && !TryGrow(bytes.Length))
             {
-                if (room?.TryTake(StepBytes) == false)
-                {
-                    return Gathering.NoRoom;
-                }
-
-                _steps.Add(_isExact ? new byte[StepBytes] : ArrayPool<byte>.Shared.Rent(StepBytes));
-                _inLast = 0;
+                return Gathering.NoRoom;
             }
 
-            int length = Math.Min(bytes.Length, StepBytes - _inLast);
+            int length = Math.Min(bytes.Length, LeftInLast);
             bytes[..length].CopyTo(_steps[^1].AsSpan(_inLast));
             bytes = bytes[length..];
             _inLast += length;
@@ -64,30 +70,70 @@ internal sealed class GatheredBytes(ByteReservation? room, int maxBytes, long? a
     /// <summary>All of them in one array; what was reserved beyond it is given back. To be called once, at the end.</summary>
     public byte[] ToArray()
     {
-        if (_isExact && _steps.Count == 1 && Length == StepBytes)
+        if (HasExact && Length > 0 && Length == _firstBytes)
         {
             return _steps[0];
         }
 
         // For this moment they are there twice: once for each thread that runs, not for each request.
         byte[] all = new byte[Length];
-        for (int at = 0; at < Length; at += StepBytes)
+        int at = 0;
+        long reserved = 0;
+        for (int i = 0; i < _steps.Count; i++)
         {
-            _steps[at / StepBytes].AsSpan(0, Math.Min(StepBytes, Length - at)).CopyTo(all.AsSpan(at));
+            int length = Math.Min(StepLength(i), Length - at);
+            _steps[i].AsSpan(0, length).CopyTo(all.AsSpan(at));
+            at += length;
+            reserved += StepLength(i);
         }
 
-        room?.GiveBack(((long)_steps.Count * StepBytes) - Length);
+        room?.GiveBack(reserved - Length);
         return all;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (!_isExact)
+        for (int i = HasExact ? 1 : 0; i < _steps.Count; i++)
         {
-            _steps.ForEach(static step => ArrayPool<byte>.Shared.Return(step));
+            ArrayPool<byte>.Shared.Return(_steps[i]);
         }
 
         _steps.Clear();
     }
+
+    private int StepLength(int index) => index > 0 ? ByteBudget.StepBytes : _firstBytes;
+
+    // The last step is full: it grows while it is the first one and may, or there is another. False where there is no room.
+    private bool TryGrow(int more)
+    {
+        bool isFirst = _firstBytes < FirstMost;
+        int size = isFirst ? FirstSize(_inLast + Math.Min(more, FirstMost)) : ByteBudget.StepBytes;
+        if (room?.TryTake(isFirst ? size - _firstBytes : size) == false)
+        {
+            return false;
+        }
+
+        byte[] step = _isExact && size == FirstMost ? new byte[size] : ArrayPool<byte>.Shared.Rent(size);
+        if (!isFirst)
+        {
+            _steps.Add(step);
+            _inLast = 0;
+            return true;
+        }
+
+        if (_steps.Count > 0)
+        {
+            _steps[0].AsSpan(0, _inLast).CopyTo(step);
+            ArrayPool<byte>.Shared.Return(_steps[0]);
+            _steps.Clear();
+        }
+
+        _steps.Add(step);
+        _firstBytes = size;
+        return true;
+    }
+
+    private int FirstSize(int wanted) =>
+        Math.Min(FirstMost, Math.Max(FirstBytes, (int)BitOperations.RoundUpToPowerOf2((uint)wanted)));
 }

@@ -20,7 +20,7 @@ internal sealed partial class HttpApi(
     private readonly KeyRoutes _keys = new(store, options, budget);
     private readonly SeedRoutes _seed = new(store, nodes, options, budget);
     private readonly ListRoutes _lists = new(store);
-    private readonly NodeKeyRoutes _nodeKeys = new(nodes, options, time, stopping);
+    private readonly NodeKeyRoutes _nodeKeys = new(nodes, options, budget, time, stopping);
     private readonly BackupRoutes _backups = new(nodes);
     private readonly ServiceRoutes _service = new(nodes, metrics);
     private readonly RoleRoutes _roles = new(nodes);

@@ -19,7 +19,7 @@ internal sealed class StreamSink(PipeWriter writer, TimeSpan patience, TimeProvi
     public TimeSpan Silence => time.GetElapsedTime(_flushed);
 
     /// <summary>Writes some bytes; sends what has gathered when it is enough.</summary>
-    /// <exception cref="TimeoutException">The client does not read.</exception>
+    /// <exception cref="ClientTooSlowException">The client does not read.</exception>
     /// <exception cref="OperationCanceledException">The client is gone or let go, or the server stops.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
@@ -37,13 +37,13 @@ internal sealed class StreamSink(PipeWriter writer, TimeSpan patience, TimeProvi
     }
 
     /// <summary>Sends what has gathered.</summary>
-    /// <exception cref="TimeoutException">The client does not read.</exception>
+    /// <exception cref="ClientTooSlowException">The client does not read.</exception>
     /// <exception cref="OperationCanceledException">The client is gone or let go, or the server stops.</exception>
     public async ValueTask FlushAsync()
     {
         _gathered = 0;
         ValueTask<FlushResult> flush = writer.FlushAsync(CancellationToken.None);
-        FlushResult result = flush.IsCompletedSuccessfully ? flush.Result : await flush.AsTask().WaitAsync(patience, time, cancellation);
+        FlushResult result = flush.IsCompletedSuccessfully ? flush.Result : await WaitAsync(flush.AsTask());
         if (result.IsCompleted || result.IsCanceled)
         {
             throw new OperationCanceledException("the client is gone");
@@ -51,4 +51,19 @@ internal sealed class StreamSink(PipeWriter writer, TimeSpan patience, TimeProvi
 
         _flushed = time.GetTimestamp();
     }
+
+    private async Task<FlushResult> WaitAsync(Task<FlushResult> flush)
+    {
+        try
+        {
+            return await flush.WaitAsync(patience, time, cancellation);
+        }
+        catch (TimeoutException) when (!flush.IsFaulted)
+        {
+            throw new ClientTooSlowException($"the client has read nothing for {patience.TotalSeconds} s");
+        }
+    }
 }
+
+/// <summary>The client does not read what it asked for. A type of its own: a store's call that took too long is something else.</summary>
+internal sealed class ClientTooSlowException(string message) : Exception(message);

@@ -176,5 +176,71 @@ public sealed class ClusterDiststoreTests
         Assert.All(reads, static read => Assert.False(read.IsCompleted));
     }
 
+    [Fact]
+    public async Task Single_reads_are_bounded_and_those_beyond_what_may_wait_are_refused_at_once_and_not_retried()
+    {
+        foreach ((string method, bool isLocal) in new[] { ("a.GetAsync", false), ("a.GetLocalAsync", true) })
+        {
+            var nodes = new FakeNodes("a");
+            var answers = new TaskCompletionSource<ReadResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+            nodes["a"].Answer = (_, _) => answers.Task;
+            Task<ReadResult> ReadAsync() => isLocal
+                ? nodes.Store.GetLocalAsync("a", "key").AsTask()
+                : nodes.Store.GetAsync("key", new ReadOptions { IsStrong = true }).AsTask();
+            Task<ReadResult>[] reads =
+                [.. Enumerable.Range(0, ClusterDiststore.MaxSingleReads + ClusterDiststore.MaxWaitingReads).Select(_ => ReadAsync())];
+            Assert.Equal(ClusterDiststore.MaxSingleReads, nodes.Calls.Count());
+
+            Task<ReadResult> refused = ReadAsync();
+            Assert.True(refused.IsCompleted);
+            Assert.Equal((ReadOutcome.Unavailable, "too many reads wait already"), ((await refused).Outcome, (await refused).Detail));
+            Assert.Equal(ClusterDiststore.MaxSingleReads, nodes.Calls.Count(call => call == method));
+
+            answers.SetResult(Found("key"));
+            Assert.All(await Task.WhenAll(reads).WaitAsync(Deadline), static read => Assert.Equal(ReadOutcome.Found, read.Outcome));
+            Assert.Equal(reads.Length, nodes.Calls.Count());
+        }
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_lost_after_its_silo_was_declared_dead_ends_calls_too_and_one_long_after_does_not()
+    {
+        var nodes = new FakeNodes("a", "b");
+        Task<WriteResult> write = nodes.Store.PutLocalAsync("b", "key", [1], null).AsTask();
+        nodes.Say(2, "b");
+        Assert.False(write.IsCompleted);
+        nodes.Live.OnConnectionLost();
+        Assert.Equal(WriteOutcome.Unknown, (await write.WaitAsync(Deadline)).Outcome);
+
+        nodes.Time.Advance(LiveNodes.CallTimeout);
+        Task<WriteResult> later = nodes.Store.PutLocalAsync("b", "key", [1], null).AsTask();
+        nodes.Live.OnConnectionLost();
+        Assert.False(later.IsCompleted);
+    }
+
+    [Fact]
+    public async Task A_node_whose_life_has_just_ended_is_not_unknown()
+    {
+        var nodes = new FakeNodes("a");
+        nodes.Live.All[0].End();
+        Assert.Equal(ReadOutcome.Unavailable, (await nodes.Store.GetLocalAsync("a", "key")).Outcome);
+        Assert.Equal(WriteOutcome.Unavailable, (await nodes.Store.PutLocalAsync("a", "key", [1], null)).Outcome);
+        Assert.Equal(KeysOutcome.Unavailable, (await nodes.Store.GetKeysAsync("a", null)).Outcome);
+        Assert.Equal(RoleOutcome.Unavailable, (await nodes.Store.StepDownAsync("a")).Outcome);
+        Assert.Empty(nodes.Calls);
+    }
+
+    [Fact]
+    public void A_node_that_is_passed_over_for_long_stays_so_though_it_fails_once_more()
+    {
+        var nodes = new FakeNodes("a", "b");
+        nodes.Live.SetAside(nodes.Live.All[0], isGone: true);
+        nodes.Live.SetAside(nodes.Live.All[0]);
+        nodes.Time.Advance(2 * LiveNodes.AsideTime);
+        Assert.True(nodes.Live.All[0].IsAside(nodes.Time.GetTimestamp()));
+        nodes.Time.Advance(LiveNodes.GoneTime);
+        Assert.False(nodes.Live.All[0].IsAside(nodes.Time.GetTimestamp()));
+    }
+
     private static ReadResult Found(string key) => new(ReadOutcome.Found, new Entry(key, [], null, default), "b");
 }

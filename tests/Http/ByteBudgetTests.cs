@@ -81,6 +81,38 @@ public sealed class ByteBudgetTests : IDisposable
     }
 
     [Fact]
+    public async Task Where_nothing_is_taken_anything_fits_and_lets_nobody_else_in()
+    {
+        using ByteReservation first = _budget.Open(ByteUse.Answer);
+        Assert.True(first.TryTake(10 * Max));
+        using ByteReservation second = _budget.Open(ByteUse.Answer);
+        Assert.False(second.TryTake(1));
+        first.Dispose();
+        Assert.True(await second.TakeAsync(10 * Max, default));
+        using ByteReservation third = _budget.OpenForBody(1);
+        Assert.False(third.TryTake(1));
+    }
+
+    [Fact]
+    public async Task Who_waited_for_room_is_not_slow_for_that()
+    {
+        using ByteReservation first = _budget.Open(ByteUse.Answer);
+        Assert.True(first.TryTake(2 * Quarter));
+        using ByteReservation second = _budget.Open(ByteUse.Answer);
+        Task<bool> waiting = second.TakeAsync(2 * Quarter, default).AsTask();
+        using ByteReservation body = _budget.Open(ByteUse.LargeBody);
+        Assert.True(body.TryTake(Quarter));
+        _time.Advance(60);
+        first.Dispose();
+        Assert.True(await waiting);
+        second.Pace();
+        _time.Advance(9);
+        Assert.False(second.HasEnded);
+        _time.Advance(1);
+        Assert.True(second.HasEnded);
+    }
+
+    [Fact]
     public void Who_is_slow_is_ended_while_it_is_tight()
     {
         using ByteReservation slow = _budget.Open(ByteUse.LargeBody);

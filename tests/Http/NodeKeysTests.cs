@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Diststore.Core;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Diststore.Http.Tests;
 
@@ -117,10 +118,89 @@ public sealed class NodeKeysTests : IAsyncLifetime
         await UntilAsync(async () => (await _server.SendAsync("HEAD", "/list")).Status == 200);
     }
 
-    private async Task<TcpClient> OpenAsync()
+    [Fact]
+    public async Task A_page_is_made_when_there_is_room_for_it_and_the_room_is_given_back()
+    {
+        var budget = _server.Services.GetRequiredService<ByteBudget>();
+        int asked = 0;
+        long held = 0;
+        _server.Store.Keys = (_, after) =>
+        {
+            asked++;
+            held = Math.Max(held, budget.Taken);
+            return after is null ? new KeysResult(KeysOutcome.Page, ["a"], "a", "n1") : new KeysResult(KeysOutcome.Page, ["b"], null, "n1");
+        };
+        using ByteReservation others = budget.Open(ByteUse.Answer);
+        Assert.True(others.TryTake(budget.MaxBytes / 2));
+        Task<string> listing = _server.Client.GetStringAsync("/list");
+
+        // While it waits it counts as one of the two.
+        using TcpClient second = new();
+        await second.ConnectAsync(IPAddress.Loopback, _server.Port);
+        await second.GetStream().WriteAsync(Encoding.ASCII.GetBytes("GET /list HTTP/1.1\r\nHost: x\r\n\r\n"));
+        await UntilAsync(async () =>
+        {
+            using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            try
+            {
+                using HttpResponseMessage third = await _server.Client.GetAsync(new Uri("/list", UriKind.Relative), soon.Token);
+                return third.StatusCode == HttpStatusCode.ServiceUnavailable;
+            }
+            catch (OperationCanceledException)
+            {
+                return false; // it was the second, and waited too
+            }
+        });
+        Assert.Equal(0, asked);
+        others.Dispose();
+        Assert.Equal("a\nb\n", await listing.WaitAsync(Deadline));
+        Assert.InRange(held, 3 << 20, 6 << 20);
+        await UntilAsync(() => IsTakenAsync(budget, 0));
+    }
+
+    [Fact]
+    public async Task Who_takes_a_listing_too_slowly_is_ended_while_others_need_the_room()
+    {
+        var time = new ManualTime();
+        await using TestServer server = await TestServer.StartAsync(options => options.ChangeReadPatience = TimeSpan.FromHours(1), time);
+        var budget = server.Services.GetRequiredService<ByteBudget>();
+        string[] page = [.. Enumerable.Range(0, 1000).Select(static i => $"{i:D1000}")];
+        int asked = 0;
+        server.Store.Keys = (_, _) =>
+        {
+            Interlocked.Increment(ref asked);
+            return new KeysResult(KeysOutcome.Page, page, page[^1], "n1");
+        };
+        using TcpClient client = await OpenAsync(server.Port);
+        int before;
+        do
+        {
+            before = Volatile.Read(ref asked);
+            await Task.Delay(300); // polls: until the system's buffers are full, however long it takes
+        }
+        while (before == 0 || before != Volatile.Read(ref asked));
+
+        Assert.Equal(3 << 20, budget.Taken);
+        time.Advance(600);
+        Assert.Equal(3 << 20, budget.Taken);
+        using ByteReservation others = budget.Open(ByteUse.LargeBody);
+        Assert.True(others.TryTake(budget.MaxBytes / 2));
+        await Task.Run(() => time.Advance(1));
+        await UntilAsync(() => IsTakenAsync(budget, budget.MaxBytes / 2));
+    }
+
+    private static async Task<bool> IsTakenAsync(ByteBudget budget, long bytes)
+    {
+        await Task.Delay(20); // polls: the server tells nobody
+        return budget.Taken == bytes;
+    }
+
+    private Task<TcpClient> OpenAsync() => OpenAsync(_server.Port);
+
+    private static async Task<TcpClient> OpenAsync(int port)
     {
         var client = new TcpClient { ReceiveBufferSize = 4096 };
-        await client.ConnectAsync(IPAddress.Loopback, _server.Port);
+        await client.ConnectAsync(IPAddress.Loopback, port);
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("GET /list HTTP/1.1\r\nHost: x\r\n\r\n"));
         Assert.True(await client.GetStream().ReadAsync(new byte[16]) > 0);
         return client;

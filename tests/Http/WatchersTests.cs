@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -144,6 +145,92 @@ public sealed class WatchersTests
 
         Task<FeedPage?> Read(ChangeWatcher watcher) =>
             feed.ReadAsync(watcher, LogPoint.Zero, TimeSpan.Zero, Timeout.InfiniteTimeSpan, ends.Token).AsTask();
+    }
+
+    [Fact]
+    public async Task Where_nothing_follows_though_others_are_further_it_is_waited_for_without_room()
+    {
+        var ahead = new LogPoint(1, 999_999_999);
+        var waits = new List<TimeSpan>();
+        var store = new FakeStore();
+        var feed = new ChangeFeed(store, new DiststoreHttpOptions(), TimeProvider.System, CancellationToken.None);
+        using var ends = new CancellationTokenSource();
+        store.Change(new Entry("k", [1], null, new LogPoint(3, 100)));
+        var watcher = new ChangeWatcher(ends);
+        Assert.Single((await ReadAsync(LogPoint.Zero))!.Result.Entries);
+        feed.Release(watcher);
+        long held = feed.Bytes;
+        long whileWaiting = -1;
+        store.Changes = query =>
+        {
+            waits.Add(query.Wait);
+            whileWaiting = feed.Bytes;
+            return new ChangesResult(ChangesOutcome.Page, [], "n1");
+        };
+        Assert.Empty((await ReadAsync(ahead))!.Result.Entries);
+        Assert.Equal([TimeSpan.Zero, ChangesQuery.MaxWait], waits);
+        Assert.InRange(whileWaiting, 0, held);
+
+        Task<FeedPage?> ReadAsync(LogPoint since) =>
+            feed.ReadAsync(watcher, since, ChangesQuery.MaxWait, Timeout.InfiniteTimeSpan, ends.Token).AsTask();
+    }
+
+    [Fact]
+    public async Task A_store_that_says_at_once_that_there_is_nothing_is_not_asked_without_end()
+    {
+        const int Reads = 10;
+        await using TestServer server = await TestServer.StartAsync();
+        int asked = 0;
+        server.Store.Changes = _ => ++asked < Reads ? new ChangesResult(ChangesOutcome.Page, [], "n1") : new ChangesResult(ChangesOutcome.Gone, [], "n1");
+        long began = TimeProvider.System.GetTimestamp();
+        using HttpResponseMessage answer = await server.Client.GetAsync(new Uri("/v1/changes", UriKind.Relative)).WaitAsync(Deadline);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+
+        // Two are asked without a wait; after each of the others there is a pause of a tenth of a second.
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.FromMilliseconds(90 * (Reads - 3)), Deadline);
+    }
+
+    [Fact]
+    public async Task A_store_that_takes_too_long_is_no_slow_client()
+    {
+        await using TestServer server = await TestServer.StartAsync();
+        int asked = 0;
+        server.Store.Changes = _ => ++asked < 3 ? new ChangesResult(ChangesOutcome.Page, [], "n1") : throw new TimeoutException("of the store");
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => server.Client.GetStringAsync(new Uri("/v1/changes", UriKind.Relative)).WaitAsync(Deadline));
+        await server.Log.FirstAsync(1000).WaitAsync(Deadline);
+        Assert.False(server.Log.FirstAsync(1001).IsCompleted, "no watcher was dropped");
+    }
+
+    [Fact]
+    public async Task What_waits_for_room_is_not_read_for_those_who_have_gone()
+    {
+        var options = new DiststoreHttpOptions { MaxWatchedBytes = ChangeRoom.ReadBytes, ChangeHoldGrace = Deadline, ChangeRoomPatience = Deadline };
+        var store = new FakeStore();
+        var feed = new ChangeFeed(store, options, TimeProvider.System, CancellationToken.None);
+        using var ends = new CancellationTokenSource();
+        using var gone = new CancellationTokenSource();
+        var asked = new ConcurrentQueue<LogPoint>();
+        store.Changes = query =>
+        {
+            asked.Enqueue(query.Since);
+            return null;
+        };
+        store.Change(new Entry("k", [1], null, new LogPoint(1, 100)));
+        var holder = new ChangeWatcher(ends);
+        Assert.NotNull(await ReadAsync(holder, 1, ends.Token));
+        Task<FeedPage?> second = ReadAsync(new ChangeWatcher(gone), 2, gone.Token);
+        Task<FeedPage?> third = ReadAsync(new ChangeWatcher(ends), 3, ends.Token);
+        Assert.False(second.IsCompleted || third.IsCompleted);
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second.WaitAsync(Deadline));
+
+        // There is room for one read at a time, in the order that they came.
+        feed.Release(holder);
+        Assert.Single((await third.WaitAsync(Deadline))!.Result.Entries);
+        Assert.Equal([1L, 3L], asked.Select(static since => since.Sequence));
+
+        Task<FeedPage?> ReadAsync(ChangeWatcher watcher, long since, CancellationToken ended) =>
+            feed.ReadAsync(watcher, new LogPoint(1, since), TimeSpan.Zero, Timeout.InfiniteTimeSpan, ended).AsTask();
     }
 
     private static async Task<TcpClient> OpenAsync(int port, int since)
