@@ -13,6 +13,9 @@ internal readonly struct RequestTarget
     /// <summary>What is wrong with a target that leads nowhere.</summary>
     public const string NoPath = "the request target is neither a path nor an absolute URI";
 
+    // A name that is empty names nobody, and is more likely a variable that was not set.
+    private const string NodeParameter = "node";
+
     private readonly string _raw;
     private readonly int _pathStart;
     private readonly int _pathEnd;
@@ -117,7 +120,9 @@ internal readonly struct RequestTarget
 
             int index = names.IndexOf(name);
             problem = index < 0 ? $"the parameter {Printable(name)} is not known here"
-                : values[index] is not null ? $"the parameter {name} is given twice" : null;
+                : values[index] is not null ? $"the parameter {name} is given twice"
+                : name == NodeParameter && value.Length == 0 ? $"the parameter {name} is empty; leave it out to mean the node that is asked"
+                : null;
             if (problem is not null)
             {
                 break;

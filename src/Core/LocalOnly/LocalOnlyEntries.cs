@@ -50,7 +50,7 @@ internal sealed class LocalOnlyEntries(NodeContext context)
             WriteOutcome outcome = await context.Store.PutLocalAsync(entry, context.Settings.LocalMaxBytes);
             if (outcome == WriteOutcome.OverQuota)
             {
-                return new WriteResult(outcome, default, name, "this node holds as much local-only as Data:LocalMaxBytes allows");
+                return new WriteResult(outcome, default, name, "this node would hold more local-only than Data:LocalMaxBytes allows");
             }
 
             if (!PlantedBugs.Has(PlantedBug.AcknowledgeLocalAtOnce))
