@@ -54,12 +54,28 @@ public sealed class EntryCodec : IFieldCodec<Entry>
         if (value.ContentType is not null)
         {
             writer.WriteInt32(contentTypeBytes);
-            StringCodec.WriteRaw(ref writer, value.ContentType, contentTypeBytes);
+            WriteText(ref writer, value.ContentType, contentTypeBytes);
         }
 
         writer.WriteInt32(keyBytes);
-        StringCodec.WriteRaw(ref writer, value.Key, keyBytes);
+        WriteText(ref writer, value.Key, keyBytes);
         writer.Write(value.Value);
+    }
+
+    // Not by Orleans' own way for texts: where one of 512 bytes and more begins with a character that has more bytes than are
+    // left of the buffer's segment, that throws, and the whole message is lost, each time that it is sent again.
+    private static void WriteText<TBufferWriter>(ref Writer<TBufferWriter> writer, string text, int bytes)
+        where TBufferWriter : IBufferWriter<byte>
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(bytes);
+        try
+        {
+            writer.Write(rented.AsSpan(0, Encoding.UTF8.GetBytes(text, rented)));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
     }
 
     /// <inheritdoc/>

@@ -94,7 +94,7 @@ internal sealed class BodySource(PipeReader reader, ByteReservation room, long m
 
             _isOut = true;
         }
-        catch (IOException exception) when (exception is not BadHttpRequestException)
+        catch (Exception exception) when (exception is (IOException or OperationCanceledException) and not BadHttpRequestException)
         {
             // Chunks whose size is beyond all numbers; a connection that broke, where the answer reaches nobody.
             Fault = Fault.Bad("the body cannot be read: it was cut short, or its chunks are malformed");

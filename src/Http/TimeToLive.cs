@@ -17,7 +17,9 @@ internal static class TimeToLive
             return true;
         }
 
-        if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal seconds)
+        // The parser lets NULs at the end pass.
+        if (!text.Contains('\0', StringComparison.Ordinal)
+            && decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal seconds)
             && seconds <= (decimal)Write.MaxTimeToLive.TotalSeconds)
         {
             life = TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond));

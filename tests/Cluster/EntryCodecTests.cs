@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Collections.Immutable;
+using System.IO.Pipelines;
 using Diststore.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
@@ -37,6 +39,26 @@ public sealed class EntryCodecTests : IDisposable
         }
 
         Assert.Equal((true, new LogPoint(5, 6), 7), (page.More, page.Applied, page.Floor));
+    }
+
+    [Theory]
+    [InlineData("\U0001F600")] // four bytes
+    [InlineData("\u20ac")] // three
+    [InlineData("ä")] // two
+    [InlineData("k")]
+    public void A_long_key_may_begin_anywhere_in_a_segment_of_the_buffer(string first)
+    {
+        string key = first + new string('k', 1000);
+        for (int before = 0; before < 200; before++)
+        {
+            // Of the least size there is, so that a text begins at each distance from a segment's end.
+            var pipe = new Pipe(new PipeOptions(minimumSegmentSize: 1, pauseWriterThreshold: 0));
+            Entry[] sent = [new Entry(new string('b', 1 + before), [1], null, new LogPoint(1, 1)), new Entry(key, [2], null, new LogPoint(1, 2))];
+            Serializer.Serialize(sent, pipe.Writer);
+            pipe.Writer.Complete();
+            Assert.True(pipe.Reader.TryRead(out System.IO.Pipelines.ReadResult read));
+            Assert.Equal(key, Serializer.Deserialize<Entry[]>(read.Buffer)![1].Key);
+        }
     }
 
     [Fact]

@@ -139,6 +139,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("key=k&value=%ff", "UTF-8")]
     [InlineData("key=%4&value=1", "percent-encoding")]
     [InlineData("key=k&value=1&key=l", "twice")]
+    [InlineData("key=k&value=1&ttl=1%00", "ttl")]
     [InlineData("key=k&value=1&ttl=0", "ttl")]
     [InlineData("key=k&value=1&ttl=", "ttl")]
     [InlineData("key=k&value=1&ttl=1&ttl=1", "twice")]

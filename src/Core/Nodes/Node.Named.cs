@@ -3,6 +3,12 @@ namespace Diststore.Core;
 /// <content>What users ask of one node, this one or another.</content>
 public sealed partial class Node
 {
+    // Calls to named nodes under way at once, and those that wait for their turn.
+    private const int MaxNamedCalls = 16;
+    private const int MaxNamedCallsWaiting = 1024;
+
+    private readonly Turns _named = new(MaxNamedCalls, MaxNamedCallsWaiting);
+
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
     {
@@ -59,10 +65,14 @@ public sealed partial class Node
             return (Reached.Answered, await request(this).WaitAsync(cancellation));
         }
 
+        Task<T> answer = InTurnAsync(() => request(_context.Transport.Peer(node)));
+
+        // Who asked may have gone by the time that it ends.
+        _ = answer.ContinueWith(
+            static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         try
         {
-            Task<T> answer = request(_context.Transport.Peer(node));
-            return (Reached.Answered, await answer.WaitAsync(_writes.AnswerTimeout, _context.Time, cancellation));
+            return (Reached.Answered, await answer.WaitAsync(cancellation));
         }
         catch (NodeNotFoundException)
         {
@@ -72,6 +82,29 @@ public sealed partial class Node
         {
             _context.Log.CallLost(node, e.Message);
             return (Reached.NoAnswer, default);
+        }
+    }
+
+    // Each may carry a value of the largest size, and shares a connection with what keeps the masters in sync. It has its turn
+    // until it ends, also where nobody waits for it any more.
+    private async Task<T> InTurnAsync<T>(Func<Task<T>> call)
+    {
+        if (!await OnSchedulerAsync(() => _named.TakeAsync(_writes.AnswerTimeout / 2, _context.Time)))
+        {
+            throw new TimeoutException("too many calls to other nodes are under way");
+        }
+
+        try
+        {
+            return await call().WaitAsync(_writes.AnswerTimeout, _context.Time);
+        }
+        finally
+        {
+            _ = OnSchedulerAsync(() =>
+            {
+                _named.Give();
+                return Task.FromResult(true);
+            });
         }
     }
 

@@ -8,6 +8,15 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
 {
     private const string OutcomeUnknown = "the primary did not answer; whether the write was done is not known";
 
+    // Bytes of a value; what is longer is large.
+    private const int LargeBytes = 64 << 10;
+
+    // Large writes on their way to another node at once, and those that wait for their turn.
+    private const int MaxLarge = 8;
+    private const int MaxLargeWaiting = 1024;
+
+    private readonly Turns _large = new(MaxLarge, MaxLargeWaiting);
+
     /// <summary>A stall while the primary loses its peer fits in; beyond it the outcome is not known.</summary>
     public TimeSpan AnswerTimeout => 4 * context.Settings.ReplyTimeout;
 
@@ -23,7 +32,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
             if (await views.CurrentAsync(Name) is { } view)
             {
                 long sent = context.Time.GetTimestamp();
-                WriteReply? reply = await SendAsync(view, new WriteRequest(view.Epoch, write));
+                WriteReply? reply = await SendInTurnAsync(view, new WriteRequest(view.Epoch, write));
                 switch (reply?.Status)
                 {
                     case WriteStatus.NotPrimary:
@@ -42,6 +51,29 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
         }
         while (context.Time.GetElapsedTime(started) < views.Patience);
         return new WriteResult(WriteOutcome.Unavailable, default, Name, $"there is no primary now; nothing was done{(why is null ? "" : $" ({why})")}");
+    }
+
+    // A large one to another node takes its turn: its bytes share a connection with what keeps the masters in sync.
+    private async Task<WriteReply?> SendInTurnAsync(MasterView view, WriteRequest request)
+    {
+        if (view.Primary == context.Self || !(request.Write.Value?.Length > LargeBytes))
+        {
+            return await SendAsync(view, request);
+        }
+
+        if (!await _large.TakeAsync(AnswerTimeout / 2, context.Time))
+        {
+            return new WriteReply(WriteStatus.Overloaded, default, view, "too many large writes are on their way already; nothing was done");
+        }
+
+        try
+        {
+            return await SendAsync(view, request);
+        }
+        finally
+        {
+            _large.Give();
+        }
     }
 
     // Null: the outcome is unknown.

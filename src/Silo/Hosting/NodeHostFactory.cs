@@ -41,6 +41,9 @@ internal static class NodeHostFactory
 
         // Why a host did not start or stop is said once, by the supervisor, and not with a stack trace.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+
+        // Each request for a node that nobody knows would be a stack trace; whoever asked is told.
+        builder.Logging.AddFilter("Orleans.Messaging", LogLevel.Critical);
         builder.Logging.AddProvider(new LineLoggerProvider(output, TimeProvider.System));
     }
 
