@@ -19,7 +19,7 @@ internal sealed partial class SimCluster
     /// <summary>What a node holds local-only at most.</summary>
     public const int LocalMaxBytes = 1 << 10;
 
-    private const int LocalClients = 3;
+    internal const int LocalClients = 3;
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(6);
 
@@ -91,14 +91,14 @@ internal sealed partial class SimCluster
     public SimNode Named(string name) => Nodes.Single(node => node.Name == name);
 
     /// <summary>Random load under random faults for the given virtual time; then heals, waits and checks.</summary>
-    public void Run(TimeSpan faulty, int clients = 5)
+    public void Run(TimeSpan faulty, int clients = 5, int localClients = LocalClients)
     {
         for (int i = 0; i < clients; i++)
         {
             Clients.Start(i);
         }
 
-        for (int i = 0; i < LocalClients; i++)
+        for (int i = 0; i < localClients; i++)
         {
             Locals.Start(i);
         }
