@@ -57,7 +57,9 @@ public static class DiststoreHttp
         {
             listen.Protocols = HttpProtocols.Http1;
             ConnectionLimit limit = listen.ApplicationServices.GetRequiredService<ConnectionLimit>();
+            var queue = new RequestQueue();
             listen.Use(next => connection => limit.ServeAsync(connection, next));
+            listen.Use(next => connection => queue.ServeAsync(connection, next));
         }));
         return builder;
     }

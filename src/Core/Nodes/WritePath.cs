@@ -8,14 +8,16 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
 {
     private const string OutcomeUnknown = "the primary did not answer; whether the write was done is not known";
 
-    // Bytes of a value; what is longer is large.
-    private const int LargeBytes = 64 << 10;
+    // Bytes of writes on their way to another node at once: they share a connection with what keeps the masters in sync. Short and long
+    // ones have a line each, so that no short one waits for long ones.
+    private const long MaxShortBytes = 4L << 20;
+    private const long MaxLongBytes = 16L << 20;
 
-    // Large writes on their way to another node at once, and those that wait for their turn.
-    private const int MaxLarge = 8;
-    private const int MaxLargeWaiting = 1024;
+    // Writes that wait in each of the two lines.
+    private const int MaxWaiting = 4096;
 
-    private readonly Turns _large = new(MaxLarge, MaxLargeWaiting);
+    private readonly Turns _short = new(MaxShortBytes, MaxWaiting);
+    private readonly Turns _long = new(MaxLongBytes, MaxWaiting);
 
     /// <summary>A stall while the primary loses its peer fits in; beyond it the outcome is not known.</summary>
     public TimeSpan AnswerTimeout => 4 * context.Settings.ReplyTimeout;
@@ -53,17 +55,19 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
         return new WriteResult(WriteOutcome.Unavailable, default, Name, $"there is no primary now; nothing was done{(why is null ? "" : $" ({why})")}");
     }
 
-    // A large one to another node takes its turn: its bytes share a connection with what keeps the masters in sync.
+    // What goes to another node takes its turn.
     private async Task<WriteReply?> SendInTurnAsync(MasterView view, WriteRequest request)
     {
-        if (view.Primary == context.Self || !(request.Write.Value?.Length > LargeBytes))
+        if (view.Primary == context.Self)
         {
             return await SendAsync(view, request);
         }
 
-        if (!await _large.TakeAsync(AnswerTimeout / 2, context.Time))
+        int bytes = request.Write.SizeBytes;
+        Turns turns = bytes > WaitingWrites.LongBytes ? _long : _short;
+        if (!await turns.TakeAsync(AnswerTimeout / 2, context.Time, bytes))
         {
-            return new WriteReply(WriteStatus.Overloaded, default, view, "too many large writes are on their way already; nothing was done");
+            return new WriteReply(WriteStatus.Overloaded, default, view, "too many writes are on their way to the primary already; nothing was done");
         }
 
         try
@@ -72,7 +76,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
         }
         finally
         {
-            _large.Give();
+            turns.Give(bytes);
         }
     }
 

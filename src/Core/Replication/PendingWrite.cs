@@ -23,7 +23,7 @@ internal sealed class PendingWrite(Write write, NodeInstruments instruments, Log
 
     public LogPoint Version { get; set; }
 
-    public int SizeBytes => Entry.OverheadBytes + (2 * write.Key.Length) + (write.Value?.Length ?? 0);
+    public int SizeBytes => write.SizeBytes;
 
     /// <summary>Answers, unless it has been answered.</summary>
     public void Answer(WriteStatus status, MasterView? view, string? detail = null)

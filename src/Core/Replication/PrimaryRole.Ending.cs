@@ -59,12 +59,11 @@ internal sealed partial class PrimaryRole
 
     private void FailAll(string reason, WriteStatus ofWhatWasNotDone)
     {
-        while (_waiting.TryDequeue(out PendingWrite? write))
+        foreach (PendingWrite write in _waiting.TakeAll())
         {
             write.Answer(ofWhatWasNotDone, _partition.Newest, reason);
         }
 
-        _waitingBytes = 0;
         if (PlantedBugs.Has(PlantedBug.WaitersSurviveRole))
         {
             _context.Watch(AnswerLateAsync([.. _judged]));

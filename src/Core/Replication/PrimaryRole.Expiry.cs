@@ -35,7 +35,7 @@ internal sealed partial class PrimaryRole
         }
 
         PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(new Write(entry.Key, null), _context.Instruments, entry.Version))];
-        Array.ForEach(sweep, Enqueue);
+        Array.ForEach(sweep, PutInLine);
         WriteReply[] replies = await Task.WhenAll(sweep.Select(static write => write.Reply));
         return replies.All(static reply => reply.Status is WriteStatus.Deleted or WriteStatus.NotFound);
     }

@@ -12,18 +12,6 @@ namespace Diststore.Core;
 /// </summary>
 internal sealed partial class PrimaryRole : PeerLink.IOwner
 {
-    /// <summary>Writes that may wait to be ordered.</summary>
-    public const int MaxWaiting = 8192;
-
-    /// <summary>Bytes of writes that may wait to be ordered.</summary>
-    public const long MaxWaitingBytes = 64L << 20;
-
-    /// <summary>A batch is closed once it has this many bytes, so that no message grows without bound.</summary>
-    public const int MaxBatchBytes = 1 << 20;
-
-    /// <summary>A batch is closed at this many writes.</summary>
-    public const int MaxBatchWrites = 1024;
-
     /// <summary>
     /// Batches that are ordered and not yet applied. While one is under way all that comes gathers in the next; with more of
     /// them at once each would be smaller, and each costs every master a sync and both a message.
@@ -38,7 +26,7 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     private readonly Action<Batch> _onApplied;
     private readonly LogTail _tail;
     private readonly RecentChanges _recent;
-    private readonly Queue<PendingWrite> _waiting = new();
+    private readonly WaitingWrites _waiting = new();
     private readonly Queue<JudgedWrites> _judged = new();
 
     // Newest ordered entry of each key that is not applied yet: what conditions and existence are judged by.
@@ -50,7 +38,6 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     private LocalHolderTable _localHolders; // of this view: in between, another primary may have heard otherwise
     private EpochHistory _epochs;
     private LogPoint _last;
-    private long _waitingBytes;
     private long _persisted;
     private long _applied;
     private bool _applying;
@@ -120,59 +107,46 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         {
             write.Answer(WriteStatus.NotPrimary, _partition.Newest);
         }
-        else if (_waiting.Count >= MaxWaiting || _waitingBytes + write.SizeBytes > MaxWaitingBytes)
-        {
-            write.Answer(WriteStatus.Overloaded, _view, "too many writes are waiting");
-        }
         else if (_broken is not null || _view.IsContested)
         {
             write.Answer(WriteStatus.Overloaded, _view, _broken ?? Contested);
         }
         else
         {
-            Enqueue(write);
+            PutInLine(write);
         }
 
         return write.Reply;
     }
 
+    private void PutInLine(PendingWrite write)
+    {
+        if (_waiting.TryAdd(write))
+        {
+            _work.Set();
+        }
+        else
+        {
+            write.Answer(WriteStatus.Overloaded, _view, "too many writes are waiting");
+        }
+    }
+
     private LocalHolderTable NoneHeard() =>
         new(_context.Random.NextInt64(1, long.MaxValue), _context.Time, _context.Settings.LocalOnlyBound);
-
-    private void Enqueue(PendingWrite write)
-    {
-        _waiting.Enqueue(write);
-        _waitingBytes += write.SizeBytes;
-        _work.Set();
-    }
 
     // While batches are under way the next one gathers: all that wait go into it.
     private async Task OrderLoopAsync()
     {
         while (!_ended)
         {
-            if (!MayOrder || _waiting.Count == 0 || _judged.Count >= MaxBatchesUnderWay)
+            if (!MayOrder || _waiting.IsEmpty || _judged.Count >= MaxBatchesUnderWay)
             {
                 await _work.WaitAsync();
                 continue;
             }
 
-            await OrderAsync(TakeWaiting());
+            await OrderAsync(_waiting.TakeBatch());
         }
-    }
-
-    private List<PendingWrite> TakeWaiting()
-    {
-        var writes = new List<PendingWrite>();
-        long bytes = 0;
-        while (writes.Count < MaxBatchWrites && bytes < MaxBatchBytes && _waiting.TryDequeue(out PendingWrite? write))
-        {
-            writes.Add(write);
-            bytes += write.SizeBytes;
-        }
-
-        _waitingBytes -= bytes;
-        return writes;
     }
 
     private async Task PersistAsync(Batch batch, long epoch)
