@@ -25,10 +25,14 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <summary>How long a read waits to be such a call before it is refused.</summary>
     internal static readonly TimeSpan MaxReadWait = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a write waits to be sent before it is refused.</summary>
+    internal static readonly TimeSpan MaxWriteWait = TimeSpan.FromSeconds(2);
+
     private readonly LiveNodes _nodes;
     private readonly ReadBatcher _reads;
-    private readonly ReadTurns _turns;
-    private readonly ReadTurns _localTurns; // of their own: those to a node that stands still last longer
+    private readonly Turns _turns;
+    private readonly Turns _localTurns; // of their own: those to a node that stands still last longer
+    private readonly WriteTurns _writeTurns;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
@@ -39,8 +43,9 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         _time = time;
         _logger = logger;
         _reads = new ReadBatcher(AskAsync);
-        _turns = new ReadTurns(MaxSingleReads, MaxWaitingReads, MaxReadWait, time);
-        _localTurns = new ReadTurns(MaxSingleReads, MaxWaitingReads, MaxReadWait, time);
+        _turns = SingleReads(time);
+        _localTurns = SingleReads(time);
+        _writeTurns = new WriteTurns(MaxWriteWait, time, TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     /// <inheritdoc/>
@@ -68,7 +73,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
                 continue;
             }
 
-            if (!await _turns.TryBeginAsync())
+            if (!await _turns.TakeAsync())
             {
                 return new ReadResult(ReadOutcome.Unavailable, null, "", ReadBatcher.TooManyReads);
             }
@@ -79,7 +84,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
             }
             finally
             {
-                _turns.End();
+                _turns.Give();
             }
 
             if (last.Outcome != ReadOutcome.Unavailable)
@@ -92,7 +97,8 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     /// <inheritdoc/>
-    public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) => WriteAsync(grain => grain.WriteAsync(write));
+    public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) =>
+        WriteInTurnAsync(write.SizeBytes, () => WriteAsync(grain => grain.WriteAsync(write)));
 
     /// <inheritdoc/>
     public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
@@ -112,7 +118,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
     {
-        if (!await _localTurns.TryBeginAsync())
+        if (!await _localTurns.TakeAsync())
         {
             return new ReadResult(ReadOutcome.Unavailable, null, "", ReadBatcher.TooManyReads);
         }
@@ -123,7 +129,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         }
         finally
         {
-            _localTurns.End();
+            _localTurns.Give();
         }
     }
 
@@ -148,7 +154,8 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <inheritdoc/>
     public ValueTask<WriteResult> PutLocalAsync(
         string? node, string key, byte[] value, string? contentType, CancellationToken cancellation = default) =>
-        WriteLocalAsync(node, grain => grain.PutLocalAsync(key, value, contentType));
+        WriteInTurnAsync(
+            new Write(key, value, contentType).SizeBytes, () => WriteLocalAsync(node, grain => grain.PutLocalAsync(key, value, contentType)));
 
     /// <inheritdoc/>
     public ValueTask<WriteResult> DeleteLocalAsync(string? node, string key, CancellationToken cancellation = default) =>
@@ -185,45 +192,24 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     public async ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
         await AnyAsync(grain => grain.GetStatusAsync(), static _ => true) ?? new ClusterStatus(null, [], "");
 
-    /// <inheritdoc/>
-    public async ValueTask<RoleResult> StepDownAsync(string? node, CancellationToken cancellation = default)
+    private static Turns SingleReads(TimeProvider time) =>
+        new(MaxSingleReads, MaxWaitingReads, MaxReadWait, time, TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private async ValueTask<WriteResult> WriteInTurnAsync(int bytes, Func<ValueTask<WriteResult>> write)
     {
-        if (node is null)
+        if (!await _writeTurns.TakeAsync(bytes))
         {
-            return new RoleResult(RoleOutcome.Refused, "", "a gateway has no role; ?node=NAME says which node is to give its role away");
+            return new WriteResult(WriteOutcome.Unavailable, default, "", WriteTurns.Refusal);
         }
 
-        (Reached reached, RoleResult? result) = await AtAsync(node, static grain => grain.StepDownAsync());
-        return result ?? reached switch
+        try
         {
-            Reached.NoSuchNode => new RoleResult(RoleOutcome.UnknownNode, ""),
-            Reached.NotSent => new RoleResult(RoleOutcome.Unavailable, "", NotSentBecause),
-            _ => new RoleResult(RoleOutcome.Unavailable, "", "the node did not answer; look at the cluster again"),
-        };
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default)
-    {
-        // Where nothing was sent the next one is asked; otherwise what became of it is not known.
-        for (int attempt = 0; attempt <= _nodes.All.Count && _nodes.Next() is { } asked; attempt++)
-        {
-            try
-            {
-                return await CallAsync(asked, grain => grain.ForceElectionAsync(node, acceptsDataLoss), LiveNodes.CallTimeout);
-            }
-            catch (NodeNotFoundException exception)
-            {
-                SetAside(asked, exception);
-            }
-            catch (Exception exception)
-            {
-                SetAside(asked, exception);
-                return new RoleResult(RoleOutcome.Unavailable, "", "the node that was asked did not answer; look at the cluster again");
-            }
+            return await write();
         }
-
-        return new RoleResult(RoleOutcome.Unavailable, "", _nodes.NotReadyBecause ?? "no node could be reached");
+        finally
+        {
+            _writeTurns.Give(bytes);
+        }
     }
 
     private async Task<ReadResult?[]> AskAsync(string[] keys)

@@ -14,8 +14,11 @@ public sealed record Write(
     [property: Id(3)] TimeSpan? TimeToLive = null,
     [property: Id(4)] Condition? Condition = null)
 {
+    /// <summary>A write of more bytes than this is long: where writes wait, it does not stand before short ones.</summary>
+    public const int LongBytes = 64 << 10;
+
     /// <summary>What it takes while it waits, in bytes: key and value, and what an entry costs besides.</summary>
-    internal int SizeBytes => Entry.OverheadBytes + (2 * Key.Length) + (Value?.Length ?? 0);
+    public int SizeBytes => Entry.OverheadBytes + (2 * Key.Length) + (Value?.Length ?? 0);
 
     /// <summary>The longest life that can be asked for.</summary>
     public static TimeSpan MaxTimeToLive { get; } = TimeSpan.FromDays(36_500);

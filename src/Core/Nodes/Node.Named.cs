@@ -7,7 +7,7 @@ public sealed partial class Node
     private const int MaxNamedCalls = 16;
     private const int MaxNamedCallsWaiting = 1024;
 
-    private readonly Turns _named = new(MaxNamedCalls, MaxNamedCallsWaiting);
+    private readonly Turns _named;
 
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
@@ -89,7 +89,7 @@ public sealed partial class Node
     // until it ends, also where nobody waits for it any more.
     private async Task<T> InTurnAsync<T>(Func<Task<T>> call)
     {
-        if (!await OnSchedulerAsync(() => _named.TakeAsync(_writes.AnswerTimeout / 2, _context.Time)))
+        if (!await OnSchedulerAsync(() => _named.TakeAsync().AsTask()))
         {
             throw new TimeoutException("too many calls to other nodes are under way");
         }

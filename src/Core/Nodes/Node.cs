@@ -82,6 +82,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _backups = new BackupSessions(_context);
         _sweep = new Sweep(_context, _partition, _copies);
         _writes = new WritePath(_context, _partition, _views);
+        _named = new Turns(MaxNamedCalls, MaxNamedCallsWaiting, _writes.AnswerTimeout / 2, _context.Time);
         _context.Instruments.Observe(store, _copies, () => _partition.Served);
     }
 

@@ -16,7 +16,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     // Nobody was asked; no reason to think ill of whoever would have been.
     private static readonly FetchReply NoTurn = new(FetchStatus.CannotTell);
 
-    private readonly Turns _fetches = new(MaxFetches, MaxWaitingFetches);
+    private readonly Turns _fetches = new(MaxFetches, MaxWaitingFetches, context.Settings.ReplyTimeout, context.Time);
     private readonly LocalSearch _localSearch = new(context, views);
     private readonly Dictionary<(string Key, ReadScope Scope, bool KeepsNoCopy), Task<ReadResult>> _flights = [];
 
@@ -275,7 +275,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     // Each may bring a value of the largest size, and whoever is asked has it ready before it is taken.
     private async Task<FetchReply?> FetchAsync(string node, FetchRequest request)
     {
-        if (!await _fetches.TakeAsync(context.Settings.ReplyTimeout, context.Time))
+        if (!await _fetches.TakeAsync())
         {
             return NoTurn;
         }

@@ -8,16 +8,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
 {
     private const string OutcomeUnknown = "the primary did not answer; whether the write was done is not known";
 
-    // Bytes of writes on their way to another node at once: they share a connection with what keeps the masters in sync. Short and long
-    // ones have a line each, so that no short one waits for long ones.
-    private const long MaxShortBytes = 4L << 20;
-    private const long MaxLongBytes = 16L << 20;
-
-    // Writes that wait in each of the two lines.
-    private const int MaxWaiting = 4096;
-
-    private readonly Turns _short = new(MaxShortBytes, MaxWaiting);
-    private readonly Turns _long = new(MaxLongBytes, MaxWaiting);
+    private readonly WriteTurns _turns = new(2 * context.Settings.ReplyTimeout, context.Time);
 
     /// <summary>A stall while the primary loses its peer fits in; beyond it the outcome is not known.</summary>
     public TimeSpan AnswerTimeout => 4 * context.Settings.ReplyTimeout;
@@ -64,10 +55,9 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
         }
 
         int bytes = request.Write.SizeBytes;
-        Turns turns = bytes > WaitingWrites.LongBytes ? _long : _short;
-        if (!await turns.TakeAsync(AnswerTimeout / 2, context.Time, bytes))
+        if (!await _turns.TakeAsync(bytes))
         {
-            return new WriteReply(WriteStatus.Overloaded, default, view, "too many writes are on their way to the primary already; nothing was done");
+            return new WriteReply(WriteStatus.Overloaded, default, view, WriteTurns.Refusal);
         }
 
         try
@@ -76,7 +66,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
         }
         finally
         {
-            turns.Give(bytes);
+            _turns.Give(bytes);
         }
     }
 

@@ -12,7 +12,7 @@ internal sealed partial class PrimaryRole
     /// <summary>Reads of changes for watchers that wait for their turn; they hold nothing meanwhile.</summary>
     internal const int MaxWaitingChangeReads = 1024;
 
-    private readonly Turns _changeReads = new(MaxChangeReads, MaxWaitingChangeReads);
+    private readonly Turns _changeReads;
     private readonly Dictionary<long, Task<ChangePage?>> _changesUnderWay = []; // by the sequence that they are read after
     private TaskCompletionSource? _change;
 
@@ -84,8 +84,7 @@ internal sealed partial class PrimaryRole
 
     private async Task<ChangePage?> ReadInTurnAsync(long since)
     {
-        // Whoever asks has a limit of its own, a part of which may have passed while it waited for a change.
-        if (!await _changeReads.TakeAsync(_context.Settings.ReplyTimeout / 2, _context.Time))
+        if (!await _changeReads.TakeAsync())
         {
             return null;
         }

@@ -50,6 +50,9 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
         _onApplied = onApplied;
         _view = view;
         _localHolders = NoneHeard();
+
+        // Whoever asks has a limit of its own, a part of which may have passed while it waited for a change.
+        _changeReads = new Turns(MaxChangeReads, MaxWaitingChangeReads, context.Settings.ReplyTimeout / 2, context.Time);
         _confirmation = new SharedRound<bool>(ConfirmOnceAsync);
         StoreState state = context.Store.State;
         _tail = new LogTail(state.Applied);

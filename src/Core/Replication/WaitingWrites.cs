@@ -16,9 +16,6 @@ internal sealed class WaitingWrites
     /// <summary>Bytes of long writes that may wait; the rest is kept for short ones.</summary>
     public const long MaxLongBytes = MaxBytes / 4 * 3;
 
-    /// <summary>A write of more bytes than this is long.</summary>
-    public const int LongBytes = 64 << 10;
-
     /// <summary>A batch ends before the write that would take it over this many bytes, unless that is its first.</summary>
     public const int MaxBatchBytes = 1 << 20;
 
@@ -37,7 +34,7 @@ internal sealed class WaitingWrites
     /// <summary>Puts a write in line; false where too many wait, or too much.</summary>
     public bool TryAdd(PendingWrite write)
     {
-        bool isLong = write.SizeBytes > LongBytes;
+        bool isLong = write.SizeBytes > Write.LongBytes;
         if (_short.Count + _long.Count >= MaxWrites
             || _shortBytes + _longBytes + write.SizeBytes > MaxBytes
             || (isLong && _longBytes + write.SizeBytes > MaxLongBytes))

@@ -3,33 +3,82 @@ namespace Diststore.Core;
 /// <summary>
 /// Lets so many at once do something; so many more wait for their turn, in the order they came and each for a limited time;
 /// the rest is turned away at once. Where turns have a weight, bytes say, what is bounded is the sum of the weights; one that
-/// is heavier than that has its turn alone. For one scheduler.
+/// is heavier than that has its turn alone. Thread-safe.
 /// </summary>
-internal sealed class Turns(long maxUnderWay, int maxWaiting)
+/// <param name="maxUnderWay">How many have a turn at once, or what they may weigh together.</param>
+/// <param name="maxWaiting">How many wait for one.</param>
+/// <param name="patience">How long each of them waits at most.</param>
+/// <param name="time">The clock.</param>
+/// <param name="options">
+/// How those who wait go on: with <see cref="TaskCreationOptions.None"/> on the scheduler that they came from, which is what a node
+/// needs; where there is none, <see cref="TaskCreationOptions.RunContinuationsAsynchronously"/> keeps them off the thread of who gives.
+/// </param>
+public sealed class Turns(long maxUnderWay, int maxWaiting, TimeSpan patience, TimeProvider time, TaskCreationOptions options = TaskCreationOptions.None)
 {
-    private readonly LinkedList<Place> _waiting = new();
+    private readonly Lock _lock = new();
+    private readonly LinkedList<Place> _waiting = new(); // under the lock
+    private long _underWay; // under the lock
 
     /// <summary>How many have their turn, or what they weigh together.</summary>
-    public long UnderWay { get; private set; }
+    public long UnderWay
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _underWay;
+            }
+        }
+    }
 
     /// <summary>How many wait for it.</summary>
-    public int Waiting => _waiting.Count;
+    public int Waiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waiting.Count;
+            }
+        }
+    }
 
     /// <summary>Waits for a turn; false when none came in time. Who got one gives it back.</summary>
-    public async Task<bool> TakeAsync(TimeSpan patience, TimeProvider time, long weight = 1)
+    public ValueTask<bool> TakeAsync(long weight = 1)
     {
-        if (_waiting.Count == 0 && Fits(weight))
+        LinkedListNode<Place> place;
+        lock (_lock)
         {
-            UnderWay += weight;
-            return true;
+            if (_waiting.Count == 0 && Fits(weight))
+            {
+                _underWay += weight;
+                return ValueTask.FromResult(true);
+            }
+
+            if (_waiting.Count >= maxWaiting)
+            {
+                return ValueTask.FromResult(false);
+            }
+
+            place = _waiting.AddLast(new Place(weight, new TaskCompletionSource(options)));
         }
 
-        if (_waiting.Count >= maxWaiting)
+        return WaitAsync(place);
+    }
+
+    /// <summary>Gives a turn back: those who have waited longest get what is free.</summary>
+    public void Give(long weight = 1)
+    {
+        lock (_lock)
         {
-            return false;
+            _underWay -= weight;
         }
 
-        LinkedListNode<Place> place = _waiting.AddLast(new Place(weight, new TaskCompletionSource()));
+        Admit();
+    }
+
+    private async ValueTask<bool> WaitAsync(LinkedListNode<Place> place)
+    {
         try
         {
             await place.Value.Turn.Task.WaitAsync(patience, time);
@@ -37,13 +86,16 @@ internal sealed class Turns(long maxUnderWay, int maxWaiting)
         }
         catch (TimeoutException)
         {
-            // The turn may have been given in the moment that the time was up.
-            if (place.List is null)
+            lock (_lock)
             {
-                return true;
-            }
+                // The turn may have been given in the moment that the time was up.
+                if (place.List is null)
+                {
+                    return true;
+                }
 
-            _waiting.Remove(place);
+                _waiting.Remove(place);
+            }
 
             // It may have been too heavy for what was free, and the next one is not.
             Admit();
@@ -51,24 +103,29 @@ internal sealed class Turns(long maxUnderWay, int maxWaiting)
         }
     }
 
-    /// <summary>Gives a turn back: those who have waited longest get what is free.</summary>
-    public void Give(long weight = 1)
-    {
-        UnderWay -= weight;
-        Admit();
-    }
-
+    // Nobody goes on under the lock.
     private void Admit()
     {
-        while (_waiting.First is { } next && Fits(next.Value.Weight))
+        while (true)
         {
-            _waiting.Remove(next);
-            UnderWay += next.Value.Weight;
-            next.Value.Turn.SetResult();
+            TaskCompletionSource turn;
+            lock (_lock)
+            {
+                if (_waiting.First is not { } next || !Fits(next.Value.Weight))
+                {
+                    return;
+                }
+
+                _waiting.Remove(next);
+                _underWay += next.Value.Weight;
+                turn = next.Value.Turn;
+            }
+
+            turn.SetResult();
         }
     }
 
-    private bool Fits(long weight) => UnderWay == 0 || UnderWay + weight <= maxUnderWay;
+    private bool Fits(long weight) => _underWay == 0 || _underWay + weight <= maxUnderWay;
 
     private sealed record Place(long Weight, TaskCompletionSource Turn);
 }
