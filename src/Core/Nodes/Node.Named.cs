@@ -4,7 +4,7 @@ namespace Diststore.Core;
 public sealed partial class Node
 {
     // Calls to named nodes under way at once, and those that wait for their turn.
-    private const int MaxNamedCalls = 16;
+    private const int MaxNamedCalls = 4;
     private const int MaxNamedCallsWaiting = 1024;
 
     private readonly Turns _named;

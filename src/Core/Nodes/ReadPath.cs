@@ -8,7 +8,7 @@ namespace Diststore.Core;
 internal sealed class ReadPath(NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, LocalReads here)
 {
     /// <summary>Fetches under way at once; what they bring shares connections with what keeps the masters in sync.</summary>
-    internal const int MaxFetches = 16;
+    internal const int MaxFetches = 8;
 
     /// <summary>Fetches that wait for their turn, each for at most a reply's time; who comes beyond them asks nobody for a while.</summary>
     internal const int MaxWaitingFetches = 4096;
