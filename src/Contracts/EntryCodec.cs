@@ -62,8 +62,8 @@ public sealed class EntryCodec : IFieldCodec<Entry>
         writer.Write(value.Value);
     }
 
-    // Not by Orleans' own way for texts: where one of 512 bytes and more begins with a character that has more bytes than are
-    // left of the buffer's segment, that throws, and the whole message is lost, each time that it is sent again.
+    // Not by Orleans' own way for texts, which relies on the room that a length of variable width before it has left: where one of 512
+    // bytes and more begins with a character that has more bytes than are left of the buffer's segment, it throws.
     private static void WriteText<TBufferWriter>(ref Writer<TBufferWriter> writer, string text, int bytes)
         where TBufferWriter : IBufferWriter<byte>
     {
