@@ -34,6 +34,14 @@ internal sealed class GatewayEndpoints(
     /// <inheritdoc/>
     public bool IsUpdatable => true;
 
+    /// <summary>Reads <c>host:port,host:port</c>; null for anything else, and for more than <see cref="MaxNames"/>.</summary>
+    public static IReadOnlyList<GatewayEndpoint>? TryParse(string text)
+    {
+        string[] texts = text.Split(',', StringSplitOptions.TrimEntries);
+        GatewayEndpoint[] endpoints = [.. texts.Select(GatewayEndpoint.TryParse).OfType<GatewayEndpoint>()];
+        return endpoints.Length == texts.Length && endpoints.Length <= MaxNames ? endpoints : null;
+    }
+
     /// <summary>What is tried, for people: each name with its addresses, or why there are none.</summary>
     public string Tried => string.Join(", ", endpoints.Select((endpoint, index) =>
         _problems[index] is { } problem ? $"{endpoint} ({problem})"

@@ -1,8 +1,7 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Net;
 using Diststore.Http;
 using Diststore.PostgreSql;
+using Diststore.Settings;
 using StackExchange.Redis;
 
 namespace Diststore.Gateway;
@@ -10,6 +9,9 @@ namespace Diststore.Gateway;
 /// <summary>How a gateway finds the cluster.</summary>
 internal enum ClusterProvider
 {
+    /// <summary>A cluster within one process, which no gateway can join: what a silo does unless told.</summary>
+    Single = 0,
+
     /// <summary>A fixed list of the silos' gateway endpoints, for trials.</summary>
     Development = 1,
 
@@ -34,19 +36,44 @@ internal sealed record ClusterWay(ClusterProvider Provider)
     public string? PostgreSql { get; init; }
 }
 
-/// <summary>The gateway's settings: the section <c>Diststore</c> of the configuration.</summary>
+/// <summary>The gateway's settings, as <see cref="GatewaySettingsTable"/> names them.</summary>
 internal sealed record GatewaySettings
 {
-    private const int MaxMaxValueBytes = 64 * 1024 * 1024;
+    private const string Section = CommandLine.Section;
 
-    private static readonly string[] Known =
-    [
-        "Node:Address", "Http:Port", "Cluster:Provider", "Cluster:Id", "Cluster:Gateways", "Cluster:ConnectionString",
-        "Http:AllowedHosts", "Limits:MaxValueBytes", "Limits:MaxConnections", "Limits:MaxBytesInFlight", "Limits:MaxStreams", "Security:Tokens",
-    ];
+    private static readonly SettingsReader<GatewaySettings> s_reader = new(GatewaySettingsTable.All);
+
+    public IPAddress Address { get; set; } = IPAddress.Loopback;
+
+    public int HttpPort { get; set; } = 8080;
+
+    public string ClusterId { get; set; } = "diststore";
+
+    public ClusterProvider Provider { get; set; }
+
+    /// <summary>With <see cref="ClusterProvider.Development"/>: the silos' gateway endpoints.</summary>
+    public IReadOnlyList<GatewayEndpoint> Gateways { get; set; } = [GatewayEndpoint.TryParse("127.0.0.1:30000")!];
+
+    public string? ConnectionString { get; set; }
+
+    public int MaxValueBytes { get; set; } = 4 << 20;
+
+    public int MaxConnections { get; set; } = 10_000;
+
+    public long MaxBytesInFlight { get; set; } = 256L << 20;
+
+    public int MaxStreams { get; set; } = 1000;
+
+    /// <summary>The hosts that requests may name; <see langword="null"/> for those that follow from the address.</summary>
+    public IReadOnlyList<string>? AllowedHosts { get; set; }
+
+    public IReadOnlyList<string> Tokens { get; set; } = [];
+
+    /// <summary>How the cluster is found.</summary>
+    public ClusterWay Cluster { get; private set; } = new(ClusterProvider.Development);
 
     /// <summary>What is logged unless the configuration says otherwise.</summary>
-    public static IEnumerable<KeyValuePair<string, string?>> LoggingDefaults =>
+    private static IEnumerable<KeyValuePair<string, string?>> LoggingDefaults =>
     [
         new("Logging:LogLevel:Default", "Information"),
         new("Logging:LogLevel:Microsoft", "Warning"),
@@ -56,126 +83,49 @@ internal sealed record GatewaySettings
         new("Logging:LogLevel:Orleans", "None"),
     ];
 
-    public required IPAddress Address { get; init; }
+    /// <summary>What the gateway can do and takes, in words.</summary>
+    public static string Help() =>
+        "Diststore.Gateway answers HTTP in front of a cluster of silos, which it finds as they find each other." + Environment.NewLine + s_reader.Help();
 
-    public required int HttpPort { get; init; }
-
-    public required string ClusterId { get; init; }
-
-    public required ClusterWay Cluster { get; init; }
-
-    public required int MaxValueBytes { get; init; }
-
-    public required int MaxConnections { get; init; }
-
-    public required long MaxBytesInFlight { get; init; }
-
-    public required int MaxStreams { get; init; }
-
-    public required IReadOnlyList<string> AllowedHosts { get; init; }
-
-    public required IReadOnlyList<string> Tokens { get; init; }
-
-    /// <summary>Reads and checks the settings; <paramref name="problem"/> names the first wrong one and what it takes.</summary>
-    public static bool TryRead(
-        IConfigurationSection section, [NotNullWhen(true)] out GatewaySettings? settings, [NotNullWhen(false)] out string? problem)
+    /// <summary>Reads the settings and what logging reads. What is wrong ends in a <see cref="StartException"/>.</summary>
+    public static (GatewaySettings Settings, IConfiguration Configuration) Read(string[] arguments)
     {
-        settings = null;
-        problem = UnknownName(section);
-        if (problem is not null)
-        {
-            return false;
-        }
-
-        bool hasAddress = IPAddress.TryParse(section["Node:Address"] ?? "127.0.0.1", out IPAddress? address);
-        bool hasPort = TryNumber(section, "Http:Port", 8080, 0, 65535, out int port);
-        string? limits = ProblemWithLimits(section, out Limits limit);
-        string? cluster = ProblemWithCluster(section, section["Cluster:Provider"] ?? "Single", out ClusterWay? way);
-        IReadOnlyList<string>? hosts = null;
-        problem =
-            !hasAddress ? Wrong(section, "Node:Address", "an IP address")
-            : !hasPort ? Wrong(section, "Http:Port", "a port, 0 to 65535")
-            : section["Http:AllowedHosts"] is { } text && !DiststoreHttpOptions.TryParseHosts(text, out hosts)
-                ? Wrong(section, "Http:AllowedHosts", DiststoreHttpOptions.HostsWords)
-            : limits ?? cluster;
-        if (problem is not null)
-        {
-            return false;
-        }
-
-        settings = new GatewaySettings
-        {
-            Address = address!,
-            HttpPort = port,
-            ClusterId = section["Cluster:Id"] is { Length: > 0 } id ? id : "diststore",
-            Cluster = way!,
-            MaxValueBytes = limit.ValueBytes,
-            MaxConnections = limit.Connections,
-            MaxBytesInFlight = limit.BytesInFlight,
-            MaxStreams = limit.Streams,
-            AllowedHosts = hosts ?? DiststoreHttpOptions.HostsOf(address!, Environment.MachineName),
-            Tokens = ReadTokens(section.GetSection("Security:Tokens")),
-        };
-        return true;
+        CommandLine line = CommandLine.Parse(arguments, [], [.. GatewaySettingsTable.All.Select(static setting => setting.Name)]);
+        IConfiguration configuration = SettingsSources.Read(line, LoggingDefaults);
+        return (Read(configuration), configuration);
     }
 
-    private static string? ProblemWithLimits(IConfigurationSection section, out Limits limits)
+    /// <summary>Reads the settings of a configuration. What is wrong ends in a <see cref="StartException"/>.</summary>
+    public static GatewaySettings Read(IConfiguration configuration)
     {
-        bool hasValue = TryBytes(section["Limits:MaxValueBytes"] ?? "4 MiB", 1, MaxMaxValueBytes, out long valueBytes);
-        bool hasConnections = TryNumber(section, "Limits:MaxConnections", 10_000, 1, DiststoreHttpOptions.MostConnections, out int connections);
-        bool hasStreams = TryNumber(section, "Limits:MaxStreams", 1000, 1, DiststoreHttpOptions.MostStreams, out int streams);
-        long least = Math.Max(DiststoreHttpOptions.LeastBytesInFlight, valueBytes * DiststoreHttpOptions.ValuesInFlight);
-        bool hasInFlight = TryBytes(
-            section["Limits:MaxBytesInFlight"] ?? "256 MiB", least, DiststoreHttpOptions.MostBytesInFlight, out long bytesInFlight);
-        limits = new Limits((int)valueBytes, connections, bytesInFlight, streams);
-        return !hasValue ? Wrong(section, "Limits:MaxValueBytes", "a number of bytes, or one with KiB or MiB, from 1 to 64 MiB")
-            : !hasConnections ? Wrong(section, "Limits:MaxConnections", $"1 to {DiststoreHttpOptions.MostConnections}")
-            : !hasStreams ? Wrong(section, "Limits:MaxStreams", $"1 to {DiststoreHttpOptions.MostStreams}")
-            : !hasInFlight ? Wrong(
-                section,
-                "Limits:MaxBytesInFlight",
-                "a number of bytes, or one with KiB, MiB or GiB, from 1 MiB to 1024 GiB,"
-                    + $" at least {DiststoreHttpOptions.ValuesInFlight} times Limits:MaxValueBytes")
-            : null;
+        var settings = new GatewaySettings();
+        s_reader.Apply(configuration, settings);
+        if (settings.MaxBytesInFlight < (long)DiststoreHttpOptions.ValuesInFlight * settings.MaxValueBytes)
+        {
+            throw new StartException(DiststoreHttpOptions.TooFewInFlight(settings.MaxBytesInFlight, settings.MaxValueBytes));
+        }
+
+        settings.Cluster = settings.FindCluster();
+        return settings;
     }
 
-    private static string? ProblemWithCluster(IConfigurationSection section, string provider, out ClusterWay? way)
+    private ClusterWay FindCluster() => Provider switch
     {
-        way = null;
-        if (provider.Equals("Single", StringComparison.OrdinalIgnoreCase))
-        {
-            return "Diststore:Cluster:Provider is Single, a cluster within one process, which a gateway of its own cannot join;"
-                + " it takes Development (with Cluster:Gateways), Redis or PostgreSql (with Cluster:ConnectionString)";
-        }
-
-        if (provider.Equals("Development", StringComparison.OrdinalIgnoreCase))
-        {
-            way = TryEndpoints(section["Cluster:Gateways"] ?? "127.0.0.1:30000") is { } gateways
-                ? new ClusterWay(ClusterProvider.Development) { Gateways = gateways } : null;
-            return way is null ? Wrong(section, "Cluster:Gateways", "the silos' gateway endpoints as host:port,host:port") : null;
-        }
-
-        string? connection = section["Cluster:ConnectionString"];
-        if (provider.Equals("Redis", StringComparison.OrdinalIgnoreCase))
-        {
-            way = TryRedis(connection) is { } redis ? new ClusterWay(ClusterProvider.Redis) { Redis = redis } : null;
-            return way is null ? WrongConnection(ClusterProvider.Redis, "host:port[,option=value...]") : null;
-        }
-
-        if (provider.Equals("PostgreSql", StringComparison.OrdinalIgnoreCase))
-        {
-            way = PostgreSqlServer.IsConnectionString(connection) ? new ClusterWay(ClusterProvider.PostgreSql) { PostgreSql = connection } : null;
-            return way is null ? WrongConnection(ClusterProvider.PostgreSql, PostgreSqlServer.Takes) : null;
-        }
-
-        return Wrong(section, "Cluster:Provider", "Development, Redis or PostgreSql");
-    }
+        ClusterProvider.Development => new ClusterWay(Provider) { Gateways = Gateways },
+        ClusterProvider.Redis => new ClusterWay(Provider) { Redis = Redis(ConnectionString) ?? throw WrongConnection("host:port[,option=value...]") },
+        ClusterProvider.PostgreSql => PostgreSqlServer.IsConnectionString(ConnectionString)
+            ? new ClusterWay(Provider) { PostgreSql = ConnectionString }
+            : throw WrongConnection(PostgreSqlServer.Takes),
+        _ => throw new StartException(
+            $"{Section}:Cluster:Provider is Single, a cluster within one process, which a gateway of its own cannot join;"
+            + " it takes Development (with Cluster:Gateways), Redis or PostgreSql (with Cluster:ConnectionString)."),
+    };
 
     // It is not repeated: it may hold a password.
-    private static string WrongConnection(ClusterProvider provider, string takes) =>
-        $"Diststore:Cluster:ConnectionString is missing or wrong; with Cluster:Provider={provider} it takes {takes}";
+    private StartException WrongConnection(string takes) =>
+        new($"{Section}:Cluster:ConnectionString is missing or wrong; with Cluster:Provider={Provider} it takes {takes}.");
 
-    private static ConfigurationOptions? TryRedis(string? text)
+    private static ConfigurationOptions? Redis(string? text)
     {
         try
         {
@@ -186,67 +136,4 @@ internal sealed record GatewaySettings
             return null;
         }
     }
-
-    private static List<GatewayEndpoint>? TryEndpoints(string text)
-    {
-        var endpoints = new List<GatewayEndpoint>();
-        foreach (string one in Split(text))
-        {
-            if (GatewayEndpoint.TryParse(one) is not { } endpoint)
-            {
-                return null;
-            }
-
-            endpoints.Add(endpoint);
-        }
-
-        return endpoints.Count is > 0 and <= GatewayEndpoints.MaxNames ? endpoints : null;
-    }
-
-    private static string[] ReadTokens(IConfigurationSection section) =>
-        [.. Split(section.Value ?? ""), .. section.GetChildren().Select(child => child.Value).OfType<string>().Where(token => token.Length > 0)];
-
-    private static string[] Split(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-
-    private static bool TryNumber(IConfigurationSection section, string name, int otherwise, int least, int most, out int number)
-    {
-        number = otherwise;
-        return section[name] is not { } text
-            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= least && number <= most);
-    }
-
-    private static bool TryBytes(string text, long least, long most, out long bytes)
-    {
-        (string digits, int shift) = text switch
-        {
-            _ when text.EndsWith("KiB", StringComparison.OrdinalIgnoreCase) => (text[..^3], 10),
-            _ when text.EndsWith("MiB", StringComparison.OrdinalIgnoreCase) => (text[..^3], 20),
-            _ when text.EndsWith("GiB", StringComparison.OrdinalIgnoreCase) => (text[..^3], 30),
-            _ => (text, 0),
-        };
-        bool good = long.TryParse(digits.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out bytes)
-            && bytes <= most >> shift && bytes << shift >= least;
-        bytes = good ? bytes << shift : 0;
-        return good;
-    }
-
-    private static string Wrong(IConfigurationSection section, string name, string takes) =>
-        $"Diststore:{name} is \"{section[name]}\"; it takes {takes}";
-
-    private static string? UnknownName(IConfigurationSection section)
-    {
-        foreach ((string name, string? value) in section.AsEnumerable(makePathsRelative: true))
-        {
-            bool known = value is null || Known.Contains(name, StringComparer.OrdinalIgnoreCase)
-                || name.StartsWith("Security:Tokens:", StringComparison.OrdinalIgnoreCase);
-            if (!known && name.Length > 0)
-            {
-                return $"there is no setting Diststore:{name}; a gateway takes {string.Join(", ", Known)}";
-            }
-        }
-
-        return null;
-    }
-
-    private readonly record struct Limits(int ValueBytes, int Connections, long BytesInFlight, int Streams);
 }

@@ -1,23 +1,43 @@
+using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Diststore.Gateway;
 using Diststore.Http;
 using Diststore.Logging;
-using Microsoft.Extensions.Configuration.Memory;
+using Diststore.Settings;
 
 // The stand-alone gateway: the HTTP API over an Orleans client.
+if (CommandLine.AsksForHelp(args))
+{
+    Console.WriteLine(GatewaySettings.Help());
+    return 0;
+}
+
 using var output = LineOutput.ToStandardOutput();
-WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
-builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = GatewaySettings.LoggingDefaults });
-if (!GatewaySettings.TryRead(builder.Configuration.GetSection("Diststore"), out GatewaySettings? settings, out string? problem)
-    || (problem = await StartChecks.ProblemWithServerAsync(settings.Cluster)) is not null)
+GatewaySettings settings;
+IConfiguration configuration;
+try
+{
+    (settings, configuration) = GatewaySettings.Read(args);
+}
+catch (StartException exception)
+{
+    return StartChecks.Refuse(exception.Message);
+}
+
+if (await StartChecks.ProblemWithServerAsync(settings.Cluster) is { } problem)
 {
     return StartChecks.Refuse(problem);
 }
 
-builder.Logging.ClearProviders().AddProvider(new LineLoggerProvider(output, TimeProvider.System));
+WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Diststore.Gateway" });
+builder.Configuration.AddConfiguration(configuration);
+builder.Logging.AddConfiguration(configuration.GetSection("Logging")).AddProvider(new LineLoggerProvider(output, TimeProvider.System));
+builder.WebHost.UseKestrelCore();
 builder.Services.AddDiststoreHttp(http =>
 {
-    (http.MaxValueBytes, http.Tokens, http.AllowedHosts) = (settings.MaxValueBytes, settings.Tokens, settings.AllowedHosts);
+    (http.MaxValueBytes, http.Tokens) = (settings.MaxValueBytes, settings.Tokens);
+    http.AllowedHosts = settings.AllowedHosts ?? DiststoreHttpOptions.HostsOf(settings.Address, Dns.GetHostName());
     (http.MaxConnections, http.MaxBytesInFlight, http.MaxChangeStreams) = (settings.MaxConnections, settings.MaxBytesInFlight, settings.MaxStreams);
 });
 builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System);
@@ -30,6 +50,13 @@ builder.ListenOn(settings.Address, settings.HttpPort);
 builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
 
 await using WebApplication app = builder.Build();
+
+// A terminal that closes stops it as Ctrl-C does.
+using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+{
+    signal.Cancel = true;
+    app.Lifetime.StopApplication();
+});
 var store = app.Services.GetRequiredService<ClusterDiststore>();
 app.MapDiststore(store, store);
 try

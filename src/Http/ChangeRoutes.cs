@@ -40,9 +40,9 @@ internal sealed partial class ChangeRoutes(
     // Where a client that reconnects has got to says more than the address that it began with.
     private static bool TryGetSince(HttpRequest request, string? parameter, out LogPoint since, [NotNullWhen(false)] out string? problem)
     {
-        string? resumed = request.Headers.TryGetValue(LastEventId, out var header) ? header.ToString() : null;
+        string? resumed = request.Headers.TryGetValue(LastEventId, out var header) && header.ToString() is { Length: > 0 } id ? id : null;
         since = LogPoint.Zero;
-        problem = (resumed ?? parameter) is not { } text || LogPoint.TryParse(text, out since) ? null
+        problem = (resumed ?? parameter) is null or "" or "0" || LogPoint.TryParse((resumed ?? parameter)!, out since) ? null
             : $"{(resumed is null ? "the parameter since" : LastEventId)} takes an id as changes have it: epoch-sequence, like 3-141";
         return problem is null;
     }

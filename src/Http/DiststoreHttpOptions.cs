@@ -110,11 +110,16 @@ public sealed class DiststoreHttpOptions
     public static bool TryParseHosts(string text, out IReadOnlyList<string> hosts)
     {
         ArgumentNullException.ThrowIfNull(text);
-        string[] parts = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
         hosts = parts;
         return parts.Length is >= 1 and <= MaxHosts && (parts is [AnyHost] || parts.All(IsHost));
     }
 
+    /// <summary>What is said where fewer bytes may be in flight than <see cref="ValuesInFlight"/> of the longest values have.</summary>
+    public static string TooFewInFlight(long bytes, int maxValueBytes) =>
+        $"Diststore:Limits:MaxBytesInFlight takes at least {ValuesInFlight} times Limits:MaxValueBytes, "
+        + $"not {bytes} bytes where a value may have {maxValueBytes}.";
+
     private static bool IsHost(string host) =>
-        IPAddress.TryParse(host.Trim('[', ']'), out _) || host.All(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
+        IPAddress.TryParse(host.Trim('[', ']'), out _) || (host.Length > 0 && host.All(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'));
 }

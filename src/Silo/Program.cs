@@ -1,12 +1,14 @@
 using Diststore.Logging;
+using Diststore.Settings;
 using Diststore.Silo;
 
-if (args.Contains("--help"))
+if (CommandLine.AsksForHelp(args))
 {
     Console.WriteLine(Welcome.Help());
     return 0;
 }
 
+FileRights.KeepToOwner();
 using var signals = new StopSignals();
 using var output = LineOutput.ToStandardOutput();
 try

@@ -32,13 +32,8 @@ internal static class Welcome
         var text = new StringBuilder();
         text.AppendLine("Diststore.Silo runs one node, or with --nodes N (1 to 32) so many in one process, names and ports counted up,");
         text.AppendLine("with a data folder each. With --restore FILE it makes the node's data folder from a backup, says so and ends.");
-        text.AppendLine("Settings come from appsettings.json, the environment (Diststore__Node__Name=a) and the command line (--Diststore:Node:Name=a):");
-        foreach (Setting setting in SettingsTable.All)
-        {
-            text.AppendLine($"  {setting.Name,-32} {setting.Default,-14} {setting.Takes}");
-        }
-
-        return text.ToString().TrimEnd();
+        text.Append(SettingsReader.Help());
+        return text.ToString();
     }
 
     private static string Url(SiloSettings node) => $"http://{node.Address}:{node.HttpPort}";

@@ -12,13 +12,17 @@ internal sealed class Folder : IDisposable
     private const string LockName = "diststore.lock";
     private const string MarkName = "diststore.mark";
     private const string DamageName = "diststore.damaged";
+    private const string RestoringName = "diststore.restoring";
     private const int MarkBytes = 32; // synced, written, boot id
 
     // The engine's, and ours but the lock. The mark goes last: until then what is left is known as a store's remains.
     private static readonly string[] StoreFiles =
     [
-        "CURRENT", "IDENTITY", "LOCK", "LOG", "LOG.old.*", "OPTIONS-*", "*.dbtmp", "*.log", "*.sst", "*.blob", "MANIFEST-*", DamageName, MarkName,
+        "CURRENT", "IDENTITY", "LOCK", "LOG", "LOG.old.*", "OPTIONS-*", "*.dbtmp", "*.log", "*.sst", "*.blob", "MANIFEST-*",
+        DamageName, RestoringName, MarkName,
     ];
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly string _path;
     private readonly FileStream _lock;
@@ -33,9 +37,15 @@ internal sealed class Folder : IDisposable
     /// <summary>Whether the engine has files here that begin with <c>CURRENT</c>, its pointer to all others.</summary>
     public bool HasStore => File.Exists(Path.Combine(_path, "CURRENT"));
 
-    /// <summary>Whether there are files that only a store leaves behind.</summary>
+    /// <summary>
+    /// Whether there are files that only a store leaves behind in which something may have been written. The engine makes a manifest first,
+    /// then <c>CURRENT</c>, then its log: a manifest alone is what is left where a process ended in its first moments.
+    /// </summary>
     public bool HasTraces =>
-        File.Exists(Path.Combine(_path, MarkName)) || Directory.EnumerateFiles(_path, "*.sst").Any() || Directory.EnumerateFiles(_path, "MANIFEST-*").Any();
+        File.Exists(Path.Combine(_path, MarkName)) || Directory.EnumerateFiles(_path, "*.sst").Any() || Directory.EnumerateFiles(_path, "*.log").Any();
+
+    /// <summary>Whether a restoring began here and has not ended.</summary>
+    public bool IsRestoring => File.Exists(Path.Combine(_path, RestoringName));
 
     /// <summary>What was found damaged by an earlier process, or <see langword="null"/>.</summary>
     public string? Damage => File.Exists(Path.Combine(_path, DamageName)) ? File.ReadAllText(Path.Combine(_path, DamageName)).Trim() : null;
@@ -45,7 +55,16 @@ internal sealed class Folder : IDisposable
     {
         try
         {
-            Directory.CreateDirectory(path);
+            if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(path);
+            }
+            else
+            {
+                // Also where it was there before: what is in it is nobody else's.
+                Directory.CreateDirectory(path, OwnerOnly);
+                File.SetUnixFileMode(path, OwnerOnly);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -63,13 +82,19 @@ internal sealed class Folder : IDisposable
         }
         catch (IOException e)
         {
-            bool isHeld = File.Exists(file);
+            bool isHeld = IsHeldByAnother(e);
             throw new StoreOpenException(
                 isHeld ? StoreOpenProblem.InUse : StoreOpenProblem.Unusable,
                 isHeld ? $"the data folder {path} is in use by another process" : $"the data folder {path} cannot be used: {e.Message}",
                 e);
         }
     }
+
+    /// <summary>Notes that a restoring begins: should it not end, what is here is not a store.</summary>
+    public void StartRestoring() => File.WriteAllText(Path.Combine(_path, RestoringName), "");
+
+    /// <summary>The restoring has ended.</summary>
+    public void EndRestoring() => File.Delete(Path.Combine(_path, RestoringName));
 
     /// <summary>Removes a store's files, and no others.</summary>
     public void Clear()
@@ -105,7 +130,17 @@ internal sealed class Folder : IDisposable
             return 0;
         }
 
-        byte[] bytes = File.ReadAllBytes(file);
+        byte[] bytes;
+        try
+        {
+            bytes = File.ReadAllBytes(file);
+        }
+        catch (IOException e) when (IsHeldByAnother(e))
+        {
+            // The lock files may have been removed, but whoever writes the store keeps its mark.
+            throw new StoreOpenException(StoreOpenProblem.InUse, $"the data folder {_path} is in use by another process", e);
+        }
+
         if (bytes.Length < MarkBytes)
         {
             return 0; // the power was lost before the first mark reached the medium
@@ -120,7 +155,7 @@ internal sealed class Folder : IDisposable
     /// <summary>Starts to keep the mark; the log ends here now.</summary>
     public void StartMark(long sequence)
     {
-        _mark = File.OpenHandle(Path.Combine(_path, MarkName), FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+        _mark = File.OpenHandle(Path.Combine(_path, MarkName), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
         Span<byte> bytes = stackalloc byte[MarkBytes];
         BinaryPrimitives.WriteInt64BigEndian(bytes, sequence);
         BinaryPrimitives.WriteInt64BigEndian(bytes[8..], sequence);
@@ -147,6 +182,9 @@ internal sealed class Folder : IDisposable
         BinaryPrimitives.WriteInt64BigEndian(bytes, sequence);
         RandomAccess.Write(_mark!, bytes, offset);
     }
+
+    // The codes of flock on Linux and macOS, and of Windows; any other I/O error is another problem, a read-only device say.
+    private static bool IsHeldByAnother(IOException e) => e.HResult is 11 or 35 or unchecked((int)0x80070020);
 
     // Linux makes a new one each time the machine starts; elsewhere only what was synced counts.
     private static Guid BootId()

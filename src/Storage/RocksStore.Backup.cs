@@ -7,6 +7,7 @@ namespace Diststore.Storage;
 public sealed partial class RocksStore
 {
     private const int BackupChunkBytes = 1 << 20; // held in memory at once
+    private const int EpochsSkipped = 1000;
 
     /// <inheritdoc/>
     Task IBackupSource.WriteBackupAsync(Stream destination, CancellationToken cancellation) =>
@@ -53,19 +54,22 @@ public sealed partial class RocksStore
     }
 
     /// <summary>
-    /// Makes a store from a backup, in a folder that has none: with a new id, no view, and the content that the backup
-    /// shows. Checks the whole file before it writes anything.
+    /// Makes a store from a backup, in a folder that has none: with a new id, a new history, no view, and the content that the backup
+    /// shows. It counts as having seen an epoch far beyond the backup's, so that no version is given twice. Checks the whole file before
+    /// it writes anything; where it fails it leaves nothing.
     /// </summary>
     /// <param name="file">The backup; is read twice, so it must be able to seek.</param>
     /// <param name="options">Where to, and for which cluster.</param>
-    /// <exception cref="StoreOpenException">There is a store already, or the file is no whole backup.</exception>
+    /// <exception cref="StoreOpenException">
+    /// There is a store already, the file is no whole backup, it is of another cluster, or the folder cannot be written to.
+    /// </exception>
     public static BackupInfo Restore(Stream file, RocksStoreOptions options)
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
         using Folder folder = Folder.Take(options.Path);
-        if (folder.HasStore || folder.HasTraces)
+        if ((folder.HasStore || folder.HasTraces) && !folder.IsRestoring)
         {
             throw new StoreOpenException(
                 StoreOpenProblem.NotEmpty, $"the data folder {options.Path} holds a store already; a backup is restored into an empty folder only");
@@ -74,17 +78,45 @@ public sealed partial class RocksStore
         try
         {
             long start = file.Position;
-            BackupFile.Check(file);
+            (string clusterId, _) = BackupFile.Check(file);
+            if (clusterId != options.ClusterId)
+            {
+                throw new StoreOpenException(
+                    StoreOpenProblem.OtherCluster, $"the backup is of the cluster '{clusterId}', not of '{options.ClusterId}'");
+            }
+
             file.Position = start;
-            return Restore(file, options, folder);
+            return RestoreChecked(file, options, folder);
         }
         catch (InvalidDataException e)
         {
             throw new StoreOpenException(StoreOpenProblem.Corrupt, $"the file cannot be restored: {e.Message}", e);
         }
-        catch (RocksDbException e)
+        catch (Exception e) when (e is RocksDbException or StoreFailedException or IOException or UnauthorizedAccessException)
         {
             throw new StoreOpenException(StoreOpenProblem.Unusable, $"the data folder {options.Path} cannot be written to: {e.Message}", e);
+        }
+    }
+
+    // What an earlier try has left is removed before, and what this one leaves where it fails, as far as the device lets that be done.
+    private static BackupInfo RestoreChecked(Stream file, RocksStoreOptions options, Folder folder)
+    {
+        folder.Clear();
+        folder.StartRestoring();
+        bool isDone = false;
+        try
+        {
+            BackupInfo restored = Restore(file, options, folder);
+            folder.EndRestoring();
+            isDone = true;
+            return restored;
+        }
+        finally
+        {
+            if (!isDone)
+            {
+                folder.Clear();
+            }
         }
     }
 
@@ -115,8 +147,9 @@ public sealed partial class RocksStore
             // Who the store is comes last: without it a folder whose restoring was interrupted is not opened.
             state = StoreState.Empty with
             {
-                HighestEpoch = state.HighestEpoch,
-                History = state.History,
+                // What was written after the backup has used the epochs that would come next, and the same backup may be restored twice.
+                HighestEpoch = state.HighestEpoch + EpochsSkipped + RandomNumberGenerator.GetInt32(int.MaxValue),
+                History = Guid.NewGuid(),
                 Epochs = state.Epochs,
                 Applied = state.Applied,
                 Floor = state.Floor,

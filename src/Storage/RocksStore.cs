@@ -62,6 +62,11 @@ public sealed partial class RocksStore : IStore, IBackupSource
         try
         {
             bool isNew = StoreOpening.CheckFolder(options, folder);
+            if (isNew)
+            {
+                folder.Clear(); // what whoever made it and ended too early has left
+            }
+
             (db, OpenedStore opened) = StoreOpening.Open(options, isNew);
             folder.StartMark((long)db.GetLatestSequenceNumber());
             var store = new RocksStore(options, folder, db, opened);

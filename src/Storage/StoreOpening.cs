@@ -21,6 +21,12 @@ internal static class StoreOpening
             throw Damaged(path, $"an earlier start found it damaged ({damage})");
         }
 
+        if (folder.IsRestoring)
+        {
+            throw new StoreOpenException(
+                StoreOpenProblem.Unusable, $"restoring a backup into the data folder {path} has not ended; it is to be restored again");
+        }
+
         if (!folder.HasStore)
         {
             return folder.HasTraces ? throw Damaged(path, "its file CURRENT is missing") : true;
@@ -199,11 +205,17 @@ internal static class StoreOpening
     }
 
     private static StoreOpenException Translate(string path, RocksDbException e) =>
-        e.Message.Contains("lock", StringComparison.OrdinalIgnoreCase) && e.Message.StartsWith("IO error", StringComparison.Ordinal)
+        IsLocked(e.Message)
             ? new StoreOpenException(StoreOpenProblem.InUse, $"the data folder {path} is in use by another process", e)
             : IsDamage(e.Message)
                 ? Damaged(path, e.Message, e)
                 : new StoreOpenException(StoreOpenProblem.Unusable, $"the data folder {path} cannot be opened: {e.Message}", e);
+
+    // Held by another process, or by this one. The message names the file, so a path may have any of these words, but not at its end.
+    private static bool IsLocked(string message) =>
+        message.StartsWith("IO error: While lock file: ", StringComparison.Ordinal)
+            && message.EndsWith(": Resource temporarily unavailable", StringComparison.Ordinal)
+        || message.StartsWith("IO error: lock hold by current process", StringComparison.Ordinal);
 
     // A missing table file is told as an I/O error.
     private static bool IsDamage(string message) =>

@@ -1,3 +1,5 @@
+using System.Net;
+using Diststore.Settings;
 using Diststore.Silo;
 using Microsoft.Extensions.Configuration;
 
@@ -10,7 +12,7 @@ public sealed class SettingsTests
     {
         SiloSettings node = Assert.Single(Read());
         Assert.Equal(
-            (Environment.MachineName, "127.0.0.1", 8181, 11111, 30000, "diststore", ClusterProvider.Single),
+            (Dns.GetHostName(), "127.0.0.1", 8181, 11111, 30000, "diststore", ClusterProvider.Single),
             (node.NodeName, node.Address.ToString(), node.HttpPort, node.SiloPort, node.GatewayPort, node.ClusterId, node.Provider));
         Assert.Equal(
             (true, "239.192.74.1", 4983, 100),
@@ -92,6 +94,14 @@ public sealed class SettingsTests
     [InlineData("Http:Port", "11111", "differ")]
     [InlineData("Node:Name", "", "letters, digits")]
     [InlineData("Node:Name", "a b", "letters, digits")]
+    [InlineData("Node:Name", ".", "not dots alone")]
+    [InlineData("Node:Name", "..", "not dots alone")]
+    [InlineData("Cluster:Id", "..", "not dots alone")]
+    [InlineData("Security:Tokens", "", "one or more bearer tokens")]
+    [InlineData("Security:Tokens", ",", "one or more bearer tokens")]
+    [InlineData("Http:AllowedHosts", "a,,b", "hosts without a port")]
+    [InlineData("Copies:MaxStaleness", "50.00:00:00", "to 1 day")]
+    [InlineData("Copies:MaxStaleness", "1.00:00:01", "to 1 day")]
     [InlineData("Node:Address", "nowhere", "IPv4 address")]
     [InlineData("Node:Address", "0.0.0.0", "IPv4 address")]
     [InlineData("Node:Address", "1", "IPv4 address")]
@@ -105,7 +115,7 @@ public sealed class SettingsTests
     [InlineData("Data:Durability", "1", "or Memory")]
     [InlineData("Data:Path", "", "a folder")]
     [InlineData("Data:MaxBytes", "-1", "0 for no limit")]
-    [InlineData("Data:CacheBytes", "1 KiB", "from 1 MiB up")]
+    [InlineData("Data:CacheBytes", "1 KiB", "from 1 MiB to 1024 GiB")]
     [InlineData("Multicast:Group", "10.1.1.1", "multicast address")]
     [InlineData("Multicast:Enabled", "yes", "true or false")]
     [InlineData("Masters:MinInSync", "3", "1 or 2")]
@@ -126,6 +136,41 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public void Each_setting_is_taken_at_its_bounds_and_not_beyond()
+    {
+        foreach (Setting<SiloSettings> setting in SettingsTable.All.Where(static setting => setting.Bounds.Length > 0))
+        {
+            Assert.All(setting.Bounds, value => Assert.True(setting.TryTake(new SiloSettings(), value), $"{setting.Name}={value}"));
+        }
+
+        Assert.All(["00:00:00.049", "1.00:00:00.001"], value => Assert.Throws<StartException>(() => Read(("Copies:MaxStaleness", value))));
+    }
+
+    [Fact]
+    public void A_misspelt_section_in_the_environment_is_refused()
+    {
+        foreach (string section in new[] { "Distore", "DISSTORE", "diststtore" })
+        {
+            string name = $"{section}__Security__ClusterKey";
+            Environment.SetEnvironmentVariable(name, "0123456789abcdef");
+            try
+            {
+                string message = Assert.Throws<StartException>(() => SettingsReader.Read([])).Message;
+                Assert.Contains(name, message, StringComparison.Ordinal);
+                Assert.DoesNotContain("0123456789abcdef", message, StringComparison.Ordinal);
+            }
+            finally
+            {
+                Environment.SetEnvironmentVariable(name, null);
+            }
+        }
+    }
+
+    [Fact]
+    public void Help_names_each_setting_as_it_has_to_be_written() =>
+        Assert.All(SettingsTable.All, static setting => Assert.Contains($"--Diststore:{setting.Name} ", Welcome.Help(), StringComparison.Ordinal));
+
+    [Fact]
     public void A_secret_is_not_repeated() =>
         Assert.DoesNotContain("short", Assert.Throws<StartException>(() => Read(("Security:ClusterKey", "short"))).Message, StringComparison.Ordinal);
 
@@ -144,6 +189,10 @@ public sealed class SettingsTests
     [InlineData("--node", "3")]
     [InlineData("3")]
     [InlineData("--nodes")]
+    [InlineData("--Http:Port=1")]
+    [InlineData("--Distore:Http:Port", "1")]
+    [InlineData("--Diststore")]
+    [InlineData("--nodes", "2", "--Diststore:Node:Name=a")]
     public void An_argument_that_is_not_understood_is_refused(params string[] arguments) =>
         Assert.Throws<StartException>(() => SettingsReader.Read(arguments));
 

@@ -20,9 +20,10 @@ public sealed partial class HouseRulesTests
         ["Http"] = ["Core"],
         ["PostgreSql"] = [],
         ["Logging"] = [],
+        ["Settings"] = [],
         ["Grains"] = ["Core", "Contracts"],
-        ["Gateway"] = ["Core", "Contracts", "Http", "Logging", "PostgreSql"],
-        ["Silo"] = ["Core", "Storage", "Contracts", "Http", "Grains", "Logging", "PostgreSql"],
+        ["Gateway"] = ["Core", "Contracts", "Http", "Logging", "PostgreSql", "Settings"],
+        ["Silo"] = ["Core", "Storage", "Contracts", "Http", "Grains", "Logging", "PostgreSql", "Settings"],
     };
 
     // Attributes and generated code for serialization, logging's interface, and analyzers; nothing that does I/O.

@@ -1,4 +1,5 @@
 using System.Net;
+using Diststore.Settings;
 using Microsoft.Extensions.Configuration;
 
 namespace Diststore.Gateway.Tests;
@@ -19,8 +20,7 @@ public sealed class GatewaySettingsTests
         Assert.Equal(["a", "b", "c"], settings.Tokens);
         GatewaySettings redis = Good("Cluster:Provider=Redis", "Cluster:ConnectionString=127.0.0.1:1");
         Assert.Equal((10_000, 256L << 20, 1000), (redis.MaxConnections, redis.MaxBytesInFlight, redis.MaxStreams));
-        Assert.Equal(["localhost", Environment.MachineName], redis.AllowedHosts);
-        Assert.Equal(["*"], Good("Cluster:Provider=Development", "Node:Address=0.0.0.0").AllowedHosts);
+        Assert.Null(redis.AllowedHosts);
         Assert.Equal(["a", "b"], Good("Cluster:Provider=Development", "Http:AllowedHosts=a, b").AllowedHosts);
         Assert.Equal((8080, 4 << 20, "diststore"), (redis.HttpPort, redis.MaxValueBytes, redis.ClusterId));
         Assert.Single(redis.Cluster.Redis!.EndPoints);
@@ -46,12 +46,41 @@ public sealed class GatewaySettingsTests
     [InlineData("Http:AllowedHosts", "a:80")]
     [InlineData("Http:Prot", "80")]
     [InlineData("Silo:Port", "80")]
+    [InlineData("Security:Tokens", "")]
+    [InlineData("Security:Tokens", ",")]
+    [InlineData("Security:Tokens", "a,,b")]
+    [InlineData("Http:AllowedHosts", "a,,b")]
+    [InlineData("Cluster:Id", "..")]
     public void A_wrong_setting_is_named(string name, string value)
     {
         string[] rest = name == "Cluster:Provider" ? [] : ["Cluster:Provider=Development"];
-        Assert.False(GatewaySettings.TryRead(Section([.. rest, $"{name}={value}"]), out _, out string? problem));
+        string problem = Assert.Throws<StartException>(() => GatewaySettings.Read(Configuration([.. rest, $"{name}={value}"]))).Message;
         Assert.Contains($"Diststore:{name}", problem, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Each_setting_is_taken_at_its_bounds()
+    {
+        foreach (Setting<GatewaySettings> setting in GatewaySettingsTable.All.Where(static setting => setting.Bounds.Length > 0))
+        {
+            Assert.All(setting.Bounds, value => Assert.True(setting.TryTake(new GatewaySettings(), value), $"{setting.Name}={value}"));
+        }
+    }
+
+    [Theory]
+    [InlineData("--Http:Port=1", "--Diststore:Http:Port is")]
+    [InlineData("--Distore:Http:Port=1", "--Diststore:Http:Port is")]
+    [InlineData("--nodes", "is not understood")]
+    [InlineData("--urls=http://+:1", "is not understood")]
+    [InlineData("x", "is not understood")]
+    public void An_argument_that_means_nothing_is_refused(string argument, string words) =>
+        Assert.Contains(words, Assert.Throws<StartException>(() => GatewaySettings.Read([argument])).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Help_names_each_setting_as_it_has_to_be_written() =>
+        Assert.All(
+            GatewaySettingsTable.All,
+            static setting => Assert.Contains($"--Diststore:{setting.Name} ", GatewaySettings.Help(), StringComparison.Ordinal));
 
     [Theory]
     [InlineData("Redis", "")]
@@ -60,20 +89,15 @@ public sealed class GatewaySettingsTests
     [InlineData("PostgreSql", "Host=a;sesame=open")]
     public void A_server_needs_a_connection_string_and_a_wrong_one_is_not_repeated(string provider, string connectionString)
     {
-        Assert.False(GatewaySettings.TryRead(
-            Section($"Cluster:Provider={provider}", $"Cluster:ConnectionString={connectionString}"), out _, out string? problem));
+        string problem = Assert.Throws<StartException>(() => GatewaySettings.Read(
+            Configuration($"Cluster:Provider={provider}", $"Cluster:ConnectionString={connectionString}"))).Message;
         Assert.Contains($"Cluster:Provider={provider} it takes", problem, StringComparison.Ordinal);
         Assert.DoesNotContain("sesame", problem, StringComparison.Ordinal);
     }
 
-    private static GatewaySettings Good(params string[] settings)
-    {
-        Assert.True(GatewaySettings.TryRead(Section(settings), out GatewaySettings? read, out string? problem), problem);
-        return read;
-    }
+    private static GatewaySettings Good(params string[] settings) => GatewaySettings.Read(Configuration(settings));
 
-    private static IConfigurationSection Section(params string[] settings) => new ConfigurationBuilder()
+    private static IConfiguration Configuration(params string[] settings) => new ConfigurationBuilder()
         .AddInMemoryCollection(settings.Select(setting => setting.Split('=', 2)).Select(pair => KeyValuePair.Create($"Diststore:{pair[0]}", (string?)pair[1])))
-        .Build()
-        .GetSection("Diststore");
+        .Build();
 }

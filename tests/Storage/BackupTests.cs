@@ -40,11 +40,19 @@ public sealed class BackupTests : IDisposable
         Assert.Equal(before.AsEnumerable(), (await restored.ScanAsync(All)).Entries);
         Assert.Equal(before.OrderBy(entry => entry.Version), (await restored.ReadChangesAsync(0, int.MaxValue)).Entries);
         Assert.NotEqual(store.Id, restored.Id);
-        Assert.Equal(state with { View = null, LocalEntries = 0, LocalBytes = 0, Epochs = restored.State.Epochs }, restored.State);
+        Assert.NotEqual(state.History, restored.State.History);
+        Assert.InRange(restored.State.HighestEpoch, state.HighestEpoch + 1000, state.HighestEpoch + 1000 + int.MaxValue);
+        Assert.Equal(
+            state with
+            {
+                View = null, LocalEntries = 0, LocalBytes = 0, Epochs = restored.State.Epochs, History = restored.State.History,
+                HighestEpoch = restored.State.HighestEpoch,
+            },
+            restored.State);
         Assert.Equal(state.Epochs.Starts, restored.State.Epochs.Starts.AsEnumerable());
         await restored.CollectTombstonesAsync(DateTimeOffset.MaxValue, long.MaxValue);
         Assert.Null(await restored.ReadAsync("gone"));
-        await restored.WriteAsync(("a", "1"));
+        Assert.Equal(AppendStatus.StaleEpoch, (await restored.AppendAsync(1, Writes.Next(restored.State.Last, ("a", "1")))).Status);
     }
 
     [Fact]
@@ -102,6 +110,51 @@ public sealed class BackupTests : IDisposable
         }
 
         Assert.Equal(StoreOpenProblem.NotEmpty, Assert.Throws<StoreOpenException>(() => RocksStore.Restore(file, _other.Options)).Problem);
+    }
+
+    [Fact]
+    public async Task A_backup_of_another_cluster_is_refused_and_nothing_is_written()
+    {
+        using var file = new MemoryStream();
+        await using RocksStore store = _folder.Open();
+        await store.FillAsync(10);
+        await store.BackupAsync(file);
+        file.Position = 0;
+
+        StoreOpenException refusal = Assert.Throws<StoreOpenException>(
+            () => RocksStore.Restore(file, _other.Options with { ClusterId = "another" }));
+
+        Assert.Equal(StoreOpenProblem.OtherCluster, refusal.Problem);
+        Assert.Contains($"'{_folder.Options.ClusterId}', not of 'another'", refusal.Message, StringComparison.Ordinal);
+        file.Position = 0;
+        RocksStore.Restore(file, _other.Options);
+    }
+
+    [Fact]
+    public async Task A_restoring_that_did_not_end_is_no_store_and_can_be_repeated()
+    {
+        using var file = new MemoryStream();
+        await using RocksStore store = _folder.Open();
+        await store.FillAsync(1000);
+        await store.BackupAsync(file);
+        file.Position = 0;
+        RocksStore.Restore(file, _other.Options);
+        long epoch;
+        await using (RocksStore first = _other.Open())
+        {
+            epoch = first.State.HighestEpoch;
+        }
+
+        File.WriteAllText(Path.Combine(_other.Options.Path, "diststore.restoring"), "");
+        StoreOpenException refusal = Assert.Throws<StoreOpenException>(() => _other.Open());
+        Assert.Contains("restored again", refusal.Message, StringComparison.Ordinal);
+        Assert.False(refusal.IsDamaged);
+
+        file.Position = 0;
+        RocksStore.Restore(file, _other.Options);
+        await using RocksStore restored = _other.Open();
+        Assert.Equal(1000, restored.State.Entries);
+        Assert.NotEqual(epoch, restored.State.HighestEpoch); // one and the same backup, restored twice
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using RocksDbSharp;
 
@@ -239,11 +240,68 @@ public sealed class OpeningTests : IDisposable
         IEnumerable<string> files = Directory.EnumerateFiles(_folder.Options.Path).Where(file => !file.EndsWith(".lock", StringComparison.Ordinal));
         foreach (string file in files.OrderByDescending(file => file.EndsWith(".mark", StringComparison.Ordinal)))
         {
-            File.Copy(file, Path.Combine(copy.Options.Path, Path.GetFileName(file)));
+            // Another program: .NET itself heeds the lock on the mark.
+            using Process cp = Process.Start("cp", [file, Path.Combine(copy.Options.Path, Path.GetFileName(file))]);
+            await cp.WaitForExitAsync();
+            Assert.Equal(0, cp.ExitCode);
         }
 
         await using RocksStore copied = copy.Open();
         Assert.Equal((store.State.Applied, 1000L), (copied.State.Applied, copied.State.Entries));
+    }
+
+    [Fact]
+    public async Task What_a_process_leaves_that_ended_in_its_first_moments_is_a_new_store()
+    {
+        await MakeAsync();
+        string[] first = ["MANIFEST-000001", "IDENTITY", "LOCK", "LOG", "diststore.lock"];
+        byte[] manifest = File.ReadAllBytes(Directory.EnumerateFiles(_folder.Options.Path, "MANIFEST-*").First());
+        Directory.Delete(_folder.Options.Path, recursive: true);
+        Directory.CreateDirectory(_folder.Options.Path);
+        foreach (string name in first)
+        {
+            File.WriteAllBytes(Path.Combine(_folder.Options.Path, name), name.StartsWith("MANIFEST", StringComparison.Ordinal) ? manifest : []);
+        }
+
+        await using RocksStore store = _folder.Open();
+        await store.WriteAsync(("a", "1"));
+        Assert.Equal(1, store.State.Entries);
+    }
+
+    [Fact]
+    public async Task A_folder_in_use_is_refused_also_where_its_lock_files_were_removed()
+    {
+        await using RocksStore store = _folder.Open();
+        await store.WriteAsync(("a", "1"));
+        File.Delete(Path.Combine(_folder.Options.Path, "diststore.lock"));
+        File.Delete(Path.Combine(_folder.Options.Path, "LOCK"));
+
+        Assert.Equal(StoreOpenProblem.InUse, Assert.Throws<StoreOpenException>(_folder.Open).Problem);
+        await store.WriteAsync(("b", "2"));
+        Assert.Equal("2", (await store.ReadAsync("b")).Text());
+    }
+
+    [Fact]
+    public void A_path_that_is_called_lock_and_cannot_be_opened_is_not_said_to_be_in_use()
+    {
+        RocksStoreOptions options = _folder.Options with { Path = Path.Combine(_folder.Path, "lock", "data") };
+        Directory.CreateDirectory(Path.Combine(options.Path, "LOCK")); // where the engine wants a file
+        StoreOpenException refusal = Assert.Throws<StoreOpenException>(() => RocksStore.Open(options));
+        Assert.Equal(StoreOpenProblem.Unusable, refusal.Problem);
+        Assert.DoesNotContain("in use", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_folder_is_its_users_alone_also_where_it_was_there_before()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(_folder.Options.Path, (UnixFileMode)0b111_111_111);
+        await using RocksStore store = _folder.Open();
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_folder.Options.Path));
     }
 
     internal static void Flip(string path, long at)

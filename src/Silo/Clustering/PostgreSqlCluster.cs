@@ -1,5 +1,6 @@
 using Diststore.Grains;
 using Diststore.PostgreSql;
+using Diststore.Settings;
 using Orleans.Serialization;
 using Orleans.Storage;
 

@@ -1,4 +1,5 @@
 using Diststore.Grains;
+using Diststore.Settings;
 using Orleans.Storage;
 using StackExchange.Redis;
 

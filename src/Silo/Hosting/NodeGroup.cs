@@ -1,4 +1,5 @@
 using Diststore.Logging;
+using Diststore.Settings;
 
 namespace Diststore.Silo;
 

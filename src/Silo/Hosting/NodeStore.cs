@@ -1,4 +1,5 @@
 using Diststore.Core;
+using Diststore.Settings;
 using Diststore.Storage;
 
 namespace Diststore.Silo;

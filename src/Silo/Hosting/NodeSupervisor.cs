@@ -1,5 +1,6 @@
 using Diststore.Core;
 using Diststore.Logging;
+using Diststore.Settings;
 
 namespace Diststore.Silo;
 

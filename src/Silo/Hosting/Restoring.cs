@@ -1,4 +1,5 @@
 using System.Globalization;
+using Diststore.Settings;
 using Diststore.Storage;
 
 namespace Diststore.Silo;
@@ -15,8 +16,7 @@ internal static class Restoring
             using FileStream backup = File.OpenRead(file);
             BackupInfo restored = RocksStore.Restore(backup, NodeStore.OptionsOf(settings, TimeProvider.System, null));
             string entries = restored.Entries.ToString("N0", CultureInfo.InvariantCulture);
-            string from = restored.ClusterId == settings.ClusterId ? "" : $" of the cluster '{restored.ClusterId}'";
-            return $"Restored {entries} entries up to {restored.Applied}{from} from {file} into {settings.DataPath}.";
+            return $"Restored {entries} entries up to {restored.Applied} from {file} into {settings.DataPath}.";
         }
         catch (StoreOpenException exception)
         {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Diststore.Silo;
 
-/// <summary>Ctrl-C and the service manager's wish to stop. The first asks for an orderly stop, the second ends the process.</summary>
+/// <summary>Ctrl-C, the service manager's wish to stop, and a terminal that closes. The first asks for an orderly stop, the second ends the process.</summary>
 internal sealed class StopSignals : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
@@ -10,7 +10,7 @@ internal sealed class StopSignals : IDisposable
 
     public StopSignals()
     {
-        PosixSignal[] signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGQUIT];
+        PosixSignal[] signals = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGQUIT, PosixSignal.SIGHUP];
         _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, OnSignal))];
     }
 

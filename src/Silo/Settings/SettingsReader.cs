@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Diststore.Http;
 using Diststore.PostgreSql;
+using Diststore.Settings;
 
 namespace Diststore.Silo;
 
@@ -11,37 +12,25 @@ namespace Diststore.Silo;
 /// <param name="RestoreFile">The backup to restore instead of running, if that was asked for.</param>
 internal sealed record StartOrder(IReadOnlyList<SiloSettings> Nodes, IConfiguration Configuration, string? RestoreFile);
 
-/// <summary>
-/// Reads the settings: appsettings.json, then the environment, then the command line. What is wrong ends in a
-/// <see cref="StartException"/>.
-/// </summary>
+/// <summary>Reads a silo's settings, and what it was told besides. What is wrong ends in a <see cref="StartException"/>.</summary>
 internal static class SettingsReader
 {
-    private const string Section = "Diststore";
+    private const string Section = CommandLine.Section;
     private const string NodesArgument = "nodes";
     private const string RestoreArgument = "restore";
     private const int MaxNodes = 32;
 
+    private static readonly SettingsReader<SiloSettings> s_reader = new(SettingsTable.All);
+
+    /// <summary>What the settings and the program take, in words.</summary>
+    public static string Help() => s_reader.Help();
+
     public static StartOrder Read(string[] arguments)
     {
-        Dictionary<string, string?> commandLine = ParseCommandLine(arguments);
-        IConfiguration configuration;
-        try
-        {
-            configuration = new ConfigurationBuilder()
-                .AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true)
-                .AddJsonFile(Path.Combine(Environment.CurrentDirectory, "appsettings.json"), optional: true)
-                .AddEnvironmentVariables()
-                .AddInMemoryCollection(commandLine)
-                .Build();
-        }
-        catch (Exception exception) when (exception is InvalidDataException or FormatException)
-        {
-            throw new StartException($"{exception.Message} {exception.InnerException?.Message}".TrimEnd());
-        }
-
-        string? restore = commandLine.GetValueOrDefault(RestoreArgument);
-        IReadOnlyList<SiloSettings> nodes = Read(configuration, commandLine.GetValueOrDefault(NodesArgument));
+        CommandLine line = CommandLine.Parse(arguments, [$"{NodesArgument} N", $"{RestoreArgument} FILE"], [.. SettingsTable.All.Select(static x => x.Name)]);
+        IConfiguration configuration = SettingsSources.Read(line, []);
+        string? restore = line.Given.GetValueOrDefault(RestoreArgument);
+        IReadOnlyList<SiloSettings> nodes = Read(configuration, line.Given.GetValueOrDefault(NodesArgument));
         return restore is not null && (nodes.Count > 1 || nodes[0].Durability == DataDurability.Memory)
             ? throw new StartException(
                 "--restore takes a file to restore into the data folder of one node, on disk: not with --nodes, nor with Data:Durability=Memory.")
@@ -52,43 +41,24 @@ internal static class SettingsReader
     public static IReadOnlyList<SiloSettings> Read(IConfiguration configuration, string? nodes)
     {
         var settings = new SiloSettings();
-        foreach ((string name, string? value) in Given(configuration.GetSection(Section)))
-        {
-            Setting setting = SettingsTable.All.FirstOrDefault(known => known.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-                ?? throw new StartException($"There is no setting {Section}:{name}. {Suggest(name)}");
-            if (value is null || !setting.TryTake(settings, value))
-            {
-                // A secret is not repeated.
-                string given = name.StartsWith("Security", StringComparison.OrdinalIgnoreCase) || value is null ? "" : $", not '{value}'";
-                throw new StartException($"{Section}:{setting.Name} takes {setting.Takes}{given}.");
-            }
-        }
-
+        s_reader.Apply(configuration, settings);
         int? count = nodes is null ? null : ParseNodes(nodes);
+        CheckName(settings, configuration, count);
         CheckTogether(settings, count ?? 1);
         return settings.Nodes(count);
     }
 
-    private static IEnumerable<(string Name, string? Value)> Given(IConfigurationSection section)
+    private static void CheckName(SiloSettings settings, IConfiguration configuration, int? count)
     {
-        foreach (IConfigurationSection child in section.GetChildren())
+        if (count is not null && configuration[$"{Section}:Node:Name"] is not null)
         {
-            string name = child.Path[(Section.Length + 1)..];
-            if (name.Equals("Security:Tokens", StringComparison.OrdinalIgnoreCase) && child.GetChildren().Any())
-            {
-                yield return (name, string.Join(',', child.GetChildren().Select(static token => token.Value)));
-                continue;
-            }
+            throw new StartException($"{Section}:Node:Name is for one node; with --nodes they are named node-1, node-2 and so on.");
+        }
 
-            if (child.Value is not null)
-            {
-                yield return (name, child.Value);
-            }
-
-            foreach ((string, string?) inner in Given(child))
-            {
-                yield return inner;
-            }
+        if (count is null && !SettingValues.IsName(settings.NodeName))
+        {
+            throw new StartException(
+                $"{Section}:Node:Name takes {SettingValues.NameWords}; the name of this machine, '{settings.NodeName}', is none, so one has to be given.");
         }
     }
 
@@ -122,9 +92,7 @@ internal static class SettingsReader
 
         if (settings.MaxBytesInFlight < (long)DiststoreHttpOptions.ValuesInFlight * settings.MaxValueBytes)
         {
-            throw new StartException(
-                $"{Section}:Limits:MaxBytesInFlight takes at least {DiststoreHttpOptions.ValuesInFlight} times Limits:MaxValueBytes, "
-                + $"not {settings.MaxBytesInFlight} bytes where a value may have {settings.MaxValueBytes}.");
+            throw new StartException(DiststoreHttpOptions.TooFewInFlight(settings.MaxBytesInFlight, settings.MaxValueBytes));
         }
 
         if (!IPAddress.IsLoopback(settings.Address) && settings.ClusterKey is null && !settings.AllowInsecure)
@@ -139,36 +107,4 @@ internal static class SettingsReader
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= MaxNodes
             ? count
             : throw new StartException($"--nodes takes 1 to {MaxNodes}, not '{value}'.");
-
-    private static Dictionary<string, string?> ParseCommandLine(string[] arguments)
-    {
-        var given = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
-        for (int i = 0; i < arguments.Length; i++)
-        {
-            string argument = arguments[i];
-            string name = argument.Split('=', 2)[0];
-            bool known = name.StartsWith("--", StringComparison.Ordinal)
-                && (name[2..].ToLowerInvariant() is NodesArgument or RestoreArgument || name.Contains(':', StringComparison.Ordinal));
-            if (!known)
-            {
-                throw new StartException($"The argument '{name}' is not understood; there are --nodes N, --restore FILE, --{Section}:NAME=VALUE and --help.");
-            }
-
-            if (name.Length == argument.Length && i + 1 == arguments.Length)
-            {
-                throw new StartException($"The argument '{name}' needs a value.");
-            }
-
-            given[name[2..]] = name.Length < argument.Length ? argument[(name.Length + 1)..] : arguments[++i];
-        }
-
-        return given;
-    }
-
-    private static string Suggest(string name)
-    {
-        string last = name.Split(':')[^1];
-        Setting? near = SettingsTable.All.FirstOrDefault(setting => setting.Name.EndsWith(last, StringComparison.OrdinalIgnoreCase));
-        return near is null ? "--help lists them all." : $"There is {Section}:{near.Name}; --help lists them all.";
-    }
 }

@@ -35,7 +35,8 @@ internal sealed record SiloSettings
 {
     private const string DataFolder = "data"; // below where the process was started
 
-    public string NodeName { get; set; } = Environment.MachineName;
+    // Whole: machines of several sites may differ after the first dot only.
+    public string NodeName { get; set; } = Dns.GetHostName();
 
     public IPAddress Address { get; set; } = IPAddress.Loopback;
 
@@ -138,6 +139,3 @@ internal sealed record SiloSettings
             DataPath = Path.GetFullPath(Path.Combine(DataPath ?? DataFolder, $"node-{i + 1}")),
         })];
 }
-
-/// <summary>The process cannot run as it was told to. The message is one sentence for whoever started it.</summary>
-internal sealed class StartException(string message) : Exception(message);
