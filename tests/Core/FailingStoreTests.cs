@@ -88,6 +88,31 @@ public sealed class FailingStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_last_master_in_sync_takes_no_learner_when_writing_fails_and_goes_on_serving_reads()
+    {
+        MasterView alone = _node.KnownView!;
+        var learner = new MasterId("l", Guid.NewGuid(), Guid.NewGuid(), Durable: true);
+        MasterView view = alone with { Epoch = alone.Epoch + 1, Other = learner };
+        await _node.AnnounceAsync(view);
+        while (_store.State.View?.Epoch != view.Epoch)
+        {
+            await Task.Yield();
+        }
+
+        SyncStartRequest request = new(view, learner, Guid.Empty, LogPoint.Zero, Attempt: 1);
+        Assert.Equal(SyncKind.Full, (await _node.StartSyncAsync(request)).Kind);
+
+        _store.FailsWrites = true;
+        await WriteAsync("b");
+
+        Assert.Equal(SyncKind.Refused, (await _node.StartSyncAsync(request with { Attempt = 2 })).Kind);
+        Assert.False((await _node.StartStreamAsync(new StreamRequest(view, learner, _store.State.Applied, Attempt: 1))).Granted);
+        Assert.Equal(ReadOutcome.Found, (await _node.GetAsync("a", new ReadOptions(IsStrong: true))).Outcome);
+        Assert.Equal(view, _node.KnownView);
+        Assert.False(_failed.Task.IsCompleted);
+    }
+
+    [Fact]
     public async Task A_backup_that_nobody_reads_ends_with_the_node()
     {
         BackupStart start = await ((IPeer)_node).StartBackupAsync();

@@ -26,6 +26,27 @@ public sealed class ViewChangeTests : IAsyncLifetime
 
     public Task DisposeAsync() => _node.StopAsync();
 
+    [Fact]
+    public async Task A_view_of_another_history_that_is_announced_before_the_node_has_begun_is_not_adopted()
+    {
+        var store = new FailingStore();
+        var transport = new OneNode();
+        Node Make() => transport.Node = new Node(
+            new NodeSettings { Name = OneNode.Name }, store, transport, new NodeScheduler(), TimeProvider.System, new Random(1), NullLogger<Node>.Instance);
+        Node first = Make();
+        first.Start();
+        Assert.Equal(WriteOutcome.Created, (await first.WriteAsync(new Write("key", [1]))).Outcome);
+        MasterView remembered = store.State.View!;
+        await first.StopAsync();
+
+        Node second = Make();
+        await second.AnnounceAsync(remembered with { Epoch = remembered.Epoch + 1, History = Guid.NewGuid() });
+
+        Assert.Equal(remembered, store.State.View);
+        Assert.NotNull(second.NotReadyBecause);
+        await second.StopAsync();
+    }
+
     /// <summary>There may be no later write that would set the waiting one going.</summary>
     [Fact]
     public async Task A_write_that_waits_while_the_primary_enters_its_next_view_is_ordered_there()

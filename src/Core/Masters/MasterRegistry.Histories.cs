@@ -10,8 +10,8 @@ public sealed partial class MasterRegistry
     public async Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss)
     {
         StoredView stored = await _storage.ReadAsync();
-        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members]);
-        if (ProblemWithForcing(node, acceptsDataLoss, stored.View, answers) is { } problem)
+        (Dictionary<string, PingReply> answers, Dictionary<string, PingReply> readers) = await PingAllToForceAsync();
+        if (ProblemWithForcing(node, acceptsDataLoss, stored.View, answers, readers) is { } problem)
         {
             return problem;
         }
@@ -22,6 +22,35 @@ public sealed partial class MasterRegistry
         return now == forced
             ? new ForceReply(RoleOutcome.Done, null, now)
             : new ForceReply(RoleOutcome.Unavailable, "another view was made meanwhile, or whether this one was stored is not known", now);
+    }
+
+    // Who writes, and may be named; and who answers at all, though its disk may have failed: what it was acknowledged, it still shows.
+    // Silence has to last as long as it takes to be lost.
+    private async Task<(Dictionary<string, PingReply> Writers, Dictionary<string, PingReply> Readers)> PingAllToForceAsync()
+    {
+        var writers = new Dictionary<string, PingReply>(StringComparer.Ordinal);
+        var readers = new Dictionary<string, PingReply>(StringComparer.Ordinal);
+        for (int round = 0; round < PingsMissedToBeLost; round++)
+        {
+            string[] silent = [.. _transport.Members.Where(name => !writers.ContainsKey(name))];
+            Task<Dictionary<string, PingReply>> reading = PingAsync([.. silent.Where(name => !readers.ContainsKey(name))], write: false);
+            foreach (PingReply answer in (await PingAsync(silent)).Values)
+            {
+                writers[answer.Id.Name] = readers[answer.Id.Name] = answer;
+            }
+
+            foreach (PingReply answer in (await reading).Values)
+            {
+                readers.TryAdd(answer.Id.Name, answer);
+            }
+
+            if (writers.Count < _transport.Members.Count && round + 1 < PingsMissedToBeLost)
+            {
+                await Task.Delay(RetryPause, _time);
+            }
+        }
+
+        return (writers, readers);
     }
 
     // The highest one that may be taken up: while the storage has a view, only one of its history.
@@ -47,18 +76,19 @@ public sealed partial class MasterRegistry
                 $"{odd.Id.Name} remembers {odd.View}, which is of another history; an operator has to force an election");
     }
 
-    private static ForceReply? ProblemWithForcing(string node, bool acceptsDataLoss, MasterView? stored, Dictionary<string, PingReply> answers)
+    private static ForceReply? ProblemWithForcing(string node, bool acceptsDataLoss, MasterView? stored, Dictionary<string, PingReply> answers,
+        Dictionary<string, PingReply> readers)
     {
-        MasterView? view = stored ?? HighestRemembered(answers.Values, null);
+        MasterView? view = stored ?? HighestRemembered(readers.Values, null);
         PingReply? alive = view is null or { IsContested: true }
             ? null
-            : answers.Values.FirstOrDefault(answer => view.InSyncSet.Any(member => member.StoreId == answer.Id.StoreId));
+            : readers.Values.FirstOrDefault(answer => view.InSyncSet.Any(member => member.StoreId == answer.Id.StoreId));
         return !answers.ContainsKey(node) ? new ForceReply(RoleOutcome.UnknownNode, $"no live node named {node} answers", stored)
             : alive is not null ? Refused($"{alive.Id.Name} was in sync and answers; nothing that was acknowledged is lost yet")
             : !acceptsDataLoss ? Refused("acknowledged writes may be lost; accept-data-loss=yes says that this is accepted")
             : null;
 
-        ForceReply Refused(string why) => new(RoleOutcome.Refused, $"{why}. {Holdings(answers.Values)}", stored);
+        ForceReply Refused(string why) => new(RoleOutcome.Refused, $"{why}. {Holdings(readers.Values)}", stored);
     }
 
     private static string Holdings(IEnumerable<PingReply> answers) => string.Join("; ", answers
@@ -99,13 +129,12 @@ public sealed partial class MasterRegistry
     private async Task TakeUpAsync(StoredView stored, MasterView remembered, Dictionary<string, PingReply> answers)
     {
         List<MasterId> members = [.. remembered.InSyncSet];
-        if (answers.GetValueOrDefault(remembered.Primary.Name)?.Candidate is { } candidate)
+        if (AnswerOf(remembered.Primary, answers)?.Candidate is { } candidate)
         {
             members.Add(candidate);
         }
 
-        MasterId? missing = members.FirstOrDefault(
-            member => answers.GetValueOrDefault(member.Name)?.Id.StoreId != member.StoreId && !IsGone(member, answers));
+        MasterId? missing = members.FirstOrDefault(member => AnswerOf(member, answers) is null && !IsGone(member, answers));
         if (missing is not null)
         {
             _log.NotTakingUp(remembered, missing);

@@ -17,6 +17,7 @@ public sealed partial class MasterRegistry
 
     private readonly Dictionary<string, (PingReply Reply, int Missed)> _known = new(StringComparer.Ordinal);
     private readonly Dictionary<MasterId, long> _passedOver = [];
+    private int _rounds; // of pings, up to as many as have to be missed
     private (string Name, long Since)? _unreachable;
     private (long Epoch, long Since)? _vacant;
     private (MasterId Learner, LogPoint Last, long Keys, long Since)? _progress;
@@ -25,6 +26,7 @@ public sealed partial class MasterRegistry
 
     private void Remember(Dictionary<string, PingReply> answers)
     {
+        _rounds = Math.Min(_rounds + 1, PingsMissedToBeLost);
         HashSet<string> members = new(_transport.Members, StringComparer.Ordinal);
         foreach (string name in _known.Keys.ToArray())
         {
@@ -50,7 +52,14 @@ public sealed partial class MasterRegistry
         _unreachable is { } unreachable && unreachable.Name == name && _time.GetElapsedTime(unreachable.Since) < PingTimeout;
 
     // Alive in the very process that the view names; a ping or two may have been missed.
-    private bool IsAlive(MasterId master) => _known.TryGetValue(master.Name, out var known) && known.Reply.Id == master;
+    private bool IsAlive(MasterId master) => _known.TryGetValue(master.Name, out var known) ? known.Reply.Id == master : IsNotYetJudged(master.Name);
+
+    // A registry that has just begun has seen nobody: a ping that is missed says no more then than it would later.
+    private bool IsNotYetJudged(string name) => _rounds < PingsMissedToBeLost && !IsUnreachable(name) && _transport.Members.Contains(name);
+
+    // The store is who it is; a node may have been given another name since.
+    private static PingReply? AnswerOf(MasterId master, Dictionary<string, PingReply> answers) =>
+        answers.Values.FirstOrDefault(answer => answer.Id.StoreId == master.StoreId);
 
     // A store that died with its process: the node is gone, or back with another one.
     private bool IsGone(MasterId master, Dictionary<string, PingReply> answers) =>
@@ -120,7 +129,7 @@ public sealed partial class MasterRegistry
         }
 
         List<PingReply> back = [.. members
-            .Select(member => answers.GetValueOrDefault(member.Name) is { } answer && answer.Id.StoreId == member.StoreId ? answer : null)
+            .Select(member => AnswerOf(member, answers))
             .OfType<PingReply>()];
         if (back.Count == 0 || (back.Count < members.Count && _time.GetElapsedTime(vacant.Since, now) < WaitForStores))
         {
@@ -138,7 +147,7 @@ public sealed partial class MasterRegistry
         long now = _time.GetTimestamp();
         return Election.Learner(
             answers.Values,
-            id => id.Name != primary.Name && !(_passedOver.TryGetValue(id, out long since) && _time.GetElapsedTime(since, now) < BackOff));
+            id => id.StoreId != primary.StoreId && !(_passedOver.TryGetValue(id, out long since) && _time.GetElapsedTime(since, now) < BackOff));
     }
 
     private void PassOver(MasterId master)

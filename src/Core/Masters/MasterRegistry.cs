@@ -251,17 +251,17 @@ public sealed partial class MasterRegistry : IRegistry
         }
     }
 
-    private async Task<Dictionary<string, PingReply>> PingAsync(string[] names)
+    private async Task<Dictionary<string, PingReply>> PingAsync(string[] names, bool write = true)
     {
-        PingReply?[] replies = await Task.WhenAll(names.Select(PingAsync));
+        PingReply?[] replies = await Task.WhenAll(names.Select(name => PingAsync(name, write)));
         return replies.OfType<PingReply>().ToDictionary(static reply => reply.Id.Name, StringComparer.Ordinal);
     }
 
-    private async Task<PingReply?> PingAsync(string name)
+    private async Task<PingReply?> PingAsync(string name, bool write = true)
     {
         try
         {
-            return await _transport.Peer(name).PingAsync(write: true).WaitAsync(PingTimeout, _time);
+            return await _transport.Peer(name).PingAsync(write).WaitAsync(PingTimeout, _time);
         }
         catch (Exception e)
         {

@@ -77,16 +77,18 @@ internal sealed class Partition
     /// <summary>Takes note of a view; if it is newer it is adopted.</summary>
     public void Learn(MasterView view)
     {
-        if (Newest is not null && view.Epoch <= Newest.Epoch)
+        // What is announced may come before the node has begun with the view that its store remembers.
+        MasterView? known = Newest ?? _context.Store.State.View;
+        if (known is not null && (Newest is null ? view.Epoch < known.Epoch : view.Epoch <= known.Epoch))
         {
             return;
         }
 
-        if (Newest?.IsAtOddsWith(view, _context.Self) == true)
+        if (known?.IsAtOddsWith(view, _context.Self) == true)
         {
             if (AtOddsWith?.History != view.History)
             {
-                _context.Log.AtOdds(view, Newest);
+                _context.Log.AtOdds(view, known);
             }
 
             AtOddsWith = view;

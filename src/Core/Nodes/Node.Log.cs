@@ -38,6 +38,9 @@ internal static partial class NodeLog
     [LoggerMessage(14, LogLevel.Warning, "Stopping with the role of {Role}: nobody took it over in time")]
     public static partial void KeptRole(this ILogger log, NodeRole role);
 
+    [LoggerMessage(15, LogLevel.Warning, "Something has ended that the failed store cannot serve any more: {Reason}")]
+    public static partial void BrokenEnded(this ILogger log, string reason);
+
     [LoggerMessage(11, LogLevel.Warning, "A backup broke off: {Reason}")]
     public static partial void BackupBroke(this ILogger log, string reason);
 

@@ -323,6 +323,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         // The last in-sync member whose store takes no more writes keeps its role: what it cannot do any more is no news.
         if (reason is StoreFailedException && _partition is { Primary.IsBroken: true } && _partition.Newest?.Primary == _context.Self)
         {
+            _context.Log.BrokenEnded(reason.Message);
             return;
         }
 

@@ -24,7 +24,8 @@ internal sealed partial class PrimaryRole
 
     /// <summary>
     /// The store takes no more writes. The last in-sync member has nobody to give its role to: it refuses writes and goes
-    /// on showing what it has, since a failed write is never tried again. False when there is another in-sync member.
+    /// on showing what it has, since a failed write is never tried again; it takes no learner and asks the registry for nothing,
+    /// since it could not persist the view that it would get. False when there is another in-sync member.
     /// </summary>
     public bool TryBreak(StoreFailedException reason)
     {
@@ -37,6 +38,12 @@ internal sealed partial class PrimaryRole
         {
             _broken = "the store of the last master in sync has failed; it serves reads until it is restarted";
             _context.Log.StoreBroken(reason);
+            if (!_admitting)
+            {
+                // Nobody may be promoted but this one. While the registry may have added the learner, what is read as from the primary
+                // still needs that one's word.
+                EndPeers();
+            }
         }
 
         FailAll(_broken, WriteStatus.Overloaded);

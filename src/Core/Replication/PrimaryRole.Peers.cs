@@ -58,6 +58,11 @@ internal sealed partial class PrimaryRole
             return;
         }
 
+        if (_broken is not null)
+        {
+            return; // no view that would follow could be persisted here
+        }
+
         if (_view.OtherInSync || _admitting)
         {
             Drop(link.Peer, reason);
@@ -160,7 +165,7 @@ internal sealed partial class PrimaryRole
         !_ended && request.View.Epoch == _view.Epoch && _link?.Peer == request.From && request.Attempt == _attempt;
 
     private bool IsLearnerOfThisView(MasterView view, MasterId from) =>
-        !_ended && IsReady && view.Epoch == _view.Epoch && _partition.Acting == _view
+        !_ended && IsReady && _broken is null && view.Epoch == _view.Epoch && _partition.Acting == _view
         && !_view.OtherInSync && !_view.IsContested && _view.Other == from;
 
     private void EnterPeers(MasterView view)
@@ -227,7 +232,7 @@ internal sealed partial class PrimaryRole
 
     private void CheckJoin()
     {
-        if (_joining is { } learner && !_admitting && !_ended && _link is { } link && link.Acknowledged >= _joinAt)
+        if (_joining is { } learner && !_admitting && !_ended && _broken is null && _link is { } link && link.Acknowledged >= _joinAt)
         {
             _admitting = true;
             _context.Log.Admitting(learner, _joinAt);
@@ -255,7 +260,7 @@ internal sealed partial class PrimaryRole
 
     private async Task UntilHigherEpochAsync(MasterView view, Func<bool> wanted, Func<IRegistry, Task<MasterView?>> ask)
     {
-        while (!_ended && _view == view && _partition.Newest == view && wanted())
+        while (!_ended && _broken is null && _view == view && _partition.Newest == view && wanted())
         {
             if (await _context.AskRegistryAsync(ask) is { } stored)
             {

@@ -1,0 +1,205 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Diststore.Core.Tests;
+
+/// <summary>What the registry decides, round by round, of nodes that answer as they are told to.</summary>
+public sealed class RegistryTests
+{
+    private readonly Nodes _nodes = new();
+    private readonly MasterRegistry _registry;
+
+    public RegistryTests() => _registry = Begin();
+
+    [Fact]
+    public async Task A_registry_that_has_just_begun_drops_nobody_for_a_ping_or_two_that_were_missed()
+    {
+        _nodes.Add("a", keys: 1);
+        _nodes.Add("b");
+        MasterView view = _nodes.Store(_nodes["a"], _nodes["b"], inSync: true);
+        _nodes["b"].IsSilent = true;
+
+        await _registry.TickAsync();
+        await _registry.TickAsync();
+        Assert.Equal(view, _nodes.View);
+
+        await _registry.TickAsync();
+        Assert.Equal((view.Epoch + 1, false), (_nodes.View!.Epoch, _nodes.View.OtherInSync));
+    }
+
+    [Fact]
+    public async Task A_registry_that_has_just_begun_replaces_no_primary_for_a_ping_or_two_that_were_missed()
+    {
+        _nodes.Add("a", keys: 1);
+        _nodes.Add("b");
+        MasterView view = _nodes.Store(_nodes["a"], _nodes["b"], inSync: true);
+        _nodes["a"].IsSilent = true;
+        await _registry.TickAsync();
+        await _registry.TickAsync();
+        _nodes["a"].IsSilent = false;
+        for (int i = 0; i < 5; i++)
+        {
+            await _registry.TickAsync();
+        }
+
+        Assert.Equal(view, _nodes.View);
+    }
+
+    [Fact]
+    public async Task A_node_with_a_new_name_is_who_its_store_says_where_masters_restarted()
+    {
+        FakeNode a = _nodes.Add("a", keys: 1);
+        _nodes.Store(a, null, inSync: false);
+        _nodes.Remove("a");
+        FakeNode renamed = _nodes.Add("renamed", keys: 1, a.Id.StoreId);
+
+        for (int i = 0; i < 3; i++)
+        {
+            await _registry.TickAsync();
+        }
+
+        Assert.Equal(renamed.Id, _nodes.View!.Primary);
+    }
+
+    [Fact]
+    public async Task A_node_with_a_new_name_is_who_its_store_says_where_the_view_was_lost()
+    {
+        FakeNode a = _nodes.Add("a", keys: 1);
+        FakeNode b = _nodes.Add("b", keys: 1);
+        MasterView lost = _nodes.Store(a, b, inSync: true);
+        _nodes.View = null;
+        _nodes.Remove("a");
+        FakeNode renamed = _nodes.Add("renamed", keys: 1, a.Id.StoreId);
+        (renamed.Remembers, b.Remembers) = (lost, lost);
+
+        await _registry.TickAsync();
+
+        Assert.Equal(lost.History, _nodes.View?.History);
+        Assert.True(_nodes.View!.Epoch >= lost.Epoch + 1000);
+    }
+
+    [Theory]
+    [InlineData(2, false)] // two pings are missed
+    [InlineData(0, true)] // it answers, though it cannot write
+    public async Task No_election_is_forced_while_a_member_in_sync_answers(int missed, bool cannotWrite)
+    {
+        FakeNode a = _nodes.Add("a", keys: 1);
+        _nodes.Add("b");
+        MasterView view = _nodes.Store(a, null, inSync: false);
+        (a.Misses, a.CannotWrite) = (2 * missed, cannotWrite); // a ping each for writing and for reading
+
+        ForceReply reply = await _registry.ForceAsync("b", acceptsDataLoss: true);
+
+        Assert.Equal(RoleOutcome.Refused, reply.Outcome);
+        Assert.Contains("a was in sync and answers", reply.Detail, StringComparison.Ordinal);
+        Assert.Equal(view, _nodes.View);
+    }
+
+    [Fact]
+    public async Task An_election_is_forced_where_no_member_in_sync_answers_three_times()
+    {
+        FakeNode a = _nodes.Add("a", keys: 1);
+        FakeNode b = _nodes.Add("b");
+        _nodes.Store(a, null, inSync: false);
+        a.IsSilent = true;
+
+        ForceReply reply = await _registry.ForceAsync("b", acceptsDataLoss: true);
+
+        Assert.Equal((RoleOutcome.Done, b.Id), (reply.Outcome, _nodes.View!.Primary));
+    }
+
+    private MasterRegistry Begin() => new(_nodes, _nodes, TimeProvider.System, new Random(1), NullLogger<MasterRegistry>.Instance);
+
+    private sealed class FakeNode
+    {
+        public required MasterId Id { get; init; }
+
+        public required long Keys { get; init; }
+
+        public MasterView? Remembers { get; set; }
+
+        public bool IsSilent { get; set; }
+
+        public bool CannotWrite { get; set; }
+
+        /// <summary>Pings that it will yet miss.</summary>
+        public int Misses { get; set; }
+
+        public Task<PingReply> PingAsync(bool write)
+        {
+            if (IsSilent || (write && CannotWrite) || Misses > 0)
+            {
+                Misses = Math.Max(0, Misses - 1);
+                return Task.FromException<PingReply>(new TimeoutException());
+            }
+
+            LogPoint last = Keys > 0 ? new LogPoint(1, Keys) : LogPoint.Zero;
+            return Task.FromResult(new PingReply(
+                Id, Remembers, Remembers?.Epoch ?? 0, last, last, Keys, Keys > 0, null, NodeRole.Copies));
+        }
+    }
+
+    private sealed class Nodes : ITransport, IViewStorage
+    {
+        private readonly Dictionary<string, FakeNode> _nodes = new(StringComparer.Ordinal);
+
+        public MasterView? View { get; set; }
+
+        public IReadOnlyList<string> Members => [.. _nodes.Keys];
+
+        public IRegistry Registry => throw new NotSupportedException();
+
+        public FakeNode this[string name] => _nodes[name];
+
+        public FakeNode Add(string name, long keys = 0, Guid? store = null) =>
+            _nodes[name] = new FakeNode { Id = new MasterId(name, store ?? Guid.NewGuid(), Guid.NewGuid(), Durable: true), Keys = keys };
+
+        public void Remove(string name) => _nodes.Remove(name);
+
+        public MasterView Store(FakeNode primary, FakeNode? other, bool inSync)
+        {
+            View = new MasterView(5, Guid.NewGuid(), primary.Id, other?.Id, inSync);
+            foreach (FakeNode node in _nodes.Values)
+            {
+                node.Remembers = View;
+            }
+
+            return View;
+        }
+
+        public IPeer Peer(string node)
+        {
+            IPeer peer = DispatchProxy.Create<IPeer, PeerProxy>();
+            ((PeerProxy)(object)peer).Node = _nodes[node];
+            return peer;
+        }
+
+        public void Multicast(ReadOnlySpan<byte> datagram) => throw new NotSupportedException();
+
+        public void Send(string node, ReadOnlySpan<byte> datagram) => throw new NotSupportedException();
+
+        public Task<StoredView> ReadAsync() => Task.FromResult(new StoredView(View, View));
+
+        public Task<bool> TryReplaceAsync(StoredView read, MasterView next)
+        {
+            bool fits = ReferenceEquals(read.Tag, View);
+            View = fits ? next : View;
+            return Task.FromResult(fits);
+        }
+    }
+
+    // The runtime derives from it.
+    [SuppressMessage("Performance", "CA1852", Justification = "DispatchProxy makes a subtype")]
+    private class PeerProxy : DispatchProxy
+    {
+        public FakeNode? Node { get; set; }
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => targetMethod!.Name switch
+        {
+            nameof(IPeer.PingAsync) => Node!.PingAsync((bool)args![0]!),
+            nameof(IPeer.AnnounceAsync) => Task.CompletedTask,
+            _ => throw new NotSupportedException(targetMethod.Name),
+        };
+    }
+}
