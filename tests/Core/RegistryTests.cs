@@ -8,6 +8,7 @@ namespace Diststore.Core.Tests;
 public sealed class RegistryTests
 {
     private readonly Nodes _nodes = new();
+    private readonly ManualTime _time = new();
     private readonly MasterRegistry _registry;
 
     public RegistryTests() => _registry = Begin();
@@ -109,7 +110,67 @@ public sealed class RegistryTests
         Assert.Equal((RoleOutcome.Done, b.Id), (reply.Outcome, _nodes.View!.Primary));
     }
 
-    private MasterRegistry Begin() => new(_nodes, _nodes, TimeProvider.System, new Random(1), NullLogger<MasterRegistry>.Instance);
+    [Fact]
+    public async Task A_learner_that_takes_page_after_page_keeps_its_place_though_neither_its_keys_nor_its_mark_move()
+    {
+        FakeNode b = Learning();
+        for (int i = 0; i < 60; i++)
+        {
+            b.PagesTaken++;
+            await RoundAsync();
+        }
+
+        Assert.Equal(b.Id, _nodes.View!.Other);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // whole, not admitted, starting again and again
+    public async Task A_learner_that_gets_no_further_gives_way(bool whole)
+    {
+        FakeNode b = Learning();
+        b.HasBeenWhole = whole;
+        int rounds = 0;
+        while (_nodes.View!.Other == b.Id && rounds++ < 60)
+        {
+            b.PagesTaken += whole ? 1 : 0;
+            await RoundAsync();
+        }
+
+        Assert.InRange(rounds, 19, 23); // ten seconds, a round each half
+        Assert.Equal(_nodes["c"].Id, _nodes.View.Other);
+    }
+
+    [Fact]
+    public async Task Time_in_which_the_registry_does_not_answer_is_not_the_learners()
+    {
+        FakeNode b = Learning();
+        b.HasBeenWhole = true;
+        for (int i = 0; i < 8; i++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(30));
+            await RoundAsync();
+        }
+
+        Assert.Equal(b.Id, _nodes.View!.Other);
+    }
+
+    private FakeNode Learning()
+    {
+        _nodes.Add("a", keys: 1);
+        FakeNode b = _nodes.Add("b", keys: 1);
+        _nodes.Add("c", keys: 1);
+        _nodes.Store(_nodes["a"], b, inSync: false);
+        return b;
+    }
+
+    private Task RoundAsync()
+    {
+        _time.Advance(MasterRegistry.TickPeriod);
+        return _registry.TickAsync();
+    }
+
+    private MasterRegistry Begin() => new(_nodes, _nodes, _time, new Random(1), NullLogger<MasterRegistry>.Instance);
 
     private sealed class FakeNode
     {
@@ -122,6 +183,10 @@ public sealed class RegistryTests
         public bool IsSilent { get; set; }
 
         public bool CannotWrite { get; set; }
+
+        public long PagesTaken { get; set; }
+
+        public bool HasBeenWhole { get; set; }
 
         /// <summary>Pings that it will yet miss.</summary>
         public int Misses { get; set; }
@@ -136,7 +201,7 @@ public sealed class RegistryTests
 
             LogPoint last = Keys > 0 ? new LogPoint(1, Keys) : LogPoint.Zero;
             return Task.FromResult(new PingReply(
-                Id, Remembers, Remembers?.Epoch ?? 0, last, last, Keys, Keys > 0, null, NodeRole.Copies));
+                Id, Remembers, Remembers?.Epoch ?? 0, last, last, Keys, Keys > 0, null, NodeRole.Copies, false, PagesTaken, HasBeenWhole));
         }
     }
 

@@ -113,7 +113,10 @@ public sealed record ConfirmRequest([property: Id(0)] MasterView View, [property
 [GenerateSerializer, Immutable, Alias("diststore.masterrep")]
 public sealed record MasterReply([property: Id(0)] bool Granted, [property: Id(1)] MasterView? View);
 
-/// <summary>What a node says of itself to the registry and to operators.</summary>
+/// <summary>
+/// What a node says of itself to the registry and to operators; of a learner also how many pages it has taken under this view, and
+/// whether it had everything at some time.
+/// </summary>
 [GenerateSerializer, Immutable, Alias("diststore.ping")]
 public sealed record PingReply(
     [property: Id(0)] MasterId Id,
@@ -125,7 +128,9 @@ public sealed record PingReply(
     [property: Id(6)] bool HoldsReplicated,
     [property: Id(7)] MasterId? Candidate,
     [property: Id(8)] NodeRole Role,
-    [property: Id(9)] bool IsLeaving = false);
+    [property: Id(9)] bool IsLeaving = false,
+    [property: Id(10)] long PagesTaken = 0,
+    [property: Id(11)] bool HasBeenWhole = false);
 
 /// <summary>
 /// A learner's start: what it has, under which view. <paramref name="Attempt"/> numbers the learner's starts, so that

@@ -20,7 +20,7 @@ public sealed partial class MasterRegistry
     private int _rounds; // of pings, up to as many as have to be missed
     private (string Name, long Since)? _unreachable;
     private (long Epoch, long Since)? _vacant;
-    private (MasterId Learner, LogPoint Last, long Keys, long Since)? _progress;
+    private LearnerProgress? _progress;
 
     private sealed record Decision(MasterView Next, string Reason);
 
@@ -161,6 +161,8 @@ public sealed partial class MasterRegistry
         _passedOver[master] = now;
     }
 
+    // Nothing that it pulls arrives any more; or it has pulled everything, and nobody admits it. What it holds says nothing: changes of
+    // keys that it has move neither their number nor its mark.
     private bool Stalls(MasterId learner, Dictionary<string, PingReply> answers)
     {
         if (answers.GetValueOrDefault(learner.Name) is not { } answer)
@@ -169,13 +171,19 @@ public sealed partial class MasterRegistry
         }
 
         long now = _time.GetTimestamp();
-        if (_progress is not { } progress || progress.Learner != learner || progress.Last != answer.Last || progress.Keys != answer.Keys)
-        {
-            _progress = (learner, answer.Last, answer.Keys, now);
-            return false;
-        }
+        LearnerProgress before = _progress is { } known && known.Learner == learner ? known : new LearnerProgress(learner, -1, default, default, now);
 
-        if (_time.GetElapsedTime(progress.Since, now) < StallLimit)
+        // Between two rounds that are further apart the registry did not answer, and nobody could be admitted.
+        TimeSpan passed = _time.GetElapsedTime(before.SeenAt, now);
+        passed = passed < 2 * TickPeriod ? passed : 2 * TickPeriod;
+        var progress = new LearnerProgress(
+            learner,
+            answer.PagesTaken,
+            answer.PagesTaken == before.PagesTaken ? before.StoodStill + passed : TimeSpan.Zero,
+            answer.HasBeenWhole ? before.WaitedWhole + passed : TimeSpan.Zero,
+            now);
+        _progress = progress;
+        if ((answer.HasBeenWhole ? progress.WaitedWhole : progress.StoodStill) < StallLimit)
         {
             return false;
         }
@@ -184,4 +192,6 @@ public sealed partial class MasterRegistry
         _progress = null;
         return true;
     }
+
+    private sealed record LearnerProgress(MasterId Learner, long PagesTaken, TimeSpan StoodStill, TimeSpan WaitedWhole, long SeenAt);
 }

@@ -176,7 +176,9 @@ public sealed partial class Node
             state.Applied.Sequence > 0,
             state.Candidate,
             _partition.Role,
-            _isStopping);
+            _isStopping,
+            _partition.Learner?.PagesTaken ?? 0,
+            _partition.Learner?.HasBeenWhole ?? false);
     }
 
     private Task<bool> TakeHint(Datagram hint)

@@ -11,6 +11,12 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
     // Counts the starts: one that was overtaken must not be mistaken for the newest.
     private long _attempt;
 
+    /// <summary>Pages taken under this view, of everything and of changes.</summary>
+    public long PagesTaken { get; private set; }
+
+    /// <summary>Whether everything was here at some time under this view, however often it started again since.</summary>
+    public bool HasBeenWhole { get; private set; }
+
     /// <summary>Whether batches are taken: everything up to the mark is here.</summary>
     public bool IsStreaming { get; private set; }
 
@@ -81,6 +87,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
                 return null;
             }
 
+            PagesTaken++;
             context.Instruments.Synced(SyncKind.Full, page.Entries.Length);
             if (!page.More)
             {
@@ -141,9 +148,11 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
                 return false;
             }
 
+            PagesTaken++;
             context.Instruments.Synced(SyncKind.Changes, page.Entries.Length);
             if (page.IsWhole)
             {
+                HasBeenWhole = true;
                 return true;
             }
 
