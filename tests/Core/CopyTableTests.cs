@@ -63,6 +63,24 @@ public sealed class CopyTableTests
     }
 
     [Fact]
+    public void What_remains_of_an_entry_that_expires_is_known_also_where_only_its_life_was_told()
+    {
+        CopyTable table = Table(3);
+        table.Keep(Copy("posted", 1), TimeSpan.FromSeconds(10));
+        table.Keep(Copy("for ever", 1));
+        _time.Advance(TimeSpan.FromSeconds(4));
+
+        Assert.True(table.TryGetLife(Copy("posted", 1), out TimeSpan? life));
+        Assert.Equal(TimeSpan.FromSeconds(6), life);
+        Assert.True(table.TryGetLife(Copy("for ever", 1), out life));
+        Assert.Null(life);
+        Assert.False(table.TryGetLife(Copy("posted", 2), out _)); // another version
+        Assert.False(table.TryGetLife(Copy("none", 1), out _));
+        _time.Advance(TimeSpan.FromSeconds(7));
+        Assert.True(!table.TryGetLife(Copy("posted", 1), out life) || life == TimeSpan.Zero);
+    }
+
+    [Fact]
     public void A_copy_ends_with_its_time_to_live()
     {
         CopyTable table = Table(10);

@@ -235,6 +235,7 @@ public enum FetchStatus
 /// <param name="CurrentAt">The point up to which what is shown follows the primary's changes.</param>
 /// <param name="Age">How long ago that was surely the cluster's state.</param>
 /// <param name="LocalHolders">The nodes that may hold local-only entries; null where they are not named: any may.</param>
+/// <param name="History">The history that the entry is of.</param>
 [GenerateSerializer, Immutable, Alias("diststore.fetchrep")]
 public sealed record FetchReply(
     [property: Id(0)] FetchStatus Status,
@@ -243,7 +244,8 @@ public sealed record FetchReply(
     [property: Id(3)] TimeSpan? Life = null,
     [property: Id(4)] LogPoint CurrentAt = default,
     [property: Id(5)] TimeSpan Age = default,
-    [property: Id(6)] string[]? LocalHolders = null);
+    [property: Id(6)] string[]? LocalHolders = null,
+    [property: Id(7)] Guid History = default);
 
 /// <summary>Asks the primary for changes after a point, as <see cref="ChangesQuery"/> says.</summary>
 /// <param name="Page">The changes; null when the asked node is not a ready primary.</param>

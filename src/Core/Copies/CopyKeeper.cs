@@ -26,10 +26,17 @@ internal sealed class CopyKeeper(CopyTable copies)
     /// Keeps an entry that was fetched, or written from here, if it is surely not outdated; false if it is not kept.
     /// </summary>
     /// <param name="entry">The entry.</param>
+    /// <param name="history">The history that it is of.</param>
     /// <param name="currentAt">The point at which it was current: a write's own, or up to where its holder followed.</param>
     /// <param name="life">What remains of one that expires.</param>
-    public bool Keep(Entry entry, LogPoint currentAt, TimeSpan? life)
+    public bool Keep(Entry entry, Guid history, LogPoint currentAt, TimeSpan? life)
     {
+        // Points of different histories cannot be compared.
+        if (history != History)
+        {
+            return false;
+        }
+
         bool isCovered = Followed is { } followed && (currentAt.Sequence >= followed.Sequence || currentAt.Sequence >= _windowStart);
         bool isOutdated = _newest.TryGetValue(entry.Key, out LogPoint newest) && newest > entry.Version;
         return ((isCovered && !isOutdated) || PlantedBugs.Has(PlantedBug.KeepLateValue)) && copies.Keep(entry, life);

@@ -88,11 +88,25 @@ internal sealed class CopyTable
         return false;
     }
 
-    /// <summary>How long the copy of that key will last, or <see langword="null"/> when there is none; any thread.</summary>
-    public TimeSpan? LifeOf(string key)
+    /// <summary>
+    /// What remains of an entry that expires, of which a copy is held: at most what the copy will last. <see langword="null"/> where it is not
+    /// known to expire; false where no copy of this version is held. Any thread.
+    /// </summary>
+    public bool TryGetLife(Entry entry, out TimeSpan? life)
     {
-        long left = _slots.TryGetValue(key, out Slot? slot) ? slot.Copy.ExpiresAt - _time.GetTimestamp() : 0;
-        return left > 0 ? TimeSpan.FromSeconds((double)left / _time.TimestampFrequency) : null;
+        life = null;
+        if (!_slots.TryGetValue(entry.Key, out Slot? slot) || slot.Copy is not { } copy || copy.Entry.Version != entry.Version)
+        {
+            return false;
+        }
+
+        if (copy.Expires)
+        {
+            long left = Math.Max(0, copy.ExpiresAt - _time.GetTimestamp());
+            life = TimeSpan.FromSeconds((double)left / _time.TimestampFrequency);
+        }
+
+        return true;
     }
 
     /// <summary>
@@ -127,7 +141,7 @@ internal sealed class CopyTable
             EvictOne();
         }
 
-        var copy = new Copy(entry, _time.GetTimestamp() + Math.Min(_timeToLive, Timestamps(life)));
+        var copy = new Copy(entry, _time.GetTimestamp() + Math.Min(_timeToLive, Timestamps(life)), life is not null || entry.ExpiresAt is not null);
         if (slot is null)
         {
             slot = new Slot(copy);
@@ -242,8 +256,9 @@ internal sealed class CopyTable
         Volatile.Write(ref _count, _count - 1);
     }
 
-    // Entry and end belong together, so that a reader never sees one copy's bytes with another's time.
-    private sealed record Copy(Entry Entry, long ExpiresAt);
+    // Entry and end belong together, so that a reader never sees one copy's bytes with another's time. The entry itself does not tell
+    // whether it expires where this node posted it: only the primary knows when that will be.
+    private sealed record Copy(Entry Entry, long ExpiresAt, bool Expires);
 
     private sealed class Slot(Copy copy)
     {

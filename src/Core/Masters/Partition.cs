@@ -59,6 +59,9 @@ internal sealed class Partition
     /// <summary>What this node may show, from where, and how fresh that is. Any thread.</summary>
     public ServedState Served => _served;
 
+    /// <summary>The history of what this node shows: that of its store as a master in sync, else that of its copies.</summary>
+    public Guid History => _served.IsFromStore ? Acting?.History ?? Guid.Empty : Copies.History;
+
     /// <summary>Told of each new view that this node acts in.</summary>
     public Action? Acted { get; set; }
 

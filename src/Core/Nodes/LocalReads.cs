@@ -87,8 +87,11 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
         return held;
     }
 
-    /// <summary>What remains of a copy that expires, by what this node was told of it.</summary>
-    public TimeSpan? LifeOf(Entry entry) => entry.ExpiresAt is null ? null : copies.LifeOf(entry.Key) ?? TimeSpan.Zero;
+    /// <summary>What remains of what is held, if it expires, by what this node was told of it; nothing where the copy has gone meanwhile.</summary>
+    public TimeSpan? LifeOf(HeldEntry held) =>
+        copies.TryGetLife(held.Entry!, out TimeSpan? life) ? life
+        : held is { IsFromStore: true, Entry.ExpiresAt: null } ? null
+        : TimeSpan.Zero;
 
     private async ValueTask<HeldEntry> LookAsync(ValueTask<Entry?> read, ServedState served, LogPoint applied) => Shown(await read, served, applied);
 
@@ -99,7 +102,7 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
     private HeldEntry Shown(Entry? entry, ServedState served, LogPoint applied)
     {
         bool isShown = entry is { IsTombstone: false } && IsShown(entry.ExpiresAt, served);
-        return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied);
+        return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied, IsFromStore: true);
     }
 }
 
@@ -113,5 +116,6 @@ internal readonly record struct HeldHead(LogPoint? Version, TimeSpan Age);
 /// <param name="Entry">The entry; <see langword="null"/> where it holds none that it could show.</param>
 /// <param name="Age">How long ago what it holds was surely the cluster's state.</param>
 /// <param name="CurrentAt">The point up to which that follows the primary's changes.</param>
+/// <param name="IsFromStore">Whether a master's store holds it, and not a copy.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct HeldEntry(Entry? Entry, TimeSpan Age, LogPoint CurrentAt);
+internal readonly record struct HeldEntry(Entry? Entry, TimeSpan Age, LogPoint CurrentAt, bool IsFromStore = false);

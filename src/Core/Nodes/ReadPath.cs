@@ -69,12 +69,14 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
             return await primary.FetchAsync(request);
         }
 
+        // Taken before: should it change meanwhile, the value counts as the former one's, and nobody keeps it.
+        Guid history = partition.History;
         HeldEntry held = request.IsStrong ? default : await here.LookAsync(request.Key);
         bool isGood = held.Entry is not null && held.Age <= request.MaxAge && held.CurrentAt.Sequence >= request.MinSequence;
 
         // A holder of a copy counts what remains of it by what it was told.
         return isGood
-            ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held.Entry!), held.CurrentAt, held.Age)
+            ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held), held.CurrentAt, held.Age, History: history)
             : new FetchReply(FetchStatus.CannotTell, View: partition.Newest);
     }
 
@@ -187,7 +189,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     private ReadResult Found(FetchReply reply, long asked, ReadOptions options)
     {
         TimeSpan since = context.Time.GetElapsedTime(asked);
-        bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.CurrentAt, reply.Life - since);
+        bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, reply.Life - since);
         return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: Sum(reply.Age, since), IsKept: isKept);
     }
 

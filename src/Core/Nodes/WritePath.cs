@@ -115,13 +115,11 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
             _ => WriteOutcome.Unknown,
         };
 
-        // The posting node keeps what it wrote; whatever it kept before is older.
-        if (outcome is WriteOutcome.Created or WriteOutcome.Replaced)
-        {
-            var entry = new Entry(write.Key, write.Value, write.ContentType, reply.Version);
-            partition.Copies.Keep(entry, currentAt: reply.Version, write.TimeToLive - context.Time.GetElapsedTime(sent));
-        }
-        else if (outcome == WriteOutcome.Deleted)
+        // The posting node keeps what it wrote, where that is surely not outdated; whatever it kept before is older.
+        var entry = new Entry(write.Key, write.Value, write.ContentType, reply.Version);
+        TimeSpan? life = write.TimeToLive - context.Time.GetElapsedTime(sent);
+        bool isDone = outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted;
+        if (isDone && (entry.IsTombstone || !partition.Copies.Keep(entry, reply.View?.History ?? Guid.Empty, currentAt: reply.Version, life)))
         {
             partition.Copies.OnChanged(new ChangedKey(write.Key, reply.Version));
         }

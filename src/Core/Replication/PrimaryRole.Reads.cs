@@ -28,6 +28,7 @@ internal sealed partial class PrimaryRole
                 ? IsReady && (PlantedBugs.Has(PlantedBug.StrongWithoutConfirmation) || await ConfirmAsync())
                 : await IsCurrentAsync(request.MaxAge);
             ServedState served = _partition.Served;
+            Guid history = _view.History;
             LogPoint applied = _context.Store.State.Applied;
             Entry? entry = isCurrent ? await _context.Store.ReadAsync(request.Key) : null;
             if (!isCurrent || _ended)
@@ -39,7 +40,7 @@ internal sealed partial class PrimaryRole
             DateTimeOffset now = _context.Time.GetUtcNow();
             if (entry is { IsTombstone: false } && !entry.HasExpired(now))
             {
-                return new FetchReply(FetchStatus.Found, entry, null, entry.ExpiresAt - now, applied, age);
+                return new FetchReply(FetchStatus.Found, entry, null, entry.ExpiresAt - now, applied, age, History: history);
             }
 
             // By another clock, after a change of the primary, its time may not be up.
