@@ -36,7 +36,12 @@ internal sealed partial class MasterRegistryGrain(
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        LogLeaves(logger, reason.ReasonCode);
+        // At a stop the directory may have gone first, and whatever the reason is called then, it is no news.
+        if (reason.ReasonCode is not (DeactivationReasonCode.ShuttingDown or DeactivationReasonCode.DirectoryFailure))
+        {
+            LogLeaves(logger, reason.ReasonCode);
+        }
+
         return Task.CompletedTask;
     }
 

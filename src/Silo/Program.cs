@@ -29,6 +29,11 @@ try
     await using var nodes = new NodeGroup(order, clustering, output);
     await nodes.StartAsync(signals.Stop);
     output.WriteLine(Welcome.Text(order.Nodes));
+    if (clustering.Warning is { } warning)
+    {
+        output.WriteLine($"Warning: {warning}");
+    }
+
     await nodes.RunAsync(signals.Stop);
     return 0;
 }

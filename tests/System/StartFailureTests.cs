@@ -121,18 +121,96 @@ public sealed class StartFailureTests
         Assert.DoesNotContain("hush", output, StringComparison.Ordinal);
     }
 
-    private static async Task<string> EndsWithASentenceAsync(IReadOnlyList<string> program, IReadOnlyList<string> arguments, string named)
+    [SkippableTheory]
+    [InlineData("eval", "'eval'")]
+    [InlineData("hset", "'hset'")]
+    [InlineData("multi", "MULTI")]
+    [InlineData("hgetall", "'hgetall'")]
+    public async Task A_node_names_the_right_that_its_Redis_user_lacks(string command, string named)
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        using RedisServer redis = await RedisServer.StartAsync();
+        await redis.AddUserAsync("limited", "hush-hush", command);
+        string[] settings =
+            ["--Diststore:Cluster:Provider=Redis", $"--Diststore:Cluster:ConnectionString={redis.ConnectionString},user=limited,password=hush-hush"];
+
+        string output = await EndsWithASentenceAsync(Programs.Silo, settings, named);
+
+        Assert.Contains("refuses what a cluster needs", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("hush-hush", output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_node_warns_of_a_Redis_that_may_lose_what_it_acknowledged_and_runs()
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        using RedisServer redis = await RedisServer.StartAsync();
+        await redis.SyncLaterAsync();
+        using var directory = new TempDirectory();
+        using ChildProcess node = Start(
+            Programs.Silo, directory, "--Diststore:Cluster:Provider=Redis", $"--Diststore:Cluster:ConnectionString={redis.ConnectionString}");
+
+        await Eventually.TrueAsync(
+            () => Task.FromResult(node.Output.Contains("appendfsync=everysec", StringComparison.Ordinal) ? null : "no warning yet"),
+            Eventually.Patience,
+            () => node.Tail());
+
+        node.Terminate();
+        Assert.True(await node.WaitForExitAsync(Deadline) == 0, node.Tail());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_terminal_that_closes_stops_it_in_order(bool isGateway)
     {
         using var directory = new TempDirectory();
+        using ChildProcess process = isGateway
+            ? Start(Programs.Gateway, directory, "--Diststore:Cluster:Provider=Development", "--Diststore:Cluster:Gateways=127.0.0.1:1")
+            : Start(Programs.Silo, directory);
+        await Eventually.TrueAsync(
+            () => Task.FromResult(process.Output.Contains("Ctrl-C stops", StringComparison.Ordinal) ? null : "it has not started yet"),
+            Eventually.Patience,
+            () => process.Tail());
+
+        process.HangUp();
+
+        Assert.True(await process.WaitForExitAsync(Deadline) == 0, process.Tail());
+        Assert.False(process.Output.Contains("   at ", StringComparison.Ordinal), process.Output);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Help_is_given_and_nothing_started(bool isGateway)
+    {
+        using var directory = new TempDirectory();
+        using ChildProcess process = ChildProcess.Start(directory.Path, "help", [.. isGateway ? Programs.Gateway : Programs.Silo, "-h"]);
+        Assert.Equal(0, await process.WaitForExitAsync(Deadline));
+        Assert.Contains("--Diststore:Http:Port ", process.Output, StringComparison.Ordinal);
+    }
+
+    // With ports of its own.
+    private static ChildProcess Start(IReadOnlyList<string> program, TempDirectory directory, params string[] settings) =>
+        ChildProcess.Start(directory.Path, "started", [.. program, .. FreePorts(program), .. settings]);
+
+    private static string[] FreePorts(IReadOnlyList<string> program)
+    {
         int[] ports = Ports.Free(4, [IPAddress.Loopback]);
-        // The argument under test comes last, so it wins over the free ports given here.
-        string[] defaults = program == Programs.Gateway
+        return program == Programs.Gateway
             ? [$"--Diststore:Http:Port={ports[0]}"]
             : [
                 $"--Diststore:Http:Port={ports[0]}", $"--Diststore:Silo:Port={ports[1]}",
                 $"--Diststore:Silo:GatewayPort={ports[2]}", $"--Diststore:Multicast:Port={ports[3]}",
             ];
-        using ChildProcess process = ChildProcess.Start(directory.Path, "failing", [.. program, .. defaults, .. arguments]);
+    }
+
+    private static async Task<string> EndsWithASentenceAsync(IReadOnlyList<string> program, IReadOnlyList<string> arguments, string named)
+    {
+        using var directory = new TempDirectory();
+
+        // The argument under test comes last, so it wins over the free ports given here.
+        using ChildProcess process = Start(program, directory, [.. arguments]);
         int exit = await process.WaitForExitAsync(Deadline);
         string output = process.Output.Trim();
         Assert.True(exit != 0, $"exit code 0; it said:\n{output}");

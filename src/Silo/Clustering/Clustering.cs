@@ -12,10 +12,13 @@ internal abstract class Clustering : IAsyncDisposable
     {
         ClusterProvider.Single => new SingleProcess(),
         ClusterProvider.Development => new DevelopmentCluster(await ResolveAsync(settings.Primary!)),
-        ClusterProvider.Redis => new RedisCluster(await RedisCluster.ConnectAsync(settings.ConnectionString!)),
+        ClusterProvider.Redis => await RedisCluster.OpenAsync(settings.ConnectionString!, settings.ClusterId),
         ClusterProvider.PostgreSql => await PostgreSqlCluster.OpenAsync(settings.ConnectionString!),
         _ => throw new System.Diagnostics.UnreachableException(),
     };
+
+    /// <summary>What an operator should know of the server, or <see langword="null"/>.</summary>
+    public virtual string? Warning => null;
 
     /// <summary>Gives a silo its membership and its grain storage.</summary>
     public abstract void Configure(ISiloBuilder silo);

@@ -10,6 +10,7 @@ namespace Diststore.SystemTests;
 /// </summary>
 internal sealed partial class ChildProcess : IDisposable
 {
+    private const int SigHup = 1;
     private const int SigInt = 2;
     private const int SigTerm = 15;
     private const int SigCont = 18;
@@ -108,6 +109,9 @@ internal sealed partial class ChildProcess : IDisposable
 
     /// <summary>What Ctrl-C does (SIGINT).</summary>
     public void Interrupt() => Signal(SigInt);
+
+    /// <summary>What a terminal does that closes (SIGHUP).</summary>
+    public void HangUp() => Signal(SigHup);
 
     /// <summary>What a service manager does to stop it (SIGTERM).</summary>
     public void Terminate() => Signal(SigTerm);
