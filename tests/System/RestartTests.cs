@@ -49,8 +49,17 @@ public sealed partial class RestartTests
         Answer refused = await third.Http.PostAsync("nobody", "2");
         Assert.Equal(503, refused.Status);
 
+        // Once both are known to be dead, whoever asks is told who is waited for, and so is whoever reads the log: once.
+        await third.WaitUntilSaidAsync("No master in sync is alive");
+        refused = await third.Http.PostAsync("nobody", "3");
+        Assert.Equal(503, refused.Status);
+        Assert.Contains("nothing was done", refused.Text, StringComparison.Ordinal);
+        Assert.All([view.Primary!, view.Secondary!], name => Assert.Contains(name, refused.Text, StringComparison.Ordinal));
+
         await cluster.StartAgainAsync();
         await third.Http.PostUntilDoneAsync("after", "1", cluster.Tails);
+        await third.WaitUntilSaidAsync("A master in sync is alive again");
+        Assert.Single(Regex.Matches(third.Process.Output, "No master in sync is alive"));
         ClusterView after = await cluster.WaitForTwoMastersAsync(third, Recovery);
         Assert.True(after.Epoch > view.Epoch, $"{view} then {after}");
         foreach (SiloProcess node in cluster.Nodes)

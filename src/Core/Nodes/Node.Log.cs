@@ -41,6 +41,12 @@ internal static partial class NodeLog
     [LoggerMessage(15, LogLevel.Warning, "Something has ended that the failed store cannot serve any more: {Reason}")]
     public static partial void BrokenEnded(this ILogger log, string reason);
 
+    [LoggerMessage(16, LogLevel.Error, "No master in sync is alive: writes are refused until one of them is back: {Missing}")]
+    public static partial void MastersMissing(this ILogger log, string missing);
+
+    [LoggerMessage(17, LogLevel.Information, "A master in sync is alive again")]
+    public static partial void MasterBack(this ILogger log);
+
     [LoggerMessage(11, LogLevel.Warning, "A backup broke off: {Reason}")]
     public static partial void BackupBroke(this ILogger log, string reason);
 

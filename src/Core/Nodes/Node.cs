@@ -83,7 +83,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _sweep = new Sweep(_context, _partition, _copies);
         _writes = new WritePath(_context, _partition, _views);
         _named = new Turns(MaxNamedCalls, MaxNamedCallsWaiting, _writes.AnswerTimeout / 2, _context.Time);
-        _context.Instruments.Observe(store, _copies, () => _partition.Served);
+        _context.Instruments.Observe(store, _copies, () => _partition.Served, () => _views.Missing);
     }
 
     /// <summary>Raised once when this life of the node ends for a reason of its own, for instance a failed store. Any thread.</summary>

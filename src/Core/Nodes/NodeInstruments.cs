@@ -49,7 +49,8 @@ internal sealed class NodeInstruments
     /// <param name="store">The node's store.</param>
     /// <param name="copies">The node's copies.</param>
     /// <param name="served">What the node may show, and up to where that follows the primary's changes. Any thread.</param>
-    public void Observe(IStore store, CopyTable copies, Func<ServedState> served)
+    /// <param name="missing">Masters in sync, where none of them is alive.</param>
+    public void Observe(IStore store, CopyTable copies, Func<ServedState> served, Func<string> missing)
     {
         long? Followed() => served() is { From: ServedFrom.Copies } state ? state.Followed.Sequence : store.State.Applied.Sequence;
 
@@ -57,6 +58,7 @@ internal sealed class NodeInstruments
         Gauge("diststore.sequence.applied", null, "The last sequence that is applied.", () => store.State.Applied.Sequence);
         Gauge("diststore.sequence.followed", null, "The last sequence that the node has followed the primary's changes to.", () => Followed());
         Gauge("diststore.epoch", null, "The epoch of the view that the node acts in.", () => store.State.View?.Epoch);
+        Gauge("diststore.masters.missing", null, "1 where no master in sync is alive, so that nothing can be written; else 0.", () => missing().Length > 0 ? 1 : 0);
         Gauge("diststore.store.entries", "{entry}", "Replicated entries that the store holds.", () => store.State.Entries);
         Gauge("diststore.store.local.size", "By", "Bytes of keys and values that the store holds local-only.", () => store.State.LocalBytes);
         Gauge("diststore.store.size", "By", "Live bytes of keys and values that the store holds.", () => store.State.LiveBytes);

@@ -15,9 +15,20 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     private static readonly TimeSpan ReportPeriod = TimeSpan.FromMilliseconds(250);
 
     private (long Epoch, long At)? _reported;
+    private bool _isOutage; // every master in sync is gone, and that was said
 
     /// <summary>How long a request looks for a primary before it gives up.</summary>
     public TimeSpan Patience => 3 * context.Settings.ReplyTimeout;
+
+    /// <summary>The masters in sync, where no live node is any of them: until one of them is back nothing can be written. Else empty.</summary>
+    public string Missing
+    {
+        get
+        {
+            string[] names = [.. partition.Newest?.InSyncSet.Select(static member => member.Name) ?? []];
+            return names.Intersect(context.Transport.Members, StringComparer.Ordinal).Any() ? "" : string.Join(", ", names);
+        }
+    }
 
     /// <summary>The newest view known; without one, asks the registry, which elects.</summary>
     public async Task<MasterView?> CurrentAsync(string? poster)
@@ -56,8 +67,24 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
                 partition.Learn(stored);
             }
 
+            SayOutage(Missing);
             await context.Delay(RefreshPeriod);
         }
+    }
+
+    // Once when it begins, and once when it ends.
+    private void SayOutage(string missing)
+    {
+        if (missing.Length > 0 && !_isOutage)
+        {
+            context.Log.MastersMissing(missing);
+        }
+        else if (missing.Length == 0 && _isOutage)
+        {
+            context.Log.MasterBack();
+        }
+
+        _isOutage = missing.Length > 0;
     }
 
     private async Task ReportAsync(MasterView view)

@@ -43,7 +43,9 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
             await context.Delay(ViewFinder.RetryPause);
         }
         while (context.Time.GetElapsedTime(started) < views.Patience);
-        return new WriteResult(WriteOutcome.Unavailable, default, Name, $"there is no primary now; nothing was done{(why is null ? "" : $" ({why})")}");
+        string missing = views.Missing is { Length: > 0 } names ? $"; no master in sync is alive, {names} must come back" : "";
+        return new WriteResult(
+            WriteOutcome.Unavailable, default, Name, $"there is no primary now; nothing was done{(why is null ? "" : $" ({why})")}{missing}");
     }
 
     // What goes to another node takes its turn.
