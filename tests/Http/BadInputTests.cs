@@ -58,7 +58,7 @@ public sealed class BadInputTests : IAsyncLifetime
         data.Add("DELETE", "/v1/kv/k?ttl=5", 400, "ttl");
         data.Add("POST", "/k?ttl=5", 400, "ttl");
         data.Add("GET", "/v1/changes?live=1", 400, "live");
-        foreach (string id in new[] { "", "1", "1-", "-1", "01-2", "1-2-3", "x-y", "1--2" })
+        foreach (string id in new[] { "1", "1-", "-1", "01-2", "1-2-3", "x-y", "1--2" })
         {
             data.Add("GET", "/v1/changes?since=" + id, 400, "since");
         }
@@ -184,7 +184,6 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("GET", "/v1/kv/k", "If-None-Match: W/ \"1-1\"\r\n", 400, "If-None-Match")]
     [InlineData("GET", "/v1/kv/k", "If-None-Match: \"a b\"\r\n", 400, "If-None-Match")]
     [InlineData("GET", "/v1/changes", "Last-Event-ID: 7\r\n", 400, "Last-Event-ID")]
-    [InlineData("GET", "/v1/changes?since=1-1", "Last-Event-ID: \r\n", 400, "Last-Event-ID")]
     [InlineData("POST", "/k", "If-None-Match: *\r\n", 400, "If-None-Match")]
     public async Task Bad_headers_are_refused(string method, string target, string header, int status, string word)
     {

@@ -47,6 +47,28 @@ public sealed class ChangesTests : IAsyncLifetime
         Assert.Empty(await LinesAsync("/v1/changes?live=false&since=2-3"));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("&since=")]
+    [InlineData("&since=0")]
+    [InlineData("&since=0-0")]
+    public async Task The_beginning_has_several_names(string since)
+    {
+        Put("a", [], new LogPoint(1, 1));
+        Assert.Equal(["1-1"], (await LinesAsync("/v1/changes?live=false" + since)).Select(static line => line.GetProperty("id").GetString()));
+    }
+
+    [Fact]
+    public async Task An_empty_id_of_the_last_event_counts_as_none()
+    {
+        Put("a", [1], new LogPoint(1, 1));
+        Put("b", [2], new LogPoint(1, 2));
+        Answer answer = await _server.SendAsync("GET", "/v1/changes?since=1-1&live=false", "Last-Event-ID: \r\n");
+        Assert.Equal(200, answer.Status);
+        Assert.Contains("1-2", answer.Body, StringComparison.Ordinal);
+        Assert.DoesNotContain("1-1", answer.Body, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Events_go_on_live_and_resume()
     {

@@ -58,7 +58,9 @@ internal sealed class NodeInstruments
         Gauge("diststore.sequence.applied", null, "The last sequence that is applied.", () => store.State.Applied.Sequence);
         Gauge("diststore.sequence.followed", null, "The last sequence that the node has followed the primary's changes to.", () => Followed());
         Gauge("diststore.epoch", null, "The epoch of the view that the node acts in.", () => store.State.View?.Epoch);
-        Gauge("diststore.masters.missing", null, "1 where no master in sync is alive, so that nothing can be written; else 0.", () => missing().Length > 0 ? 1 : 0);
+        Gauge(
+            "diststore.masters.missing", null, "1 where no master in sync is alive, so that nothing can be written; else 0.",
+            () => missing().Length > 0 ? 1 : 0);
         Gauge("diststore.store.entries", "{entry}", "Replicated entries that the store holds.", () => store.State.Entries);
         Gauge("diststore.store.local.size", "By", "Bytes of keys and values that the store holds local-only.", () => store.State.LocalBytes);
         Gauge("diststore.store.size", "By", "Live bytes of keys and values that the store holds.", () => store.State.LiveBytes);
