@@ -30,6 +30,16 @@ public sealed class CopyKeeperTests
     }
 
     [Fact]
+    public void What_is_older_than_a_change_that_is_known_here_is_outdated_a_delete_among_them()
+    {
+        _keeper.OnChanged(new ChangedKey("key", new LogPoint(3, 12)));
+
+        Assert.True(_keeper.IsOutdated(Value(3, 11)));
+        Assert.False(_keeper.IsOutdated(Value(3, 12)));
+        Assert.False(_keeper.Keep(Value(3, 11), s_history, new LogPoint(3, 11), life: null));
+    }
+
+    [Fact]
     public void A_node_that_follows_nothing_keeps_nothing()
     {
         var none = new CopyKeeper(_copies);

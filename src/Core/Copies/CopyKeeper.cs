@@ -38,9 +38,11 @@ internal sealed class CopyKeeper(CopyTable copies)
         }
 
         bool isCovered = Followed is { } followed && (currentAt.Sequence >= followed.Sequence || currentAt.Sequence >= _windowStart);
-        bool isOutdated = _newest.TryGetValue(entry.Key, out LogPoint newest) && newest > entry.Version;
-        return ((isCovered && !isOutdated) || PlantedBugs.Has(PlantedBug.KeepLateValue)) && copies.Keep(entry, life);
+        return ((isCovered && !IsOutdated(entry)) || PlantedBugs.Has(PlantedBug.KeepLateValue)) && copies.Keep(entry, life);
     }
+
+    /// <summary>Whether this node knows of a newer change of the key, its own write among them.</summary>
+    public bool IsOutdated(Entry entry) => _newest.TryGetValue(entry.Key, out LogPoint newest) && newest > entry.Version;
 
     /// <summary>A key has changed: an older copy goes, and an older value on its way will not be kept.</summary>
     public void OnChanged(ChangedKey change)

@@ -208,7 +208,8 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
                 FetchReply? reply = await FetchAsync(holder, new FetchRequest(question.Key, false, Bound));
                 if (reply is { Status: FetchStatus.Found } && Sum(reply.Age, context.Time.GetElapsedTime(asked)) <= Bound)
                 {
-                    return reply;
+                    // The holder lags behind what is known here: whoever deleted a key from here does not want to see it again.
+                    return partition.Copies.IsOutdated(reply.Entry!) ? null : reply;
                 }
             }
             else if (question.MasterHasNone)
