@@ -45,7 +45,11 @@ public sealed class BackupTests : IDisposable
         Assert.Equal(
             state with
             {
-                View = null, LocalEntries = 0, LocalBytes = 0, Epochs = restored.State.Epochs, History = restored.State.History,
+                View = null,
+                LocalEntries = 0,
+                LocalBytes = 0,
+                Epochs = restored.State.Epochs,
+                History = restored.State.History,
                 HighestEpoch = restored.State.HighestEpoch,
             },
             restored.State);
