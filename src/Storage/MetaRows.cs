@@ -34,6 +34,8 @@ internal static class MetaRows
 
     private static ReadOnlySpan<byte> Cursor => "cursor"u8;
 
+    private static ReadOnlySpan<byte> Pulled => "pulled"u8;
+
     public delegate void Put(ReadOnlySpan<byte> name, ReadOnlySpan<byte> row);
 
     public static void WriteIdentity(Put put, string clusterId, Guid storeId) =>
@@ -94,6 +96,12 @@ internal static class MetaRows
 
             put(Cursor, row.Written);
         }
+
+        if (state.Pulled != old.State.Pulled)
+        {
+            row.Clear().Flag(state.Pulled is not null).Point(state.Pulled ?? LogPoint.Zero);
+            put(Pulled, row.Written);
+        }
     }
 
     /// <summary>Reads the state, all but its pending batches.</summary>
@@ -126,6 +134,12 @@ internal static class MetaRows
         if (get(Cursor.ToArray()) is { } cursor)
         {
             state = state with { Cursor = ReadCursor(cursor) };
+        }
+
+        if (get(Pulled.ToArray()) is { } pulled)
+        {
+            var reader = new RowReader(pulled);
+            state = state with { Pulled = reader.Flag() ? reader.Point() : null };
         }
 
         return new Ledger(state, candidateEpoch);

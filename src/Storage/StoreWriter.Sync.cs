@@ -15,26 +15,13 @@ internal sealed partial class StoreWriter
     public bool StartSync(long epoch, SyncKind kind, Guid history)
     {
         StoreState state = State;
-        if (epoch < state.HighestEpoch || (kind == SyncKind.Changes && !state.IsWhole))
+        if (state.StartSync(epoch, kind, history) is not { } started)
         {
             return false;
         }
 
         _removal = null;
-        StoreState next = state with { Pending = ImmutableList<Batch>.Empty };
-        if (kind == SyncKind.Full)
-        {
-            next = next with
-            {
-                History = history,
-                Epochs = EpochHistory.Empty,
-                Applied = LogPoint.Zero,
-                IsWhole = false,
-                Cursor = !state.IsWhole && state.History == history ? state.Cursor : null,
-            };
-        }
-
-        DropPending(state.Pending, next);
+        DropPending(state.Pending, started);
         return true;
     }
 
@@ -99,22 +86,10 @@ internal sealed partial class StoreWriter
             batch.Put(entry, now);
         }
 
-        StoreState next = state;
-        if (page.IsWhole)
+        StoreState next = state.AfterChanges(page);
+        foreach (Batch dropped in state.Pending.Except(next.Pending))
         {
-            next = state with
-            {
-                Applied = page.Applied,
-                Epochs = page.Epochs,
-                Floor = Math.Max(state.Floor, page.Floor),
-                IsWhole = true,
-                Cursor = null,
-                Pending = state.PendingAfter(page.Applied),
-            };
-            foreach (Batch dropped in state.Pending.Except(next.Pending))
-            {
-                batch.DeletePending(dropped);
-            }
+            batch.DeletePending(dropped);
         }
 
         Write(batch, next);

@@ -40,7 +40,7 @@ internal sealed partial class StoreWriter
         StoreState state = State;
         if (asPrimary && view.Epoch >= state.HighestEpoch && view.History != state.History)
         {
-            state = StartHistory(state, view.History);
+            state = state.StartHistory(view.History, Highest());
         }
 
         using var batch = NewBatch();
@@ -162,28 +162,6 @@ internal sealed partial class StoreWriter
     }
 
     private RowBatch NewBatch() => new(_engine, _made);
-
-    // The content becomes the start of another history. Where a sync had not ended, the mark lies below what is held:
-    // the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below.
-    private StoreState StartHistory(StoreState state, Guid history)
-    {
-        LogPoint highest = Highest();
-        if (highest.Sequence <= state.Applied.Sequence)
-        {
-            return state with { History = history, IsWhole = true, Cursor = null };
-        }
-
-        return state with
-        {
-            History = history,
-            Epochs = state.Epochs.With(highest.Epoch, highest.Sequence),
-            Applied = highest,
-            Pending = state.PendingAfter(highest),
-            Floor = Math.Max(state.Floor, highest.Sequence),
-            IsWhole = true,
-            Cursor = null,
-        };
-    }
 
     private LogPoint Highest()
     {

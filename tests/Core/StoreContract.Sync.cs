@@ -203,6 +203,46 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task A_pull_of_changes_that_broke_off_goes_on_from_its_last_page()
+    {
+        await Store.AdoptAsync(View(1), asPrimary: true);
+        await WriteAsync(Store, 1, Put("a", "1"), Put("b", "1"));
+        await Store.StartSyncAsync(1, SyncKind.Changes, History);
+        Assert.Equal(new LogPoint(1, 2), Store.State.SyncsFrom);
+
+        await Store.WriteChangesAsync(1, Changes(5, false, 9, Applied("a", 5)) with { Epochs = new EpochHistory([new(1, 1), new(2, 4)]) });
+
+        Store = await ReopenTrackedAsync(Store);
+        Assert.Equal((new LogPoint(1, 2), new LogPoint(2, 5)), (Store.State.Applied, Store.State.SyncsFrom));
+        await Store.StartSyncAsync(1, SyncKind.Changes, History);
+        Assert.Equal(new LogPoint(2, 5), Store.State.SyncsFrom);
+
+        await Store.WriteChangesAsync(1, Changes(9, true, 9, Applied("b", 9)));
+        Store = await ReopenTrackedAsync(Store);
+        Assert.Equal((new LogPoint(2, 9), null), (Store.State.SyncsFrom, Store.State.Pulled));
+    }
+
+    [Fact]
+    public async Task The_changes_that_end_a_full_sync_go_on_where_they_broke_off_and_a_new_full_sync_forgets_them()
+    {
+        await Store.StartSyncAsync(1, SyncKind.Full, History);
+        Assert.Equal(LogPoint.Zero, Store.State.SyncsFrom);
+        await Store.WritePageAsync(1, null, Page(3, more: false, Applied("a", 1)));
+        await Store.WriteChangesAsync(1, Changes(5, false, 9, Applied("b", 5)));
+        Store = await ReopenTrackedAsync(Store);
+        Assert.Equal((false, new LogPoint(2, 5)), (Store.State.IsWhole, Store.State.SyncsFrom));
+
+        Assert.True(await Store.StartSyncAsync(1, SyncKind.Changes, History));
+        await Store.WriteChangesAsync(1, Changes(7, false, 9, Applied("c", 7)));
+        Assert.Equal((false, new LogPoint(2, 7)), (Store.State.IsWhole, Store.State.SyncsFrom));
+
+        Assert.True(await Store.StartSyncAsync(1, SyncKind.Full, History));
+        Store = await ReopenTrackedAsync(Store);
+        Assert.Equal(LogPoint.Zero, Store.State.SyncsFrom);
+        Assert.False(await Store.StartSyncAsync(1, SyncKind.Changes, History));
+    }
+
+    [Fact]
     public async Task The_log_goes_on_from_the_mark()
     {
         await Store.StartSyncAsync(1, SyncKind.Full, History);
@@ -313,7 +353,7 @@ public abstract partial class StoreContract
 
         StoreState state = await Store.AdoptAsync(View(4, OtherHistory), asPrimary: true);
 
-        Assert.Equal((new LogPoint(2, 5), 5L), (state.Applied, state.Floor));
+        Assert.Equal((new LogPoint(2, 5), 5L, null), (state.Applied, state.Floor, state.Pulled));
     }
 
     /// <summary>An entry of epoch 2, whose value is its sequence.</summary>

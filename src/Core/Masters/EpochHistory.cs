@@ -33,19 +33,20 @@ public sealed record EpochHistory([property: Id(0)] ImmutableArray<EpochStart> S
             return true;
         }
 
-        if (point.Sequence > last.Sequence)
-        {
-            return false;
-        }
+        return point.Sequence <= last.Sequence && PointAt(point.Sequence) == point;
+    }
 
+    /// <summary>The point of a sequence that lies in this history; <see langword="null"/> where its epoch is not known any more.</summary>
+    public LogPoint? PointAt(long sequence)
+    {
         for (int i = Starts.Length - 1; i >= 0; i--)
         {
-            if (Starts[i].FirstSequence <= point.Sequence)
+            if (Starts[i].FirstSequence <= sequence)
             {
-                return Starts[i].Epoch == point.Epoch;
+                return new LogPoint(Starts[i].Epoch, sequence);
             }
         }
 
-        return false;
+        return null;
     }
 }

@@ -12,34 +12,11 @@ public sealed partial class MemoryStore
     /// <remarks>Content of which only a part was taken cannot go on with changes: that is refused too.</remarks>
     public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history)
     {
-        if (kind is not (SyncKind.Full or SyncKind.Changes))
-        {
-            throw new ArgumentOutOfRangeException(nameof(kind), kind, "nothing to start");
-        }
-
         lock (_gate)
         {
-            StoreState state = _state;
-            if (epoch < state.HighestEpoch || (kind == SyncKind.Changes && !state.IsWhole))
-            {
-                return new ValueTask<bool>(false);
-            }
-
-            state = state with { Pending = ImmutableList<Batch>.Empty };
-            if (kind == SyncKind.Full)
-            {
-                state = state with
-                {
-                    History = history,
-                    Epochs = EpochHistory.Empty,
-                    Applied = LogPoint.Zero,
-                    IsWhole = false,
-                    Cursor = !state.IsWhole && state.History == history ? state.Cursor : null,
-                };
-            }
-
-            _state = state;
-            return new ValueTask<bool>(true);
+            StoreState? started = _state.StartSync(epoch, kind, history);
+            _state = started ?? _state;
+            return new ValueTask<bool>(started is not null);
         }
     }
 
@@ -106,20 +83,7 @@ public sealed partial class MemoryStore
             }
 
             Take(page.Entries);
-            if (page.IsWhole || PlantedBugs.Has(PlantedBug.MoveMarkWithinPull))
-            {
-                state = state with
-                {
-                    Applied = page.Applied,
-                    Epochs = page.Epochs,
-                    Floor = Math.Max(state.Floor, page.Floor),
-                    IsWhole = true,
-                    Cursor = null,
-                    Pending = state.PendingAfter(page.Applied),
-                };
-            }
-
-            _state = state with { Entries = _values, LiveBytes = _liveBytes };
+            _state = state.AfterChanges(page) with { Entries = _values, LiveBytes = _liveBytes };
             return new ValueTask<bool>(true);
         }
     }

@@ -59,7 +59,7 @@ public sealed partial class MemoryStore : IStore
             StoreState state = _state;
             if (asPrimary && view.Epoch >= state.HighestEpoch && view.History != state.History)
             {
-                state = StartHistory(state, view.History);
+                state = state.StartHistory(view.History, Highest());
             }
 
             return new ValueTask<StoreState>(_state = state with
@@ -198,27 +198,7 @@ public sealed partial class MemoryStore : IStore
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    // The content becomes the start of another history. Where a sync had not ended, the mark lies below what is held:
-    // the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below.
-    private StoreState StartHistory(StoreState state, Guid history)
-    {
-        LogPoint highest = _changes.Count > 0 ? _entries[_changes.Max.Key].Version : LogPoint.Zero;
-        if (highest.Sequence <= state.Applied.Sequence)
-        {
-            return state with { History = history, IsWhole = true, Cursor = null };
-        }
-
-        return state with
-        {
-            History = history,
-            Epochs = state.Epochs.With(highest.Epoch, highest.Sequence),
-            Applied = highest,
-            Pending = state.PendingAfter(highest),
-            Floor = Math.Max(state.Floor, highest.Sequence),
-            IsWhole = true,
-            Cursor = null,
-        };
-    }
+    private LogPoint Highest() => _changes.Count > 0 ? _entries[_changes.Max.Key].Version : LogPoint.Zero;
 
     // What is there under the key is replaced, whatever its version.
     private void Put(Entry entry, DateTimeOffset orderedAt)

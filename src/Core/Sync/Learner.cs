@@ -44,7 +44,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
     private async Task<LogPoint?> SyncAsync()
     {
         StoreState state = context.Store.State;
-        var request = new SyncStartRequest(view, context.Self, state.History, state.IsWhole ? state.Applied : LogPoint.Zero, ++_attempt);
+        var request = new SyncStartRequest(view, context.Self, state.History, state.SyncsFrom, ++_attempt);
         SyncStartReply? reply = await AskAsync(p => p.StartSyncAsync(request));
         if (reply is null || reply.Kind == SyncKind.Refused)
         {
@@ -52,13 +52,13 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
             return null;
         }
 
-        context.Log.Syncing(view.Primary, reply.Kind, state.Applied);
+        context.Log.Syncing(view.Primary, reply.Kind, state.SyncsFrom);
         if (!IsWanted || !await context.Store.StartSyncAsync(view.Epoch, reply.Kind, view.History))
         {
             return null;
         }
 
-        long? since = reply.Kind == SyncKind.Full ? await PullPagesAsync() : state.Applied.Sequence;
+        long? since = reply.Kind == SyncKind.Full ? await PullPagesAsync() : state.SyncsFrom.Sequence;
         return since is { } from && await PullChangesAsync(from) ? context.Store.State.Applied : null;
     }
 
