@@ -28,6 +28,7 @@ internal enum PlantedBug
     FullSyncWithoutTombstones,
     CopiesKeptOnBecomingMaster,
     AcknowledgeLocalAtOnce,
+    OwnClockAtSecondary,
 }
 
 /// <summary>Which fault is planted. Only builds for the simulation have any: elsewhere the answer is a constant that the compiler drops.</summary>

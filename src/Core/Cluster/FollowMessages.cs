@@ -47,6 +47,7 @@ public readonly record struct ToldMoment([property: Id(0)] long Table, [property
 /// <param name="Jumps">The point lies too far behind, or not in the history: drop all copies and go on from <paramref name="Upto"/>.</param>
 /// <param name="Age">How long ago the primary was surely the primary.</param>
 /// <param name="Told">To be repeated with the next <see cref="LocalSaying"/>.</param>
+/// <param name="Clock">The primary's wall clock, by which entries expire; null by a release that does not tell it.</param>
 [GenerateSerializer, Immutable, Alias("diststore.followrep")]
 public sealed record FollowReply(
     [property: Id(0)] bool IsGiven,
@@ -56,4 +57,5 @@ public sealed record FollowReply(
     [property: Id(4)] bool IsWhole,
     [property: Id(5)] bool Jumps,
     [property: Id(6)] TimeSpan Age,
-    [property: Id(7)] ToldMoment Told = default);
+    [property: Id(7)] ToldMoment Told = default,
+    [property: Id(8)] DateTimeOffset? Clock = null);

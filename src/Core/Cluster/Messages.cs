@@ -133,8 +133,9 @@ public sealed record PingReply(
     [property: Id(11)] bool HasBeenWhole = false);
 
 /// <summary>
-/// A learner's start: up to where it has everything (its mark, or what it has pulled beyond that), under which view. <paramref name="Attempt"/> numbers the learner's starts, so that
-/// a stream asked for by an earlier one, arriving late, is not taken for this one's.
+/// A learner's start: up to where it has everything (its mark, or what it has pulled beyond that), under which view.
+/// <paramref name="Attempt"/> numbers the learner's starts, so that a stream asked for by an earlier one, arriving late, is not
+/// taken for this one's.
 /// </summary>
 [GenerateSerializer, Immutable, Alias("diststore.syncstartreq")]
 public sealed record SyncStartRequest(

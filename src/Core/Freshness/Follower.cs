@@ -104,7 +104,7 @@ internal sealed class Follower
             long currentAsOf = (PlantedBugs.Has(PlantedBug.CountAgeFromAnswer) ? _context.Time.GetTimestamp() : sent) - _context.Timestamps(reply.Age);
             if (isMaster)
             {
-                return await _partition.Replica.FollowAsync(view, reply, currentAsOf);
+                return await _partition.Replica.FollowAsync(view, reply, sent, currentAsOf);
             }
 
             _partition.Follow(request, reply, currentAsOf);

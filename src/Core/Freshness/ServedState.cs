@@ -9,7 +9,7 @@ internal enum ServedFrom
     /// <summary>Its copies.</summary>
     Copies = 1,
 
-    /// <summary>Its store, as an in-sync master; whether an entry that expires is still there is not for it to say.</summary>
+    /// <summary>Its store, as an in-sync master, which knows an upper bound of the primary's wall clock at best.</summary>
     Store = 2,
 
     /// <summary>Its store, as the primary, whose wall clock counts.</summary>
@@ -27,7 +27,8 @@ internal enum ServedFrom
 /// where nobody else can be promoted.
 /// </param>
 /// <param name="Followed">Up to where copies follow the primary; a store's applied point says that for itself.</param>
-internal sealed record ServedState(ServedFrom From, long CurrentAsOf, LogPoint Followed)
+/// <param name="Clock">What the other master was told of the primary's wall clock, with the answer that <paramref name="CurrentAsOf"/> is from.</param>
+internal sealed record ServedState(ServedFrom From, long CurrentAsOf, LogPoint Followed, ToldClock? Clock = null)
 {
     public const long Never = long.MinValue;
     public const long Always = long.MaxValue;
@@ -44,4 +45,22 @@ internal sealed record ServedState(ServedFrom From, long CurrentAsOf, LogPoint F
         Always => TimeSpan.Zero,
         _ => time.GetElapsedTime(CurrentAsOf) is var age && age > TimeSpan.Zero ? age : TimeSpan.Zero,
     };
+
+    /// <summary>
+    /// The moment that what expires is judged by, not before the primary's clock; <see langword="null"/> where it is not known, so
+    /// that what expires is not this node's to show.
+    /// </summary>
+    public DateTimeOffset? PrimaryNow(TimeProvider time) => From == ServedFrom.StoreAsPrimary ? time.GetUtcNow() : Clock?.UpperBound(time);
+}
+
+/// <summary>
+/// The primary's wall clock, as told in answer to a question. It showed <paramref name="Told"/> after the question was sent, so
+/// that and all the time since the sending is an upper bound of what it shows now, as long as nobody sets it.
+/// </summary>
+/// <param name="Told">What it showed.</param>
+/// <param name="SentAt">When the question was sent, by the own monotonic clock.</param>
+internal sealed record ToldClock(DateTimeOffset Told, long SentAt)
+{
+    public DateTimeOffset UpperBound(TimeProvider time) =>
+        time.GetElapsedTime(SentAt) is var since && since < DateTimeOffset.MaxValue - Told ? Told + since : DateTimeOffset.MaxValue;
 }

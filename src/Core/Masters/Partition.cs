@@ -118,11 +118,11 @@ internal sealed class Partition
     public void OnPrimaryReady() => Serve(_served.CurrentAsOf);
 
     /// <summary>What this master shows was surely the cluster's state at that moment, or is <see cref="ServedState.Always"/>.</summary>
-    public void SetCurrentAsOf(long moment)
+    public void SetCurrentAsOf(long moment, ToldClock? clock = null)
     {
         if (moment > _served.CurrentAsOf)
         {
-            Serve(moment);
+            Serve(moment, clock);
         }
     }
 
@@ -218,12 +218,13 @@ internal sealed class Partition
         Primary.Enter(view);
     }
 
-    private void Serve(long currentAsOf)
+    // What was told of the primary's clock counts in the view that it was told in, and no longer.
+    private void Serve(long currentAsOf, ToldClock? clock = null)
     {
         ServedFrom from = _stopped ? ServedFrom.Nothing
             : !IsInSyncMaster(Role) || !_context.Store.State.IsWhole ? ServedFrom.Copies
             : Primary is { IsReady: true } ? ServedFrom.StoreAsPrimary
             : ServedFrom.Store;
-        _served = new ServedState(from, currentAsOf, Copies.Followed ?? LogPoint.Zero);
+        _served = new ServedState(from, currentAsOf, Copies.Followed ?? LogPoint.Zero, clock);
     }
 }

@@ -87,22 +87,24 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
         return held;
     }
 
-    /// <summary>What remains of what is held, if it expires, by what this node was told of it; nothing where the copy has gone meanwhile.</summary>
+    /// <summary>What remains of what is held, if it expires, by what this node was told of it; nothing where that is not known any more.</summary>
     public TimeSpan? LifeOf(HeldEntry held) =>
         copies.TryGetLife(held.Entry!, out TimeSpan? life) ? life
         : held is { IsFromStore: true, Entry.ExpiresAt: null } ? null
+        : held is { IsFromStore: true, Entry.ExpiresAt: { } at } && partition.Served.PrimaryNow(context.Time) is { } now && at > now ? at - now
         : TimeSpan.Zero;
 
     private async ValueTask<HeldEntry> LookAsync(ValueTask<Entry?> read, ServedState served, LogPoint applied) => Shown(await read, served, applied);
 
-    // Whether an entry has expired is for the primary's clock to say.
+    // Whether an entry has expired is for the primary's clock to say, or a bound of it.
     private bool IsShown(DateTimeOffset? expiresAt, ServedState served) =>
-        expiresAt is not { } at || (served.From == ServedFrom.StoreAsPrimary && at > context.Time.GetUtcNow());
+        expiresAt is not { } at || at > (PlantedBugs.Has(PlantedBug.OwnClockAtSecondary) ? context.Time.GetUtcNow() : served.PrimaryNow(context.Time));
 
     private HeldEntry Shown(Entry? entry, ServedState served, LogPoint applied)
     {
         bool isShown = entry is { IsTombstone: false } && IsShown(entry.ExpiresAt, served);
-        return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied, IsFromStore: true);
+        bool isUntold = !isShown && entry is { IsTombstone: false } && served.PrimaryNow(context.Time) is null;
+        return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied, IsFromStore: true, isUntold);
     }
 }
 
@@ -117,5 +119,6 @@ internal readonly record struct HeldHead(LogPoint? Version, TimeSpan Age);
 /// <param name="Age">How long ago what it holds was surely the cluster's state.</param>
 /// <param name="CurrentAt">The point up to which that follows the primary's changes.</param>
 /// <param name="IsFromStore">Whether a master's store holds it, and not a copy.</param>
+/// <param name="IsUntold">Whether it holds one that expires, and nothing was told of the primary's clock.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct HeldEntry(Entry? Entry, TimeSpan Age, LogPoint CurrentAt, bool IsFromStore = false);
+internal readonly record struct HeldEntry(Entry? Entry, TimeSpan Age, LogPoint CurrentAt, bool IsFromStore = false, bool IsUntold = false);

@@ -136,7 +136,7 @@ public sealed partial class Node
     public async Task<ReadResult> GetLocalAsync(string key)
     {
         HeldEntry held = await _here.LookAsync(key);
-        if (Hit(held, default) is null && held.Entry is not null && await OnSchedulerAsync(_follower.RefreshAsync))
+        if (Hit(held, default) is null && (held.Entry is not null || held.IsUntold) && await OnSchedulerAsync(_follower.RefreshAsync))
         {
             held = await _here.LookAsync(key);
         }
@@ -147,7 +147,7 @@ public sealed partial class Node
         }
 
         return await _context.Store.ReadLocalAsync(key) is { } local ? new ReadResult(ReadOutcome.Found, local, Name)
-            : held.Entry is null ? new ReadResult(ReadOutcome.NotFound, null, Name, "this node does not have this key")
+            : held is { Entry: null, IsUntold: false } ? new ReadResult(ReadOutcome.NotFound, null, Name, "this node does not have this key")
             : new ReadResult(ReadOutcome.Unavailable, null, Name, "this node has this key, but no master says whether it is still current");
     }
 

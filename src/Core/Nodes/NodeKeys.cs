@@ -119,17 +119,15 @@ internal sealed class NodeKeys(NodeContext context, Partition partition, CopyTab
     private async Task<KeysResult> ReadPageAsync(string? after)
     {
         ServedState served = partition.Served;
-        KeySlice shown = served.IsFromStore ? await StoredAsync(after, served.From == ServedFrom.StoreAsPrimary) : await SmallestAsync(copies.Keys, after);
+        KeySlice shown = served.IsFromStore ? await StoredAsync(after, served.PrimaryNow(context.Time)) : await SmallestAsync(copies.Keys, after);
         LocalKeysPage local = await context.Store.ScanLocalAsync(after, shown.End, MaxPageBytes);
         (string[] keys, string? next) = Merge(shown, new KeySlice(local.Keys, local.More ? local.Keys[^1] : null));
         return new KeysResult(KeysOutcome.Page, keys, next, context.Settings.Name);
     }
 
-    // Whether an entry has expired is for the primary's clock to say.
-    private async Task<KeySlice> StoredAsync(string? after, bool isPrimary)
+    private async Task<KeySlice> StoredAsync(string? after, DateTimeOffset? now)
     {
-        HeadPage page = await context.Store.ScanHeadsAsync(new HeadScan(
-            "", after, MaxPageKeys, MaxPageBytes, isPrimary ? context.Time.GetUtcNow() : null));
+        HeadPage page = await context.Store.ScanHeadsAsync(new HeadScan("", after, MaxPageKeys, MaxPageBytes, now));
         return new KeySlice([.. page.Heads.Select(static head => head.Key)], page.Next);
     }
 }

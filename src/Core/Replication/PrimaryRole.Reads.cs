@@ -133,7 +133,7 @@ internal sealed partial class PrimaryRole
     }
 
     private FollowReply Followed(ImmutableArray<ChangedKey> changes, LogPoint upto, bool isWhole) =>
-        new(true, _view, changes, upto, isWhole, Jumps: false, _partition.Served.Age(_context.Time));
+        new(true, _view, changes, upto, isWhole, Jumps: false, _partition.Served.Age(_context.Time), Clock: _context.Time.GetUtcNow());
 
     private FollowReply Jump() => Followed([], _recent.End, isWhole: true) with { Jumps = true };
 

@@ -62,7 +62,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     /// Takes the primary's answer to this master's question: what is committed is applied, and then this master is current as
     /// of that moment. Only the answer of the primary of this very view counts.
     /// </summary>
-    public async Task<bool> FollowAsync(MasterView view, FollowReply reply, long currentAsOf)
+    public async Task<bool> FollowAsync(MasterView view, FollowReply reply, long sent, long currentAsOf)
     {
         if (reply.View?.Epoch != view.Epoch && !PlantedBugs.Has(PlantedBug.CommitByNumber))
         {
@@ -73,7 +73,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
         bool isWhole = partition.Acting == view && context.Store.State.Applied.Sequence >= reply.Upto.Sequence;
         if (isWhole)
         {
-            partition.SetCurrentAsOf(currentAsOf);
+            partition.SetCurrentAsOf(currentAsOf, reply.Clock is { } told ? new ToldClock(told, sent) : null);
         }
 
         return isWhole;
