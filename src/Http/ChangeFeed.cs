@@ -13,7 +13,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
 
     private readonly ChangeRoom _room = new(options, time, stopping);
     private readonly Lock _gate = new(); // taken before the room's
-    private readonly Dictionary<(LogPoint Since, bool Waits), Reading> _readings = []; // guarded by _gate
+    private readonly Dictionary<(ChangeId Since, bool Waits), Reading> _readings = []; // guarded by _gate
 
     /// <summary>Bytes that pages take now.</summary>
     public long Bytes => _room.Bytes;
@@ -22,7 +22,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
     /// Changes after a point, waiting so long for the first one. <see langword="null"/> where there is no answer, not even that
     /// there are none, within <paramref name="patience"/>. <paramref name="watcher"/> holds what it gets until it gives it back.
     /// </summary>
-    public async ValueTask<FeedPage?> ReadAsync(ChangeWatcher watcher, LogPoint since, TimeSpan wait, TimeSpan patience, CancellationToken ends)
+    public async ValueTask<FeedPage?> ReadAsync(ChangeWatcher watcher, ChangeId since, TimeSpan wait, TimeSpan patience, CancellationToken ends)
     {
         bool waits = wait > TimeSpan.Zero;
         for (bool again = false; ; again = true)
@@ -96,14 +96,14 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
         Release(watcher);
     }
 
-    private async Task RunAsync(Reading reading, LogPoint since, TimeSpan wait)
+    private async Task RunAsync(Reading reading, ChangeId since, TimeSpan wait)
     {
         bool waits = wait > TimeSpan.Zero;
         long room = 0;
         try
         {
             // Where nothing is known to follow, room is needed only when something comes: most of the time nothing does.
-            long need = !waits || since < _room.Head ? ChangeRoom.ReadBytes : 0;
+            long need = !waits || since.Point < _room.Head ? ChangeRoom.ReadBytes : 0;
             while (true)
             {
                 if (need > 0 && !await _room.TakeAsync(need))
@@ -145,7 +145,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
     }
 
     // False where all who joined have gone: then it has ended, unread, and the room is given back.
-    private bool IsWanted(Reading reading, (LogPoint, bool) key, long room)
+    private bool IsWanted(Reading reading, (ChangeId, bool) key, long room)
     {
         lock (_gate)
         {
@@ -163,7 +163,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
     }
 
     // False where there is no room for the page. In one step with the end of the reading, so that who joined it holds the page.
-    private bool TryComplete(Reading reading, (LogPoint, bool) key, FeedPage page, long room)
+    private bool TryComplete(Reading reading, (ChangeId, bool) key, FeedPage page, long room)
     {
         lock (_gate)
         {
@@ -179,7 +179,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
         return true;
     }
 
-    private void Fail(Reading reading, (LogPoint, bool) key, Exception exception, long room)
+    private void Fail(Reading reading, (ChangeId, bool) key, Exception exception, long room)
     {
         lock (_gate)
         {

@@ -65,9 +65,9 @@ internal sealed class ChangeFormat
     }
 
     /// <summary>Writes a change.</summary>
-    public void Write(IBufferWriter<byte> writer, Entry entry)
+    public void Write(IBufferWriter<byte> writer, Entry entry, ChangeId changeId)
     {
-        string id = entry.Version.ToString();
+        string id = changeId.ToString();
         if (_events)
         {
             writer.Write(Encoding.ASCII.GetBytes($"id: {id}\nevent: {(entry.IsTombstone ? "delete" : "put")}\ndata: "));
@@ -108,6 +108,7 @@ internal sealed class ChangeFormat
             json.WriteStartObject();
             json.WriteString("id", id);
             json.WriteString("key", entry.Key);
+            json.WriteString("version", entry.Version.ToString());
             json.WriteBoolean("deleted", entry.IsTombstone);
             if (entry.Value is { } value)
             {

@@ -18,7 +18,7 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
     private static readonly TimeSpan MaxPageAge = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new(); // guards all that follows
-    private readonly Dictionary<LogPoint, FeedPage> _pages = []; // the newest page read from there
+    private readonly Dictionary<ChangeId, FeedPage> _pages = []; // the newest page read from there
     private readonly LinkedList<FeedPage> _unheld = new(); // those that nobody holds, the oldest first
     private readonly LinkedList<ChangeWatcher> _holders = new(); // who has held a page longest first
     private readonly LinkedList<(long Bytes, TaskCompletionSource Granted)> _line = new(); // who waits for room
@@ -50,7 +50,7 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
     }
 
     /// <summary>The page that was read from there, if it is still at hand.</summary>
-    public FeedPage? TryHold(ChangeWatcher watcher, LogPoint since)
+    public FeedPage? TryHold(ChangeWatcher watcher, ChangeId since)
     {
         lock (_gate)
         {

@@ -27,7 +27,7 @@ internal sealed partial class ChangeRoutes(
 
         Span<string?> values = [null, null];
         if (!target.TryGetParameters(["since", "live"], values, out string? problem)
-            || !TryGetSince(request, values[0], out LogPoint since, out problem))
+            || !TryGetSince(request, values[0], out ChangeId since, out problem))
         {
             return Problems.WriteAsync(context, Fault.Bad(problem));
         }
@@ -38,16 +38,16 @@ internal sealed partial class ChangeRoutes(
     }
 
     // Where a client that reconnects has got to says more than the address that it began with.
-    private static bool TryGetSince(HttpRequest request, string? parameter, out LogPoint since, [NotNullWhen(false)] out string? problem)
+    private static bool TryGetSince(HttpRequest request, string? parameter, out ChangeId since, [NotNullWhen(false)] out string? problem)
     {
         string? resumed = request.Headers.TryGetValue(LastEventId, out var header) && header.ToString() is { Length: > 0 } id ? id : null;
-        since = LogPoint.Zero;
-        problem = (resumed ?? parameter) is null or "" or "0" || LogPoint.TryParse((resumed ?? parameter)!, out since) ? null
-            : $"{(resumed is null ? "the parameter since" : LastEventId)} takes an id as changes have it: epoch-sequence, like 3-141";
+        since = ChangeId.Start;
+        problem = (resumed ?? parameter) is null or "" or "0" || ChangeId.TryParse((resumed ?? parameter)!, out since) ? null
+            : $"{(resumed is null ? "the parameter since" : LastEventId)} takes an id as changes have it, like 3-141";
         return problem is null;
     }
 
-    private async Task InvokeAsync(HttpContext context, LogPoint since, bool isLive)
+    private async Task InvokeAsync(HttpContext context, ChangeId since, bool isLive)
     {
         if (Interlocked.Increment(ref _open) > options.MaxChangeStreams)
         {
@@ -71,7 +71,7 @@ internal sealed partial class ChangeRoutes(
         }
     }
 
-    private async Task ServeAsync(HttpContext context, LogPoint since, bool isLive)
+    private async Task ServeAsync(HttpContext context, ChangeId since, bool isLive)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         var watcher = new ChangeWatcher(ends);
@@ -112,7 +112,7 @@ internal sealed partial class ChangeRoutes(
             return;
         }
 
-        LogPoint began = source.Position;
+        ChangeId began = source.Position;
         var sink = new StreamSink(context.Response.BodyWriter, options.ChangeReadPatience, time, ends);
         try
         {

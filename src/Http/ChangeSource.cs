@@ -3,17 +3,17 @@ using Diststore.Core;
 namespace Diststore.Http;
 
 /// <summary>Where one stream of changes has got to, and how it asks for more.</summary>
-internal sealed class ChangeSource(IDiststore store, ChangeFeed feed, ChangeWatcher watcher, LogPoint since, CancellationToken ends)
+internal sealed class ChangeSource(IDiststore store, ChangeFeed feed, ChangeWatcher watcher, ChangeId since, CancellationToken ends)
 {
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The last change that was taken.</summary>
-    public LogPoint Position { get; private set; } = since;
+    /// <summary>The last change that was taken, or the point up to where there was none to take.</summary>
+    public ChangeId Position { get; private set; } = since;
 
-    /// <summary>Takes a change that comes after the last one; false, and not taken, where it does not.</summary>
-    public bool TryAdvance(LogPoint change)
+    /// <summary>Takes a change that comes after the position; false, and not taken, where it does not.</summary>
+    public bool TryAdvance(ChangeId change)
     {
-        bool isLater = change > Position;
+        bool isLater = change.Point > Position.Point;
         Position = isLater ? change : Position;
         return isLater;
     }

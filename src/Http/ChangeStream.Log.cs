@@ -6,5 +6,5 @@ namespace Diststore.Http;
 internal sealed partial class ChangeStream
 {
     [LoggerMessage(1002, LogLevel.Error, "The change {Version} came after {Position} and was left out: ids must ascend.")]
-    private partial void LogNotAscending(LogPoint version, LogPoint position);
+    private partial void LogNotAscending(ChangeId version, ChangeId position);
 }

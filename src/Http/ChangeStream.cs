@@ -27,10 +27,12 @@ internal sealed partial class ChangeStream(
             long asked = time.GetTimestamp();
             FeedPage? page = await source.ReadAsync(wait < patience || !isLive ? wait : patience, patience);
             bool isHasty = wait > NoWait && patience > NoWait && page?.Result.Entries.Length == 0 && time.GetElapsedTime(asked) < NoWait;
-            int sent = await SendAsync(page);
+            ChangeId before = source.Position;
+            await SendAsync(page);
             source.Release();
-            bool isAnswer = page?.Result is { Outcome: ChangesOutcome.Page } result && (sent > 0 || result.Entries.Length == 0);
-            if (page?.Result.Outcome == ChangesOutcome.Gone || (isAnswer && !isLive && (sent == 0 || source.Position >= until)))
+            bool hasMoved = source.Position != before;
+            bool isAnswer = page?.Result is { Outcome: ChangesOutcome.Page } result && (hasMoved || result.Entries.Length == 0);
+            if (page?.Result.Outcome == ChangesOutcome.Gone || (isAnswer && !isLive && (!hasMoved || source.Position.Point >= until)))
             {
                 return true;
             }
@@ -42,7 +44,7 @@ internal sealed partial class ChangeStream(
                 return isLive;
             }
 
-            if (page is not null && (!isAnswer || isHasty))
+            if (page is not null && (!isAnswer || (isHasty && !hasMoved)))
             {
                 // Nobody answers; or with nothing, without the wait; or with what was sent already, which leads nowhere either.
                 await source.PauseAsync(time);
@@ -56,22 +58,27 @@ internal sealed partial class ChangeStream(
     private TimeSpan UntilHeartbeat =>
         options.ChangeHeartbeat - sink.Silence is var left && left > ShortestWait ? left : ShortestWait;
 
-    // Gives the number of changes sent.
-    private async ValueTask<int> SendAsync(FeedPage? page)
+    // The position is where the page was looked at up to, also where the last change of it comes sooner.
+    private async ValueTask SendAsync(FeedPage? page)
     {
         int sent = 0;
         FormattedPage? text = page?.Result.Entries.Length > 0 ? await page.InAsync(format) : null;
         for (int i = 0; i < text?.Count; i++)
         {
-            if (source.TryAdvance(text.VersionOf(i)))
+            if (source.TryAdvance(text.IdOf(i)))
             {
                 await text.SendAsync(i, sink);
                 sent++;
             }
             else
             {
-                LogNotAscending(text.VersionOf(i), source.Position);
+                LogNotAscending(text.IdOf(i), source.Position);
             }
+        }
+
+        if (page?.Result is { Outcome: ChangesOutcome.Page } read)
+        {
+            source.TryAdvance(read.IdOf(read.Upto));
         }
 
         bool isGone = page?.Result.Outcome == ChangesOutcome.Gone;
@@ -85,7 +92,5 @@ internal sealed partial class ChangeStream(
         {
             await sink.FlushAsync();
         }
-
-        return sent;
     }
 }

@@ -17,7 +17,7 @@ internal sealed class FeedPage
     private TaskCompletionSource<FormattedPage>? _lines; // guarded by _gate
 
     /// <summary>What was read after <paramref name="since"/>, asked for at <paramref name="readAt"/>, in the clock's timestamps.</summary>
-    public FeedPage(LogPoint since, ChangesResult result, long readAt)
+    public FeedPage(ChangeId since, ChangesResult result, long readAt)
     {
         Since = since;
         Result = result;
@@ -27,7 +27,7 @@ internal sealed class FeedPage
     }
 
     /// <summary>Where it was read from.</summary>
-    public LogPoint Since { get; }
+    public ChangeId Since { get; }
 
     /// <summary>What the store gave.</summary>
     public ChangesResult Result { get; }
@@ -42,7 +42,7 @@ internal sealed class FeedPage
     public LinkedListNode<FeedPage> Place { get; }
 
     /// <summary>Whether whoever stands where it was read from gets on with it.</summary>
-    public bool LeadsOn => Result.Entries.Length > 0 && Result.Entries[^1].Version > Since;
+    public bool LeadsOn => Result.Upto > Since.Point || (Result.Entries.Length > 0 && Result.Entries[^1].Version > Since.Point);
 
     /// <summary>How many streams hold it. Guarded by the feed.</summary>
     public int Holders { get; set; }
@@ -70,7 +70,7 @@ internal sealed class FeedPage
 
         try
         {
-            made.SetResult(FormattedPage.Of(Result.Entries, format));
+            made.SetResult(FormattedPage.Of(Result, format));
         }
         catch (Exception exception)
         {
@@ -97,26 +97,27 @@ internal sealed class FeedPage
 internal sealed class FormattedPage
 {
     private readonly Chunks _text = new();
-    private readonly (LogPoint Version, long End)[] _changes;
+    private readonly (ChangeId Id, long End)[] _changes;
 
-    private FormattedPage(Entry[] entries) => _changes = new (LogPoint, long)[entries.Length];
+    private FormattedPage(int count) => _changes = new (ChangeId, long)[count];
 
     /// <summary>How many changes these are.</summary>
     public int Count => _changes.Length;
 
-    public static FormattedPage Of(Entry[] entries, ChangeFormat format)
+    public static FormattedPage Of(ChangesResult result, ChangeFormat format)
     {
-        var page = new FormattedPage(entries);
-        for (int i = 0; i < entries.Length; i++)
+        var page = new FormattedPage(result.Entries.Length);
+        for (int i = 0; i < result.Entries.Length; i++)
         {
-            format.Write(page._text, entries[i]);
-            page._changes[i] = (entries[i].Version, page._text.Length);
+            ChangeId id = result.IdOf(result.Entries[i].Version);
+            format.Write(page._text, result.Entries[i], id);
+            page._changes[i] = (id, page._text.Length);
         }
 
         return page;
     }
 
-    public LogPoint VersionOf(int index) => _changes[index].Version;
+    public ChangeId IdOf(int index) => _changes[index].Id;
 
     /// <summary>Sends one change.</summary>
     public async ValueTask SendAsync(int index, StreamSink sink)

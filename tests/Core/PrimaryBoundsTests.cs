@@ -90,7 +90,10 @@ public sealed class PrimaryBoundsTests : IAsyncLifetime
         WatchReply over = await node.WatchAsync(new ChangesQuery(new LogPoint(written.Epoch - 1, written.Sequence + 1000), TimeSpan.Zero));
         WatchReply ahead = await node.WatchAsync(new ChangesQuery(written with { Sequence = written.Sequence + 1000 }, TimeSpan.Zero));
 
+        WatchReply lost = await node.WatchAsync(new ChangesQuery(new LogPoint(written.Epoch + 1000, 1), TimeSpan.Zero));
+
         Assert.True(over.IsGone);
+        Assert.True(lost.IsGone); // nobody has given that epoch
         Assert.False(ahead.IsGone);
         Assert.Empty(ahead.Page!.Entries);
     }

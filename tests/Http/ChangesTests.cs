@@ -70,6 +70,41 @@ public sealed class ChangesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task On_a_first_pass_an_id_carries_what_has_to_be_passed_and_resumes_with_it()
+    {
+        Put("a", [1], new LogPoint(1, 1));
+        Put("b", [2], new LogPoint(1, 3));
+        var asked = new List<string>();
+        _server.Store.ListedUpTo = new LogPoint(1, 5);
+        _server.Store.Changes = query =>
+        {
+            asked.Add(query.Since.ToString());
+            Entry[] after = [.. _server.Store.Replicated.Values.Where(entry => entry.Version > query.Since.Point).OrderBy(static entry => entry.Version)];
+            return new ChangesResult(ChangesOutcome.Page, after, FakeStore.Name, Upto: new LogPoint(1, 4), PassUpto: new LogPoint(1, 3));
+        };
+
+        JsonElement[] lines = await LinesAsync("/v1/changes?live=false");
+        Assert.Equal(["1-1.1-3", "1-3"], lines.Select(static line => line.GetProperty("id").GetString()));
+        Assert.Equal(["1-1", "1-3"], lines.Select(static line => line.GetProperty("version").GetString()));
+
+        Assert.Equal(["1-3"], (await LinesAsync("/v1/changes?live=false&since=1-1.1-3")).Select(static line => line.GetProperty("id").GetString()));
+        Assert.Contains("1-1.1-3", asked);
+
+        // Where the page was looked at up to there is nothing to see, and that is where the stream stands then.
+        Assert.Contains("1-4", asked);
+    }
+
+    [Theory]
+    [InlineData("1-1.")]
+    [InlineData("1-1.1")]
+    [InlineData("1-3.1-3")]
+    [InlineData("1-1.1-3.1-4")]
+    [InlineData(".1-3")]
+    [InlineData("01-1")]
+    public async Task What_is_no_id_is_refused(string since) =>
+        Assert.Equal(400, (await _server.SendAsync("GET", $"/v1/changes?live=false&since={since}")).Status);
+
+    [Fact]
     public async Task Events_go_on_live_and_resume()
     {
         Put("a", [1], new LogPoint(1, 1));
@@ -138,7 +173,7 @@ public sealed class ChangesTests : IAsyncLifetime
 
         Put("a", [1], new LogPoint(1, 1));
         int asked = 0;
-        _server.Store.Changes = query => query.Since == LogPoint.Zero || (query.Since.Sequence == 1 && ++asked > 2) ? null : unavailable;
+        _server.Store.Changes = query => query.Since == LogPoint.Zero || (query.Since.Point.Sequence == 1 && ++asked > 2) ? null : unavailable;
         using HttpResponseMessage answer = await OpenAsync("/v1/changes", ("Accept", "text/event-stream"));
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
         Assert.Equal(("1-1", "put", "a"), await EventAsync(reader));
@@ -159,7 +194,7 @@ public sealed class ChangesTests : IAsyncLifetime
     public async Task What_does_not_ascend_is_left_out()
     {
         Entry At(long sequence) => new("k" + sequence, [1], null, new LogPoint(1, sequence));
-        _server.Store.Changes = query => query.Since.Sequence switch
+        _server.Store.Changes = query => query.Since.Point.Sequence switch
         {
             0 => new ChangesResult(ChangesOutcome.Page, [At(1), At(3), At(3), At(2)], "n1"),
             3 => new ChangesResult(ChangesOutcome.Page, [At(2), At(3), At(4)], "n1"),
@@ -191,7 +226,7 @@ public sealed class ChangesTests : IAsyncLifetime
         _server.Store.Changes = query =>
         {
             Interlocked.Increment(ref asked);
-            return new ChangesResult(ChangesOutcome.Page, [new Entry("k", value, null, new LogPoint(1, query.Since.Sequence + 1))], "n1");
+            return new ChangesResult(ChangesOutcome.Page, [new Entry("k", value, null, new LogPoint(1, query.Since.Point.Sequence + 1))], "n1");
         };
         using var client = new TcpClient { ReceiveBufferSize = 4096 };
         await client.ConnectAsync(IPAddress.Loopback, _server.Port);

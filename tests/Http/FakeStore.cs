@@ -128,7 +128,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     {
         for (Task next = _changed.Task; ; next = _changed.Task)
         {
-            Entry[] changed = [.. _changes.Values.Where(entry => entry.Version > query.Since).OrderBy(static entry => entry.Version)];
+            Entry[] changed = [.. _changes.Values.Where(entry => entry.Version > query.Since.Point).OrderBy(static entry => entry.Version)];
             if (Changes?.Invoke(query) is { } instead)
             {
                 return Counted(instead);
@@ -151,7 +151,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 
         ChangesResult Counted(ChangesResult result)
         {
-            ChangeReads.AddOrUpdate(query.Since, 1, static (_, count) => count + 1);
+            ChangeReads.AddOrUpdate(query.Since.Point, 1, static (_, count) => count + 1);
             return result;
         }
     }

@@ -52,8 +52,8 @@ public sealed class WatchersTests
             options.ChangeRoomPatience = Deadline;
         });
         byte[] value = new byte[1 << 20];
-        server.Store.Changes = query => query.Since.Sequence >= Changes ? null
-            : new ChangesResult(ChangesOutcome.Page, [At(query.Since.Sequence + 1)], "n1");
+        server.Store.Changes = query => query.Since.Point.Sequence >= Changes ? null
+            : new ChangesResult(ChangesOutcome.Page, [At(query.Since.Point.Sequence + 1)], "n1");
         TcpClient[] slow = await Task.WhenAll(Enumerable.Range(1, Slow).Select(since => OpenAsync(server.Port, since)));
 
         // The slow ones fill all the room, each with a page of its own.
@@ -77,7 +77,7 @@ public sealed class WatchersTests
         var store = new FakeStore
         {
             Changes = query => new ChangesResult(
-                ChangesOutcome.Page, [new Entry("k", new byte[valueBytes], null, new LogPoint(1, query.Since.Sequence + 1))], "n1"),
+                ChangesOutcome.Page, [new Entry("k", new byte[valueBytes], null, new LogPoint(1, query.Since.Point.Sequence + 1))], "n1"),
         };
         var options = new DiststoreHttpOptions { MaxWatchedBytes = maxBytes, ChangeHoldGrace = TimeSpan.FromMilliseconds(100), ChangeRoomPatience = Deadline };
         using var stopping = new CancellationTokenSource();
@@ -212,7 +212,7 @@ public sealed class WatchersTests
         var asked = new ConcurrentQueue<LogPoint>();
         store.Changes = query =>
         {
-            asked.Enqueue(query.Since);
+            asked.Enqueue(query.Since.Point);
             return null;
         };
         store.Change(new Entry("k", [1], null, new LogPoint(1, 100)));

@@ -7,7 +7,7 @@ namespace Diststore.Simulation;
 internal sealed class SimWatcher(Pump pump)
 {
     private readonly Dictionary<string, Entry> _state = new(StringComparer.Ordinal);
-    private LogPoint _since;
+    private ChangeId _since;
 
     public int Seen { get; private set; }
 
@@ -40,15 +40,21 @@ internal sealed class SimWatcher(Pump pump)
     {
         if (changes.Outcome == ChangesOutcome.Gone)
         {
+            pump.Require(!_since.IsStart && _since.PassUpto == LogPoint.Zero, $"a first pass ended at {_since}, though no delete was forgotten");
             await StartOverAsync(nodes);
         }
 
         foreach (Entry entry in changes.Entries)
         {
-            pump.Require(entry.Version > _since, $"the watcher saw {entry.Version} after {_since}");
-            _since = entry.Version;
+            pump.Require(entry.Version > _since.Point, $"the watcher saw {entry.Version} after {_since}");
+            _since = changes.IdOf(entry.Version);
             _state[entry.Key] = entry;
             Seen++;
+        }
+
+        if (changes.Upto > _since.Point)
+        {
+            _since = changes.IdOf(changes.Upto);
         }
     }
 

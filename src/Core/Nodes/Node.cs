@@ -237,7 +237,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         long started = _context.Time.GetTimestamp();
         do
         {
-            if (await _views.CurrentAsync(poster: null) is { } view)
+            if (await _views.CurrentAsync(poster: null, atLeast: query.Since.Judged.Epoch) is { } view)
             {
                 WatchReply? reply = await _context.AskAsync<WatchReply>(
                     view.Primary.Name, peer => peer.WatchAsync(query)!, ChangesQuery.MaxWait + _context.Settings.ReplyTimeout);

@@ -30,9 +30,17 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
         }
     }
 
-    /// <summary>The newest view known; without one, asks the registry, which elects.</summary>
-    public async Task<MasterView?> CurrentAsync(string? poster)
+    /// <summary>
+    /// The newest view known; without one, asks the registry, which elects. Where it is of an epoch below <paramref name="atLeast"/>,
+    /// the registry may know of a newer one.
+    /// </summary>
+    public async Task<MasterView?> CurrentAsync(string? poster, long atLeast = 0)
     {
+        if (partition.Newest?.Epoch < atLeast && await context.AskRegistryAsync(static r => r.ReadAsync()) is { } stored)
+        {
+            partition.Learn(stored);
+        }
+
         if (partition.Newest is null && await context.AskRegistryAsync(r => r.ElectAsync(poster)) is { } elected)
         {
             await partition.AdoptAsync(elected);

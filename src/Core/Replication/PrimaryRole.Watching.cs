@@ -22,14 +22,21 @@ internal sealed partial class PrimaryRole
     /// </summary>
     public async Task<WatchReply> WatchAsync(ChangesQuery query)
     {
-        if (!IsReady)
+        ChangeId since = query.Since;
+        if (!IsReady || (since.Judged.Epoch > _view.Epoch && !await IsStoredAsync(_view)))
         {
             return new WatchReply(null, false, _partition.Newest);
         }
 
+        if (since.Judged.Epoch > _view.Epoch)
+        {
+            // Nobody has given that epoch: the id is of a history that is lost, or of another cluster.
+            return new WatchReply(null, true, null);
+        }
+
         long started = _context.Time.GetTimestamp();
         TimeSpan wait = query.Wait < ChangesQuery.MaxWait ? query.Wait : ChangesQuery.MaxWait;
-        while (!_ended && _applied <= query.Since.Sequence && await WaitForChangeAsync(wait - _context.Time.GetElapsedTime(started)))
+        while (!_ended && _applied <= since.Point.Sequence && await WaitForChangeAsync(wait - _context.Time.GetElapsedTime(started)))
         {
         }
 
@@ -41,24 +48,30 @@ internal sealed partial class PrimaryRole
 
         // Ahead of what is applied here is neither gone nor wrong: it waits. But what lies beyond the end of an epoch that is over
         // will never come.
-        bool isAhead = query.Since.Sequence > state.Applied.Sequence;
-        bool isOver = isAhead && query.Since.Epoch < _view.Epoch;
-        if (isOver || (!isAhead && (query.Since.Sequence < state.Floor || !state.Epochs.Contains(query.Since, state.Applied))))
+        bool isAhead = since.Judged.Sequence > state.Applied.Sequence;
+        bool isOver = isAhead && since.Judged.Epoch < _view.Epoch;
+        if (isOver || (!isAhead && !since.IsStart && (since.Judged.Sequence < state.Floor || !state.Epochs.Contains(since.Judged, state.Applied))))
         {
             return new WatchReply(null, true, null);
         }
 
-        if (query.Since.Sequence >= state.Applied.Sequence)
+        if (since.Point.Sequence >= state.Applied.Sequence)
         {
             return new WatchReply(new ChangesResult(ChangesOutcome.Page, [], _context.Settings.Name), false, null);
         }
 
         // Another history may be here by the time that it was read.
-        ChangePage? page = await ReadSharedAsync(query.Since.Sequence);
+        ChangePage? page = await ReadSharedAsync(since.Point.Sequence);
         return _ended ? new WatchReply(null, false, _partition.Newest)
             : page is null ? new WatchReply(null, false, null, IsBusy: true)
-            : query.Since.Sequence < page.Floor ? new WatchReply(null, true, null)
-            : new WatchReply(new ChangesResult(ChangesOutcome.Page, [.. page.Entries], _context.Settings.Name), false, null);
+            : !since.IsStart && since.Judged.Sequence < page.Floor ? new WatchReply(null, true, null)
+            : new WatchReply(ResultOf(page, since.IsStart ? page.Applied : since.PassUpto), false, null);
+    }
+
+    private ChangesResult ResultOf(ChangePage page, LogPoint passUpto)
+    {
+        LogPoint upto = page.IsWhole ? page.Applied : page.Epochs.PointAt(page.Upto) ?? page.Entries[^1].Version;
+        return new ChangesResult(ChangesOutcome.Page, [.. page.Entries], _context.Settings.Name, Upto: upto, PassUpto: passUpto);
     }
 
     // Null when its turn does not come in time. A read that began earlier serves whoever asks later too: there was something
