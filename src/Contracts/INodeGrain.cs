@@ -41,6 +41,10 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
     [Alias("GetStatus")]
     Task<ClusterStatus> GetStatusAsync();
 
+    /// <summary>Says that the named master, should it stop within that time, is soon back.</summary>
+    [Alias("Maintain")]
+    Task<RoleResult> MaintainAsync(string node, TimeSpan time);
+
     /// <summary>Makes the named node the primary of a new history.</summary>
     [Alias("ForceElection")]
     Task<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss);

@@ -61,6 +61,15 @@ public interface INodeAccess
     /// </summary>
     ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// An operator says that a master, should it stop within <paramref name="time"/> (at most a day), is soon back: its place is kept.
+    /// No time ends that.
+    /// </summary>
+    ValueTask<RoleResult> MaintainAsync(string node, TimeSpan time, CancellationToken cancellation = default);
+
+    /// <summary>Why nothing can be written now, as far as is known without asking; <see langword="null"/> where nothing speaks against it.</summary>
+    string? NotWritableBecause { get; }
+
     /// <summary>Whether requests can be served now; <see langword="null"/> if so, else why not.</summary>
     string? NotReadyBecause { get; }
 }
@@ -234,6 +243,8 @@ public enum NodeRole
 /// <param name="Applied">Up to where it shows the masters' state.</param>
 /// <param name="Last">Where its log ends.</param>
 /// <param name="Epoch">The highest epoch that it has seen.</param>
+/// <param name="Url">Where its HTTP API is.</param>
+/// <param name="Version">Which release it is.</param>
 [GenerateSerializer, Immutable, Alias("diststore.nodestatus")]
 public sealed record NodeStatus(
     [property: Id(0)] string Name,
@@ -242,14 +253,31 @@ public sealed record NodeStatus(
     [property: Id(3)] long Keys,
     [property: Id(4)] LogPoint Applied,
     [property: Id(5)] LogPoint Last,
-    [property: Id(6)] long Epoch);
+    [property: Id(6)] long Epoch,
+    [property: Id(7)] string? Url = null,
+    [property: Id(8)] string? Version = null);
+
+/// <summary>A master that is waited for: one in sync, or one whose place is kept.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Since">Since when the answering node has missed it, by that node's clock.</param>
+[GenerateSerializer, Immutable, Alias("diststore.missing")]
+public sealed record MissingMaster([property: Id(0)] string Name, [property: Id(1)] DateTimeOffset Since);
+
+/// <summary>All that belongs to one pair of masters, as one node sees it.</summary>
+/// <param name="Number">The partition; there is one, number 0.</param>
+/// <param name="View">The newest view that the answering node knows.</param>
+/// <param name="IsWritable">Whether the primary takes writes.</param>
+/// <param name="Missing">The masters that are waited for.</param>
+[GenerateSerializer, Immutable, Alias("diststore.partition")]
+public sealed record PartitionStatus(
+    [property: Id(0)] int Number, [property: Id(1)] MasterView View, [property: Id(2)] bool IsWritable, [property: Id(3)] MissingMaster[] Missing);
 
 /// <summary>The cluster as one node sees it.</summary>
-/// <param name="View">The newest view that the answering node knows, or <see langword="null"/> before the first election.</param>
+/// <param name="Partitions">The partitions; none before the first election.</param>
 /// <param name="Nodes">All live nodes, by name.</param>
 /// <param name="Node">The name of the node that answered the caller.</param>
 [GenerateSerializer, Immutable, Alias("diststore.cluster")]
 public sealed record ClusterStatus(
-    [property: Id(0)] MasterView? View,
+    [property: Id(0)] PartitionStatus[] Partitions,
     [property: Id(1)] NodeStatus[] Nodes,
     [property: Id(2)] string Node);

@@ -1,3 +1,4 @@
+using Diststore.Contracts;
 using Diststore.Core;
 
 namespace Diststore.Gateway;
@@ -23,14 +24,21 @@ internal sealed partial class ClusterDiststore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default)
+    public ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default) =>
+        AskOnceAsync(grain => grain.ForceElectionAsync(node, acceptsDataLoss));
+
+    /// <inheritdoc/>
+    public ValueTask<RoleResult> MaintainAsync(string node, TimeSpan time, CancellationToken cancellation = default) =>
+        AskOnceAsync(grain => grain.MaintainAsync(node, time));
+
+    private async ValueTask<RoleResult> AskOnceAsync(Func<INodeGrain, Task<RoleResult>> wish)
     {
         // Where nothing was sent the next one is asked; otherwise what became of it is not known.
         for (int attempt = 0; attempt <= _nodes.All.Count && _nodes.Next() is { } asked; attempt++)
         {
             try
             {
-                return await CallAsync(asked, grain => grain.ForceElectionAsync(node, acceptsDataLoss), LiveNodes.CallTimeout);
+                return await CallAsync(asked, wish, LiveNodes.CallTimeout);
             }
             catch (NodeNotFoundException exception)
             {

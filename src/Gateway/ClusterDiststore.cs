@@ -52,6 +52,9 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     public string? NotReadyBecause => _nodes.NotReadyBecause;
 
     /// <inheritdoc/>
+    public string? NotWritableBecause => _nodes.NotWritableBecause;
+
+    /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
     {
@@ -190,7 +193,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
     /// <inheritdoc/>
     public async ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
-        await AnyAsync(grain => grain.GetStatusAsync(), static _ => true) ?? new ClusterStatus(null, [], "");
+        await AnyAsync(grain => grain.GetStatusAsync(), static _ => true) ?? new ClusterStatus([], [], "");
 
     private static Turns SingleReads(TimeProvider time) =>
         new(MaxSingleReads, MaxWaitingReads, MaxReadWait, time, TaskCreationOptions.RunContinuationsAsynchronously);

@@ -27,6 +27,7 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
 
     private readonly Lock _taking = new();
     private volatile ClusterNode[] _nodes = [];
+    private volatile string? _notWritableBecause; // set under _taking
     private volatile Func<string, INodeGrain>? _grains; // set once connected, before _nodes
     private long _version; // set under _taking
     private long _heardAt; // set under _taking
@@ -48,6 +49,9 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
         : _nodes.Length == 0 ? "the cluster has not yet named a live node"
         : Silence > SilenceBeforeNotReady ? "no node of the cluster answers"
         : null;
+
+    /// <summary>Why nothing can be written, as some node said last, or null.</summary>
+    public string? NotWritableBecause => _notWritableBecause;
 
     /// <summary>There is a connection to the cluster; by it a node is called.</summary>
     public void Connect(Func<string, INodeGrain> grains) => _grains = grains;
@@ -109,6 +113,7 @@ internal sealed partial class LiveNodes(TimeProvider time, ILogger<LiveNodes> lo
 
             Volatile.Write(ref _version, list.Version);
             Volatile.Write(ref _heardAt, time.GetTimestamp());
+            _notWritableBecause = list.NotWritableBecause;
             if (list.Members.Length > 0)
             {
                 Replace(list.Members, grains);

@@ -23,7 +23,7 @@ internal sealed partial class MasterRegistryGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var views = new GrainViewStorage(storage, this.GetGrainId());
-        _registry = new MasterRegistry(views, transport, time, new Random(), logger);
+        _registry = new MasterRegistry(views, transport, time, new Random(), logger, node.RegistrySettings);
 
         // The next tick is due one period after the last one ended, so they never overlap. Calls may come in between.
         this.RegisterGrainTimer(
@@ -57,11 +57,13 @@ internal sealed partial class MasterRegistryGrain(
 
     public Task<MasterView?> HandOverAsync(long epoch, MasterId primary) => _registry.HandOverAsync(epoch, primary);
 
-    public Task<MasterView?> LeaveAsync(long epoch, MasterId master) => _registry.LeaveAsync(epoch, master);
+    public Task<MasterView?> LeaveAsync(long epoch, MasterId master, bool stops) => _registry.LeaveAsync(epoch, master, stops);
 
-    public Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss) => _registry.ForceAsync(node, acceptsDataLoss);
+    public Task<OperatorReply> ForceAsync(string node, bool acceptsDataLoss) => _registry.ForceAsync(node, acceptsDataLoss);
 
-    public Task<MemberList> GetMembersAsync() => Task.FromResult(members.List());
+    public Task<OperatorReply> MaintainAsync(string node, TimeSpan time) => _registry.MaintainAsync(node, time);
+
+    public Task<MemberList> GetMembersAsync() => Task.FromResult(members.List() with { NotWritableBecause = node.NotWritableBecause });
 
     // This node has become the primary since the registry was placed here. While the pair is whole there is time to move:
     // that is, not only to end here, for whoever remembers that it was here would just begin it here again.

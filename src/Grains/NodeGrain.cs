@@ -39,7 +39,10 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss) => Serving.ForceElectionAsync(node, acceptsDataLoss).AsTask();
 
-    public Task<MemberList> WaitForMembersAsync(long known, TimeSpan patience) => members.WaitAsync(known, patience);
+    public Task<RoleResult> MaintainAsync(string node, TimeSpan time) => Serving.MaintainAsync(node, time).AsTask();
+
+    public async Task<MemberList> WaitForMembersAsync(long known, TimeSpan patience) =>
+        await members.WaitAsync(known, patience) with { NotWritableBecause = node.NotWritableBecause };
 
     public Task<WriteReply> WriteAsync(WriteRequest request) => node.WriteAsync(request);
 

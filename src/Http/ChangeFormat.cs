@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Text;
-using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -116,7 +115,7 @@ internal sealed class ChangeFormat
                 json.WriteNumber("size", value.Length);
                 if (entry.ExpiresAt is { } at)
                 {
-                    json.WriteString("expiresAt", at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fffK", CultureInfo.InvariantCulture));
+                    json.WriteString("expiresAt", Rfc3339.Text(at));
                 }
             }
 

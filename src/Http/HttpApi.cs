@@ -96,6 +96,7 @@ internal sealed partial class HttpApi(
             "/v1/cluster" => _service.ClusterAsync(context, target),
             BackupRoutes.Path => _backups.InvokeAsync(context, target),
             RoleRoutes.StepDownPath => _roles.StepDownAsync(context, target),
+            RoleRoutes.MaintenancePath => _roles.MaintainAsync(context, target),
             RoleRoutes.ForcePath => _roles.ForceAsync(context, target),
             "/metrics" => _service.MetricsAsync(context, target),
             "/health/live" or "/health/ready" or "/openapi/v1.json" => _service.InvokeAsync(context, target),

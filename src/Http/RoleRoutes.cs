@@ -1,15 +1,17 @@
+using System.Globalization;
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
 
 namespace Diststore.Http;
 
 /// <summary>
-/// What an operator may ask of the masters: <c>POST /v1/cluster/step-down?node=</c> and, as the last resort,
-/// <c>POST /v1/cluster/force-election?node=&amp;accept-data-loss=yes</c>. Where it is done the answer shows the cluster.
+/// What an operator may ask of the masters: <c>POST /v1/cluster/step-down?node=</c>,
+/// <c>POST /v1/cluster/maintenance?node=&amp;for=</c> and, as the last resort, <c>POST /v1/cluster/force-election?node=&amp;accept-data-loss=yes</c>. Where it is done the answer shows the cluster.
 /// </summary>
 internal sealed class RoleRoutes(INodeAccess nodes)
 {
     public const string StepDownPath = "/v1/cluster/step-down";
+    public const string MaintenancePath = "/v1/cluster/maintenance";
     public const string ForcePath = "/v1/cluster/force-election";
 
     public Task StepDownAsync(HttpContext context, RequestTarget target)
@@ -18,6 +20,26 @@ internal sealed class RoleRoutes(INodeAccess nodes)
         return !context.Request.IsPost() ? Problems.WriteAsync(context, Fault.Method("POST"))
             : !target.TryGetParameters(["node"], node, out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
             : AnswerAsync(context, nodes.StepDownAsync(node[0], context.RequestAborted), node[0]);
+    }
+
+    public Task MaintainAsync(HttpContext context, RequestTarget target)
+    {
+        Span<string?> values = [null, null];
+        if (!context.Request.IsPost())
+        {
+            return Problems.WriteAsync(context, Fault.Method("POST"));
+        }
+
+        if (!target.TryGetParameters(["node", "for"], values, out string? problem))
+        {
+            return Problems.WriteAsync(context, Fault.Bad(problem));
+        }
+
+        bool isTime = int.TryParse(values[1], NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
+            && seconds <= MasterRegistry.MaxMaintenance.TotalSeconds;
+        return string.IsNullOrEmpty(values[0]) ? Problems.WriteAsync(context, Fault.Bad("the parameter node has to name the master that is to be maintained"))
+            : !isTime ? Problems.WriteAsync(context, Fault.Bad($"the parameter for takes seconds, 1 to {MasterRegistry.MaxMaintenance.TotalSeconds:F0}, or 0 to end it"))
+            : AnswerAsync(context, nodes.MaintainAsync(values[0]!, TimeSpan.FromSeconds(seconds), context.RequestAborted), values[0]);
     }
 
     public Task ForceAsync(HttpContext context, RequestTarget target)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
@@ -25,6 +26,10 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
         {
             "/openapi/v1.json" => Answers.BodyAsync(context, HeaderTexts.Json, OpenApi, isFree: true),
             "/health/ready" when nodes.NotReadyBecause is { } reason => Answers.Unavailable(context, reason),
+
+            // Reads are served, so this is no reason to be sent nothing more.
+            "/health/ready" when nodes.NotWritableBecause is { } reason => Answers.BodyAsync(
+                context, HeaderTexts.PlainText, Encoding.UTF8.GetBytes($"ok, but not writable: {reason}\n"), isFree: true),
             _ => Answers.BodyAsync(context, HeaderTexts.PlainText, Ok, isFree: true),
         };
     }
@@ -60,27 +65,13 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            if (status.View is { } view)
+            json.WriteStartArray("partitions");
+            foreach (PartitionStatus partition in status.Partitions)
             {
-                json.WriteStartObject("view");
-                json.WriteNumber("epoch", view.Epoch);
-                json.WriteString("primary", view.Primary.Name);
-                json.WriteString("secondary", view.OtherInSync ? view.Other?.Name : null);
-                json.WriteString("learner", view.OtherInSync ? null : view.Other?.Name);
-                json.WriteStartArray("inSync");
-                foreach (MasterId master in view.InSyncSet)
-                {
-                    json.WriteStringValue(master.Name);
-                }
-
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
-            else
-            {
-                json.WriteNull("view");
+                Write(json, partition);
             }
 
+            json.WriteEndArray();
             json.WriteStartArray("nodes");
             foreach (NodeStatus node in status.Nodes)
             {
@@ -92,6 +83,36 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
         }
 
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, PartitionStatus partition)
+    {
+        MasterView view = partition.View;
+        json.WriteStartObject();
+        json.WriteNumber("number", partition.Number);
+        json.WriteNumber("epoch", view.Epoch);
+        json.WriteString("primary", view.Primary.Name);
+        json.WriteString("secondary", view.OtherInSync ? view.Other?.Name : null);
+        json.WriteString("learner", view.OtherInSync ? null : view.Other?.Name);
+        json.WriteStartArray("inSync");
+        foreach (MasterId master in view.InSyncSet)
+        {
+            json.WriteStringValue(master.Name);
+        }
+
+        json.WriteEndArray();
+        json.WriteBoolean("writable", partition.IsWritable);
+        json.WriteStartArray("missing");
+        foreach (MissingMaster missing in partition.Missing)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", missing.Name);
+            json.WriteString("since", Rfc3339.Text(missing.Since));
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
     }
 
     private static void Write(Utf8JsonWriter json, NodeStatus node)
@@ -110,6 +131,8 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
         json.WriteString("applied", node.Applied.ToString());
         json.WriteString("last", node.Last.ToString());
         json.WriteNumber("epoch", node.Epoch);
+        json.WriteString("url", node.Url);
+        json.WriteString("version", node.Version);
         json.WriteEndObject();
     }
 

@@ -76,6 +76,7 @@ internal static class MetaRows
             row.Clear().Long(view.Epoch).Id(view.History).Flag(view.OtherInSync).Flag(view.IsForced).Flag(view.IsContested).Flag(view.Other is not null);
             WriteMaster(row, view.Primary);
             WriteMaster(row, view.Other);
+            WritePlaces(row, view);
             put(View, row.Written);
         }
 
@@ -184,7 +185,41 @@ internal static class MetaRows
         bool isContested = reader.Flag();
         bool hasOther = reader.Flag();
         MasterId primary = ReadMaster(ref reader);
-        return new MasterView(epoch, history, primary, hasOther ? ReadMaster(ref reader) : null, otherInSync, isForced, isContested);
+        MasterId? other = hasOther ? ReadMaster(ref reader) : null;
+        var view = new MasterView(epoch, history, primary, other, otherInSync, isForced, isContested);
+
+        // Rows of earlier releases end here.
+        return reader.Rest.IsEmpty ? view : ReadPlaces(ref reader, view);
+    }
+
+    private static void WritePlaces(RowWriter row, MasterView view)
+    {
+        row.Flag(view.Kept is not null);
+        if (view.Kept is { } kept)
+        {
+            row.Text(kept.Name).Id(kept.StoreId).Point(kept.Left).Long(kept.For.Ticks);
+        }
+
+        Maintenance[] maintained = [.. Maintenance.All(view.Maintenance)];
+        row.Int(maintained.Length);
+        foreach (Maintenance one in maintained)
+        {
+            row.Id(one.StoreId).Long(one.For.Ticks);
+        }
+    }
+
+    private static MasterView ReadPlaces(ref RowReader reader, MasterView view)
+    {
+        KeptPlace? kept = reader.Flag()
+            ? new KeptPlace(reader.Text()!, reader.Id(), reader.Point(), TimeSpan.FromTicks(reader.Long()))
+            : null;
+        var maintained = new Maintenance[reader.Int()];
+        for (int i = 0; i < maintained.Length; i++)
+        {
+            maintained[i] = new Maintenance(reader.Id(), TimeSpan.FromTicks(reader.Long()));
+        }
+
+        return view with { Kept = kept, Maintenance = maintained.Reverse().Aggregate((Maintenance?)null, static (rest, one) => one with { Next = rest }) };
     }
 
     private static SyncCursor? ReadCursor(ReadOnlySpan<byte> row)

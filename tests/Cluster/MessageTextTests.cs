@@ -47,7 +47,7 @@ public sealed class MessageTextTests : IDisposable
         new ListResult(true, [new ListedKey(text, new LogPoint(1, 2), 3, null)], text, new LogPoint(1, 2), "node", "why", IsBusy: true),
         new KeysResult(KeysOutcome.Page, [text, "k", text], text, "node"),
         new RoleResult(RoleOutcome.Refused, "node", text),
-        new ForceReply(RoleOutcome.Refused, text, s_view),
+        new OperatorReply(RoleOutcome.Refused, text, s_view),
         new SyncPageRequest(s_view, s_id, text, 7),
         new FetchRequest(text, LocalOnly: true, TimeSpan.FromSeconds(1), IsStrong: true, MinSequence: 5, NamesHolders: true),
         new ChangedKey(text, new LogPoint(1, 2)),

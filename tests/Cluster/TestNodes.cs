@@ -66,7 +66,7 @@ internal sealed class TestNodes : IAsyncDisposable
         MasterView? view = null;
         await Eventually.IsTrueAsync("there are two in-sync masters, both alive", async () =>
         {
-            view = (await Nodes[0].GetStatusAsync()).View;
+            view = (await Nodes[0].GetStatusAsync()).Partitions.SingleOrDefault()?.View;
             return view is { OtherInSync: true } && Nodes.Count(node => node.Name == view.Primary.Name || node.Name == view.Other!.Name) == 2;
         });
         return view!;

@@ -90,7 +90,7 @@ public sealed class RegistryTests
         MasterView view = _nodes.Store(a, null, inSync: false);
         (a.Misses, a.CannotWrite) = (2 * missed, cannotWrite); // a ping each for writing and for reading
 
-        ForceReply reply = await _registry.ForceAsync("b", acceptsDataLoss: true);
+        OperatorReply reply = await _registry.ForceAsync("b", acceptsDataLoss: true);
 
         Assert.Equal(RoleOutcome.Refused, reply.Outcome);
         Assert.Contains("a was in sync and answers", reply.Detail, StringComparison.Ordinal);
@@ -105,7 +105,7 @@ public sealed class RegistryTests
         _nodes.Store(a, null, inSync: false);
         a.IsSilent = true;
 
-        ForceReply reply = await _registry.ForceAsync("b", acceptsDataLoss: true);
+        OperatorReply reply = await _registry.ForceAsync("b", acceptsDataLoss: true);
 
         Assert.Equal((RoleOutcome.Done, b.Id), (reply.Outcome, _nodes.View!.Primary));
     }
@@ -188,6 +188,18 @@ public sealed class RegistryTests
 
         public bool HasBeenWhole { get; set; }
 
+        public bool SyncsFully { get; set; }
+
+        public bool IsStreaming { get; set; }
+
+        public bool IsLeaving { get; set; }
+
+        public Guid History { get; set; }
+
+        public LogPoint SyncsFrom { get; set; }
+
+        public long Floor { get; set; }
+
         /// <summary>Pings that it will yet miss.</summary>
         public int Misses { get; set; }
 
@@ -201,7 +213,8 @@ public sealed class RegistryTests
 
             LogPoint last = Keys > 0 ? new LogPoint(1, Keys) : LogPoint.Zero;
             return Task.FromResult(new PingReply(
-                Id, Remembers, Remembers?.Epoch ?? 0, last, last, Keys, Keys > 0, null, NodeRole.Copies, false, PagesTaken, HasBeenWhole));
+                Id, Remembers, Remembers?.Epoch ?? 0, last, last, Keys, Keys > 0, null, NodeRole.Copies, IsLeaving,
+                new LearnerReport(PagesTaken, HasBeenWhole, SyncsFully, IsStreaming), History, SyncsFrom, Floor));
         }
     }
 

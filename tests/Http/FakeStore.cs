@@ -231,6 +231,14 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         return ValueTask.FromResult(RoleAnswer ?? new RoleResult(RoleOutcome.Done, Name));
     }
 
+    public string? NotWritableBecause { get; set; }
+
+    public ValueTask<RoleResult> MaintainAsync(string node, TimeSpan time, CancellationToken cancellation = default)
+    {
+        RoleWishes.Add($"maintain {node} {time.TotalSeconds}");
+        return ValueTask.FromResult(RoleAnswer ?? new RoleResult(RoleOutcome.Done, Name));
+    }
+
     public ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default)
     {
         RoleWishes.Add($"force {node} {acceptsDataLoss}");
@@ -241,8 +249,9 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     {
         var master = new MasterId(Name, Guid.Empty, Guid.Empty, Durable: false);
         return ValueTask.FromResult(new ClusterStatus(
-            new MasterView(3, Guid.Empty, master, null, false),
-            [new NodeStatus(Name, NodeRole.Primary, true, Replicated.Count, new LogPoint(1, _sequence), new LogPoint(1, _sequence), 3)],
+            [new PartitionStatus(0, new MasterView(3, Guid.Empty, master, null, false), false, [new MissingMaster("n2", DateTimeOffset.UnixEpoch)])],
+            [new NodeStatus(
+                Name, NodeRole.Primary, true, Replicated.Count, new LogPoint(1, _sequence), new LogPoint(1, _sequence), 3, "http://127.0.0.1:1", "0.1.0")],
             Name));
     }
 }

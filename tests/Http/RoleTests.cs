@@ -15,6 +15,9 @@ public sealed class RoleTests : IAsyncLifetime
     [Theory]
     [InlineData("/v1/cluster/step-down", "step-down ")]
     [InlineData("/v1/cluster/step-down?node=n2", "step-down n2")]
+    [InlineData("/v1/cluster/maintenance?node=n2&for=600", "maintain n2 600")]
+    [InlineData("/v1/cluster/maintenance?node=n2&for=0", "maintain n2 0")]
+    [InlineData("/v1/cluster/maintenance?node=n2&for=86400", "maintain n2 86400")]
     [InlineData("/v1/cluster/force-election?node=n2", "force n2 False")]
     [InlineData("/v1/cluster/force-election?node=n2&accept-data-loss=yes", "force n2 True")]
     public async Task What_is_done_shows_the_cluster(string target, string wish)
@@ -33,7 +36,7 @@ public sealed class RoleTests : IAsyncLifetime
     public async Task What_is_not_done_says_why(RoleOutcome outcome, HttpStatusCode status)
     {
         _server.Store.RoleAnswer = new RoleResult(outcome, "n1", "not now");
-        foreach (string target in new[] { "/v1/cluster/step-down?node=n2", "/v1/cluster/force-election?node=n2" })
+        foreach (string target in new[] { "/v1/cluster/step-down?node=n2", "/v1/cluster/maintenance?node=n2&for=1", "/v1/cluster/force-election?node=n2" })
         {
             HttpResponseMessage answer = await _server.Client.PostAsync(new Uri(target, UriKind.Relative), null);
             Assert.Equal(status, answer.StatusCode);
@@ -48,6 +51,13 @@ public sealed class RoleTests : IAsyncLifetime
     [InlineData("POST", "/v1/cluster/force-election?accept-data-loss=yes", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/v1/cluster/force-election?node=n2&accept-data-loss=true", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/v1/cluster/step-down?node=", HttpStatusCode.BadRequest)]
+    [InlineData("POST", "/v1/cluster/maintenance?for=1", HttpStatusCode.BadRequest)]
+    [InlineData("POST", "/v1/cluster/maintenance?node=n2", HttpStatusCode.BadRequest)]
+    [InlineData("POST", "/v1/cluster/maintenance?node=n2&for=86401", HttpStatusCode.BadRequest)]
+    [InlineData("POST", "/v1/cluster/maintenance?node=n2&for=-1", HttpStatusCode.BadRequest)]
+    [InlineData("POST", "/v1/cluster/maintenance?node=n2&for=1.5", HttpStatusCode.BadRequest)]
+    [InlineData("POST", "/v1/cluster/maintenance?node=n2&for=99999999999999", HttpStatusCode.BadRequest)]
+    [InlineData("GET", "/v1/cluster/maintenance?node=n2&for=1", HttpStatusCode.MethodNotAllowed)]
     [InlineData("POST", "/local/key?node=", HttpStatusCode.BadRequest)]
     [InlineData("GET", "/list?node=", HttpStatusCode.BadRequest)]
     [InlineData("POST", "/v1/cluster/step-down?nodes=n2", HttpStatusCode.BadRequest)]

@@ -249,16 +249,24 @@ public sealed class RoutesTests : IAsyncLifetime
         Assert.Equal(503, notReady.Status);
         Assert.Contains("no node yet", notReady.Body, StringComparison.Ordinal);
 
+        (_server.Store.NotReadyBecause, _server.Store.NotWritableBecause) = (null, "all are gone");
+        Answer readsOnly = await _server.SendAsync("GET", "/health/ready");
+        Assert.Equal((200, "ok, but not writable: all are gone\n"), (readsOnly.Status, readsOnly.Body));
+
         JsonElement cluster = JsonDocument.Parse((await _server.SendAsync("GET", "/v1/cluster")).Body).RootElement;
-        Assert.Equal("n1", cluster.GetProperty("view").GetProperty("primary").GetString());
+        Assert.Equal("n1", cluster.GetProperty("partitions")[0].GetProperty("primary").GetString());
+        Assert.False(cluster.GetProperty("partitions")[0].GetProperty("writable").GetBoolean());
+        JsonElement missing = cluster.GetProperty("partitions")[0].GetProperty("missing")[0];
+        Assert.Equal(("n2", "1970-01-01T00:00:00.000Z"), (missing.GetProperty("name").GetString(), missing.GetProperty("since").GetString()));
         Assert.Equal("primary", cluster.GetProperty("nodes")[0].GetProperty("role").GetString());
+        Assert.Equal("http://127.0.0.1:1", cluster.GetProperty("nodes")[0].GetProperty("url").GetString());
     }
 
     [Fact]
     public async Task The_description_lists_what_is_served()
     {
         JsonElement paths = JsonDocument.Parse((await _server.SendAsync("GET", "/openapi/v1.json")).Body).RootElement.GetProperty("paths");
-        Assert.Equal(18, paths.EnumerateObject().Count());
+        Assert.Equal(19, paths.EnumerateObject().Count());
         foreach (JsonProperty path in paths.EnumerateObject())
         {
             string target = path.Name.Replace("{key}", "k", StringComparison.Ordinal) + (path.Name == "/v1/changes" ? "?live=false" : "");

@@ -35,11 +35,13 @@ internal sealed class SimRegistryProxy(SimNetwork network, SimHost self, string 
 
     public Task<MasterView?> HandOverAsync(long epoch, MasterId primary) => CallAsync(r => r.HandOverAsync(epoch, primary));
 
-    public Task<MasterView?> LeaveAsync(long epoch, MasterId master) => CallAsync(r => r.LeaveAsync(epoch, master));
+    public Task<MasterView?> LeaveAsync(long epoch, MasterId master, bool stops) => CallAsync(r => r.LeaveAsync(epoch, master, stops));
 
     public Task<MasterView?> ReportAsync(long epoch) => CallAsync(r => r.ReportAsync(epoch));
 
-    public Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss) => CallAsync(r => r.ForceAsync(node, acceptsDataLoss));
+    public Task<OperatorReply> MaintainAsync(string node, TimeSpan time) => CallAsync(r => r.MaintainAsync(node, time));
+
+    public Task<OperatorReply> ForceAsync(string node, bool acceptsDataLoss) => CallAsync(r => r.ForceAsync(node, acceptsDataLoss));
 
     private Task<T> CallAsync<T>(Func<IRegistry, Task<T>> call) => network.CallAsync(self, registry, call);
 }

@@ -26,8 +26,11 @@ public interface IRegistry
     /// </summary>
     Task<MasterView?> HandOverAsync(long epoch, MasterId primary);
 
-    /// <summary>A master of that epoch that is not the primary asks for a view without itself.</summary>
-    Task<MasterView?> LeaveAsync(long epoch, MasterId master);
+    /// <summary>
+    /// A master of that epoch that is not the primary asks for a view without itself. Where it <paramref name="stops"/> and was in
+    /// sync, its place may be kept for a while.
+    /// </summary>
+    Task<MasterView?> LeaveAsync(long epoch, MasterId master, bool stops);
 
     /// <summary>A node could not reach the primary of that epoch; the registry checks for itself.</summary>
     Task<MasterView?> ReportAsync(long epoch);
@@ -36,15 +39,21 @@ public interface IRegistry
     /// An operator makes the named node the primary and begins a history with what it holds. Refused while a master that was
     /// in sync answers, and without <paramref name="acceptsDataLoss"/>.
     /// </summary>
-    Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss);
+    Task<OperatorReply> ForceAsync(string node, bool acceptsDataLoss);
+
+    /// <summary>
+    /// An operator says that the named master, should it stop in the time to come, is soon back, so that its place is kept; no time
+    /// takes that back, and gives a place free that is kept. Refused for a node that is no durable master.
+    /// </summary>
+    Task<OperatorReply> MaintainAsync(string node, TimeSpan time);
 }
 
-/// <summary>The answer to a forced election.</summary>
+/// <summary>The answer to an operator.</summary>
 /// <param name="Outcome">How it ended.</param>
 /// <param name="Detail">A sentence for the operator where it was not done.</param>
 /// <param name="View">The stored view.</param>
 [GenerateSerializer, Immutable, Alias("diststore.forcerep")]
-public sealed record ForceReply([property: Id(0)] RoleOutcome Outcome, [property: Id(1)] string? Detail, [property: Id(2)] MasterView? View);
+public sealed record OperatorReply([property: Id(0)] RoleOutcome Outcome, [property: Id(1)] string? Detail, [property: Id(2)] MasterView? View);
 
 /// <summary>What the registry's storage holds.</summary>
 /// <param name="View">The stored view, or <see langword="null"/> when there is none.</param>

@@ -113,10 +113,33 @@ public sealed record ConfirmRequest([property: Id(0)] MasterView View, [property
 [GenerateSerializer, Immutable, Alias("diststore.masterrep")]
 public sealed record MasterReply([property: Id(0)] bool Granted, [property: Id(1)] MasterView? View);
 
-/// <summary>
-/// What a node says of itself to the registry and to operators; of a learner also how many pages it has taken under this view, and
-/// whether it had everything at some time.
-/// </summary>
+/// <summary>How far a learner has got under this view.</summary>
+/// <param name="PagesTaken">Pages taken, of everything and of changes.</param>
+/// <param name="HasBeenWhole">Whether it had everything at some time.</param>
+/// <param name="SyncsFully">Whether it was told to take everything, and not only changes.</param>
+/// <param name="IsStreaming">Whether batches are sent to it.</param>
+[GenerateSerializer, Immutable, Alias("diststore.learnerreport")]
+public sealed record LearnerReport(
+    [property: Id(0)] long PagesTaken, [property: Id(1)] bool HasBeenWhole, [property: Id(2)] bool SyncsFully, [property: Id(3)] bool IsStreaming);
+
+/// <summary>What a node says of itself to the registry and to operators.</summary>
+/// <param name="Id">Who it is.</param>
+/// <param name="View">The newest view that its store remembers.</param>
+/// <param name="HighestEpoch">The highest epoch that its store has seen.</param>
+/// <param name="Last">The end of its log.</param>
+/// <param name="Applied">Up to where that is applied.</param>
+/// <param name="Keys">How many keys it holds.</param>
+/// <param name="HoldsReplicated">Whether its store holds replicated entries.</param>
+/// <param name="Candidate">Whom it asks to be added to the in-sync set.</param>
+/// <param name="Role">Its role in the newest view.</param>
+/// <param name="IsLeaving">Whether it stops.</param>
+/// <param name="Learner">How far it has got as a learner, if it is one.</param>
+/// <param name="History">The history that its store's content is of.</param>
+/// <param name="SyncsFrom">From where a sync of it could go on with changes; zero where only everything will do.</param>
+/// <param name="Floor">Changes at or below it cannot be had from its store.</param>
+/// <param name="TakesWrites">Whether it is the primary and acknowledges writes.</param>
+/// <param name="Url">Where its HTTP API is.</param>
+/// <param name="Version">Which release it is.</param>
 [GenerateSerializer, Immutable, Alias("diststore.ping")]
 public sealed record PingReply(
     [property: Id(0)] MasterId Id,
@@ -129,8 +152,13 @@ public sealed record PingReply(
     [property: Id(7)] MasterId? Candidate,
     [property: Id(8)] NodeRole Role,
     [property: Id(9)] bool IsLeaving = false,
-    [property: Id(10)] long PagesTaken = 0,
-    [property: Id(11)] bool HasBeenWhole = false);
+    [property: Id(10)] LearnerReport? Learner = null,
+    [property: Id(11)] Guid History = default,
+    [property: Id(12)] LogPoint SyncsFrom = default,
+    [property: Id(13)] long Floor = 0,
+    [property: Id(14)] bool TakesWrites = false,
+    [property: Id(15)] string? Url = null,
+    [property: Id(16)] string? Version = null);
 
 /// <summary>
 /// A learner's start: up to where it has everything (its mark, or what it has pulled beyond that), under which view.

@@ -7,7 +7,7 @@ public sealed partial class MasterRegistry
     private const int EpochsSkipped = 1000;
 
     /// <inheritdoc/>
-    public async Task<ForceReply> ForceAsync(string node, bool acceptsDataLoss)
+    public async Task<OperatorReply> ForceAsync(string node, bool acceptsDataLoss)
     {
         StoredView stored = await _storage.ReadAsync();
         (Dictionary<string, PingReply> answers, Dictionary<string, PingReply> readers) = await PingAllToForceAsync();
@@ -20,8 +20,8 @@ public sealed partial class MasterRegistry
             NextEpoch(stored.View, answers), NewHistory(), answers[node].Id, PickLearner(answers[node].Id, answers), OtherInSync: false, IsForced: true);
         MasterView? now = await ReplaceAsync(stored, forced, "an operator forced it");
         return now == forced
-            ? new ForceReply(RoleOutcome.Done, null, now)
-            : new ForceReply(RoleOutcome.Unavailable, "another view was made meanwhile, or whether this one was stored is not known", now);
+            ? new OperatorReply(RoleOutcome.Done, null, now)
+            : new OperatorReply(RoleOutcome.Unavailable, "another view was made meanwhile, or whether this one was stored is not known", now);
     }
 
     // Who writes, and may be named; and who answers at all, though its disk may have failed: what it was acknowledged, it still shows.
@@ -76,19 +76,19 @@ public sealed partial class MasterRegistry
                 $"{odd.Id.Name} remembers {odd.View}, which is of another history; an operator has to force an election");
     }
 
-    private static ForceReply? ProblemWithForcing(string node, bool acceptsDataLoss, MasterView? stored, Dictionary<string, PingReply> answers,
+    private static OperatorReply? ProblemWithForcing(string node, bool acceptsDataLoss, MasterView? stored, Dictionary<string, PingReply> answers,
         Dictionary<string, PingReply> readers)
     {
         MasterView? view = stored ?? HighestRemembered(readers.Values, null);
         PingReply? alive = view is null or { IsContested: true }
             ? null
             : readers.Values.FirstOrDefault(answer => view.InSyncSet.Any(member => member.StoreId == answer.Id.StoreId));
-        return !answers.ContainsKey(node) ? new ForceReply(RoleOutcome.UnknownNode, $"no live node named {node} answers", stored)
+        return !answers.ContainsKey(node) ? new OperatorReply(RoleOutcome.UnknownNode, $"no live node named {node} answers", stored)
             : alive is not null ? Refused($"{alive.Id.Name} was in sync and answers; nothing that was acknowledged is lost yet")
             : !acceptsDataLoss ? Refused("acknowledged writes may be lost; accept-data-loss=yes says that this is accepted")
             : null;
 
-        ForceReply Refused(string why) => new(RoleOutcome.Refused, $"{why}. {Holdings(readers.Values)}", stored);
+        OperatorReply Refused(string why) => new(RoleOutcome.Refused, $"{why}. {Holdings(readers.Values)}", stored);
     }
 
     private static string Holdings(IEnumerable<PingReply> answers) => string.Join("; ", answers

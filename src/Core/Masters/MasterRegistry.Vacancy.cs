@@ -102,15 +102,24 @@ public sealed partial class MasterRegistry
     {
         if (view.OtherInSync)
         {
-            return IsAlive(view.Other!) ? null : new Decision(Succeed(view, view.Primary, answers), "the secondary is lost");
+            return IsAlive(view.Other!) ? JudgeMaintenance(view) : new Decision(Succeed(view, view.Primary, answers), "the secondary is lost");
         }
 
-        bool keep = view.Other is { } learner && IsAlive(learner) && !Stalls(learner, answers);
-        MasterId? next = keep ? null : PickLearner(view.Primary, answers);
-        return next is null || next == view.Other
-            ? null
-            : new Decision(view with { Epoch = view.Epoch + 1, Other = next }, "a learner is wanted");
+        if (view.Kept is { } kept && IsStillKept(view, kept, answers))
+        {
+            PingReply? back = answers.Values.FirstOrDefault(answer => answer.Id.StoreId == kept.StoreId && !answer.IsLeaving);
+            return back is null ? null : Learn(view, back.Id, "the master that stopped is back");
+        }
+
+        bool keep = view.Other is { } learner && IsAlive(learner) && !Stalls(learner, answers) && !HasReturnedInVain(learner, answers);
+        MasterId? next = keep ? ReturnedMaster(view, answers) : PickLearner(view.Primary, answers);
+        return next is null || next == view.Other ? JudgeMaintenance(view)
+            : keep ? Learn(view, next, "a master that is back needs only changes, the learner everything")
+            : Learn(view, next, "a learner is wanted");
     }
+
+    private static Decision Learn(MasterView view, MasterId learner, string reason) =>
+        new(view with { Epoch = view.Epoch + 1, Other = learner, OtherInSync = false, Kept = null }, reason);
 
     private Decision? JudgeVacancy(MasterView view, Dictionary<string, PingReply> answers)
     {
@@ -140,15 +149,12 @@ public sealed partial class MasterRegistry
     }
 
     private MasterView Succeed(MasterView view, MasterId primary, Dictionary<string, PingReply> answers) =>
-        view with { Epoch = view.Epoch + 1, Primary = primary, Other = PickLearner(primary, answers), OtherInSync = false };
+        view with { Epoch = view.Epoch + 1, Primary = primary, Other = PickLearner(primary, answers), OtherInSync = false, Kept = null };
 
-    private MasterId? PickLearner(MasterId primary, Dictionary<string, PingReply> answers)
-    {
-        long now = _time.GetTimestamp();
-        return Election.Learner(
-            answers.Values,
-            id => id.StoreId != primary.StoreId && !(_passedOver.TryGetValue(id, out long since) && _time.GetElapsedTime(since, now) < BackOff));
-    }
+    private MasterId? PickLearner(MasterId primary, Dictionary<string, PingReply> answers) =>
+        Election.Learner(answers.Values, id => id.StoreId != primary.StoreId && MayBeTried(id));
+
+    private bool MayBeTried(MasterId id) => !_passedOver.TryGetValue(id, out long since) || _time.GetElapsedTime(since) >= BackOff;
 
     private void PassOver(MasterId master)
     {
@@ -171,6 +177,8 @@ public sealed partial class MasterRegistry
         }
 
         long now = _time.GetTimestamp();
+        // Before its first start under this view it has nothing to tell.
+        LearnerReport report = answer.Learner ?? new LearnerReport(0, false, false, false);
         LearnerProgress before = _progress is { } known && known.Learner == learner ? known : new LearnerProgress(learner, -1, default, default, now);
 
         // Between two rounds that are further apart the registry did not answer, and nobody could be admitted.
@@ -178,12 +186,12 @@ public sealed partial class MasterRegistry
         passed = passed < 2 * TickPeriod ? passed : 2 * TickPeriod;
         var progress = new LearnerProgress(
             learner,
-            answer.PagesTaken,
-            answer.PagesTaken == before.PagesTaken ? before.StoodStill + passed : TimeSpan.Zero,
-            answer.HasBeenWhole ? before.WaitedWhole + passed : TimeSpan.Zero,
+            report.PagesTaken,
+            report.PagesTaken == before.PagesTaken ? before.StoodStill + passed : TimeSpan.Zero,
+            report.HasBeenWhole ? before.WaitedWhole + passed : TimeSpan.Zero,
             now);
         _progress = progress;
-        if ((answer.HasBeenWhole ? progress.WaitedWhole : progress.StoodStill) < StallLimit)
+        if ((report.HasBeenWhole ? progress.WaitedWhole : progress.StoodStill) < StallLimit)
         {
             return false;
         }

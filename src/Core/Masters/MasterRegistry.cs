@@ -21,6 +21,7 @@ public sealed partial class MasterRegistry : IRegistry
     private readonly TimeProvider _time;
     private readonly Random _random;
     private readonly ILogger<MasterRegistry> _log;
+    private readonly RegistrySettings _settings;
     private readonly SharedRound<StoredView> _reads;
     private readonly SharedRound<bool> _ticks;
     private Task? _electing;
@@ -32,13 +33,16 @@ public sealed partial class MasterRegistry : IRegistry
     /// <param name="time">The clock.</param>
     /// <param name="random">For history ids.</param>
     /// <param name="logger">Where it reports.</param>
-    public MasterRegistry(IViewStorage storage, ITransport transport, TimeProvider time, Random random, ILogger<MasterRegistry> logger)
+    /// <param name="settings">What its decisions depend on.</param>
+    public MasterRegistry(
+        IViewStorage storage, ITransport transport, TimeProvider time, Random random, ILogger<MasterRegistry> logger, RegistrySettings? settings = null)
     {
         _storage = storage;
         _transport = transport;
         _time = time;
         _random = random;
         _log = logger;
+        _settings = settings ?? new RegistrySettings();
         _reads = new SharedRound<StoredView>(storage.ReadAsync);
         _ticks = new SharedRound<bool>(DecideAsync);
     }
@@ -124,7 +128,7 @@ public sealed partial class MasterRegistry : IRegistry
     }
 
     /// <inheritdoc/>
-    public async Task<MasterView?> LeaveAsync(long epoch, MasterId master)
+    public async Task<MasterView?> LeaveAsync(long epoch, MasterId master, bool stops)
     {
         StoredView stored = await _storage.ReadAsync();
         if (stored.View is not { } view || view.Epoch != epoch || view.Other != master || view.IsContested)
@@ -132,11 +136,19 @@ public sealed partial class MasterRegistry : IRegistry
             return stored.View;
         }
 
-        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members.Where(name => name != master.Name)]);
+        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members]);
         PassOver(master);
-        return answers.GetValueOrDefault(view.Primary.Name)?.Id == view.Primary
-            ? await ReplaceAsync(stored, Succeed(view, view.Primary, answers), $"{master.Name} leaves")
-            : stored.View;
+        if (answers.GetValueOrDefault(view.Primary.Name)?.Id != view.Primary)
+        {
+            return stored.View;
+        }
+
+        KeptPlace? kept = stops ? PlaceToKeep(view, master, answers) : null;
+        answers.Remove(master.Name);
+        MasterView next = kept is null
+            ? Succeed(view, view.Primary, answers)
+            : view with { Epoch = epoch + 1, Other = null, OtherInSync = false, Kept = kept };
+        return await ReplaceAsync(stored, next, kept is null ? $"{master.Name} leaves" : $"{master.Name} stops, for at most {kept.For}");
     }
 
     /// <inheritdoc/>

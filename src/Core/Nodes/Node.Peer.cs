@@ -177,8 +177,13 @@ public sealed partial class Node
             state.Candidate,
             _partition.Role,
             _isStopping,
-            _partition.Learner?.PagesTaken ?? 0,
-            _partition.Learner?.HasBeenWhole ?? false);
+            _partition.Learner?.Report,
+            state.History,
+            state.SyncsFrom,
+            state.Floor,
+            _partition.Primary?.TakesWrites ?? false,
+            _context.Settings.Url,
+            _context.Settings.Version);
     }
 
     private Task<bool> TakeHint(Datagram hint)

@@ -27,7 +27,12 @@ public sealed partial class Node
 
     /// <inheritdoc/>
     public ValueTask<RoleResult> ForceElectionAsync(string node, bool acceptsDataLoss, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => ForceAsync(node, acceptsDataLoss), new RoleResult(RoleOutcome.Unavailable, Name, Stopped), cancellation));
+        new(ServeAsync(
+            () => AskRegistryForAsync(r => r.ForceAsync(node, acceptsDataLoss)), new RoleResult(RoleOutcome.Unavailable, Name, Stopped), cancellation));
+
+    /// <inheritdoc/>
+    public ValueTask<RoleResult> MaintainAsync(string node, TimeSpan time, CancellationToken cancellation = default) =>
+        new(ServeAsync(() => AskRegistryForAsync(r => r.MaintainAsync(node, time)), new RoleResult(RoleOutcome.Unavailable, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public Task<RoleResult> StepDownAsync() =>
@@ -51,12 +56,12 @@ public sealed partial class Node
         });
     }
 
-    private async Task<RoleResult> ForceAsync(string node, bool acceptsDataLoss)
+    private async Task<RoleResult> AskRegistryForAsync(Func<IRegistry, Task<OperatorReply>> wish)
     {
         try
         {
-            Task<ForceReply> asked = _context.Transport.Registry.ForceAsync(node, acceptsDataLoss);
-            ForceReply reply = await asked.WaitAsync(_writes.AnswerTimeout, _context.Time, _context.Stopping);
+            Task<OperatorReply> asked = wish(_context.Transport.Registry);
+            OperatorReply reply = await asked.WaitAsync(_writes.AnswerTimeout, _context.Time, _context.Stopping);
             if (reply.View is { } view)
             {
                 _partition.Learn(view);
@@ -139,7 +144,7 @@ public sealed partial class Node
 
     private async Task LeaveAsync(MasterView view)
     {
-        if (await _context.AskRegistryAsync(r => r.LeaveAsync(view.Epoch, _context.Self)) is { } stored)
+        if (await _context.AskRegistryAsync(r => r.LeaveAsync(view.Epoch, _context.Self, _isStopping)) is { } stored)
         {
             await _partition.AdoptAsync(stored);
         }

@@ -99,8 +99,14 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     public string? NotReadyBecause => _notReady
         ?? (_partition.AtOddsWith is null ? null : "its data is of another history than the masters' view; an operator has to force an election");
 
+    /// <inheritdoc/>
+    public string? NotWritableBecause => _views.NotWritableBecause;
+
     /// <summary>The newest view that this node has heard of. Any thread.</summary>
     public MasterView? KnownView => _partition.Newest;
+
+    /// <summary>What a registry in this process decides by.</summary>
+    public RegistrySettings RegistrySettings => new(_context.Settings.MinInSync, _context.Settings.RestartGrace);
 
     /// <summary>Begins the node's loops. Called once, when the transport works.</summary>
     public void Start() =>
@@ -180,7 +186,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <inheritdoc/>
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) =>
-        new(ServeAsync(StatusAsync, new ClusterStatus(null, [], Name), cancellation));
+        new(ServeAsync(StatusAsync, new ClusterStatus([], [], Name), cancellation));
 
     private Forwarding WhyAsk(in HeldEntry held) =>
         held.Entry is null ? Forwarding.Miss
@@ -289,8 +295,15 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             member => _context.AskAsync<PingReply>(member, peer => peer.PingAsync(write: false)!, _context.Settings.ReplyTimeout)));
         NodeStatus[] nodes = [.. members.Zip(pings, static (name, ping) => ping is null
             ? new NodeStatus(name, NodeRole.Copies, false, 0, default, default, 0)
-            : new NodeStatus(name, ping.Role, true, ping.Keys, ping.Applied, ping.Last, ping.HighestEpoch))];
-        return new ClusterStatus(_partition.Newest, nodes, Name);
+            : new NodeStatus(name, ping.Role, true, ping.Keys, ping.Applied, ping.Last, ping.HighestEpoch, ping.Url, ping.Version))];
+        if (_partition.Newest is not { } view)
+        {
+            return new ClusterStatus([], nodes, Name);
+        }
+
+        bool isWritable = pings.Any(ping => ping is { TakesWrites: true } && ping.Id == view.Primary);
+        MissingMaster[] missing = _views.See([.. pings.OfType<PingReply>().Select(static ping => ping.Id.StoreId)]);
+        return new ClusterStatus([new PartitionStatus(0, view, isWritable, missing)], nodes, Name);
     }
 
     /// <summary>Does at once what is done from time to time. For tests.</summary>

@@ -44,6 +44,15 @@ public sealed record NodeSettings
 
     private static TimeSpan LongestLocalOnlyBound { get; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long the registry keeps the place of a master that stopped in an orderly way.</summary>
+    public TimeSpan RestartGrace { get; init; }
+
+    /// <summary>Where the node's HTTP API is, for operators.</summary>
+    public string? Url { get; init; }
+
+    /// <summary>Which release the node is, for operators.</summary>
+    public string? Version { get; init; }
+
     /// <summary>Authenticates datagrams; empty for none.</summary>
     public ReadOnlyMemory<byte> ClusterKey { get; init; }
 }

@@ -16,6 +16,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
 
     private (long Epoch, long At)? _reported;
     private bool _isOutage; // every master in sync is gone, and that was said
+    private Dictionary<Guid, MissingMaster> _missing = []; // by their stores
 
     /// <summary>How long a request looks for a primary before it gives up.</summary>
     public TimeSpan Patience => 3 * context.Settings.ReplyTimeout;
@@ -28,6 +29,32 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
             string[] names = [.. partition.Newest?.InSyncSet.Select(static member => member.Name) ?? []];
             return names.Intersect(context.Transport.Members, StringComparer.Ordinal).Any() ? "" : string.Join(", ", names);
         }
+    }
+
+    /// <summary>Why nothing can be written, as far as the view and the membership tell. Any thread.</summary>
+    public string? NotWritableBecause =>
+        partition.Newest is not { } view ? null
+        : view.IsContested ? "a master of another history has turned up; an operator has to force an election"
+        : view.InSyncSet.Count() < context.Settings.MinInSync ? "fewer masters are in sync than Masters:MinInSync asks for"
+        : Missing is { Length: > 0 } missing ? $"no master in sync is alive ({missing})"
+        : null;
+
+    /// <summary>Takes note of which stores are alive; gives the masters that are waited for.</summary>
+    public MissingMaster[] See(IReadOnlyCollection<Guid> alive)
+    {
+        (string Name, Guid StoreId)[] wanted = [.. partition.Newest?.InSyncSet.Select(static member => (member.Name, member.StoreId)) ?? []];
+        if (partition.Newest?.Kept is { } kept)
+        {
+            wanted = [.. wanted, (kept.Name, kept.StoreId)];
+        }
+
+        DateTimeOffset now = context.Time.GetUtcNow();
+        _missing = wanted
+            .Where(member => !alive.Contains(member.StoreId))
+            .ToDictionary(
+                static member => member.StoreId,
+                member => _missing.GetValueOrDefault(member.StoreId) ?? new MissingMaster(member.Name, now));
+        return [.. _missing.Values];
     }
 
     /// <summary>
@@ -76,8 +103,16 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
             }
 
             SayOutage(Missing);
+            SeeMembers();
             await context.Delay(RefreshPeriod);
         }
+    }
+
+    // By their names, between two times that somebody asks for the state of the cluster: so it is known since when one is missing.
+    private void SeeMembers()
+    {
+        IReadOnlyList<string> members = context.Transport.Members;
+        See([.. partition.Newest?.InSyncSet.Where(member => members.Contains(member.Name)).Select(static member => member.StoreId) ?? []]);
     }
 
     // Once when it begins, and once when it ends.

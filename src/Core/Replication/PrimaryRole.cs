@@ -79,6 +79,9 @@ internal sealed partial class PrimaryRole : PeerLink.IOwner
     /// <inheritdoc/>
     public LogPoint Committed { get; private set; }
 
+    /// <summary>Whether writes are acknowledged now, as far as this node knows.</summary>
+    public bool TakesWrites => MayOrder && _view.InSyncSet.Count() >= _context.Settings.MinInSync;
+
     /// <summary>Whether this epoch's primary may order: it acts in the newest view that it knows.</summary>
     private bool MayOrder => !_ended && _broken is null && !_handingOver && !_view.IsContested && IsReady && _partition.Newest == _view;
 

@@ -11,11 +11,12 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
     // Counts the starts: one that was overtaken must not be mistaken for the newest.
     private long _attempt;
 
-    /// <summary>Pages taken under this view, of everything and of changes.</summary>
-    public long PagesTaken { get; private set; }
+    private long _pagesTaken;
+    private bool _hasBeenWhole;
+    private bool _syncsFully;
 
-    /// <summary>Whether everything was here at some time under this view, however often it started again since.</summary>
-    public bool HasBeenWhole { get; private set; }
+    /// <summary>How far it has got under this view, however often it started again.</summary>
+    public LearnerReport Report => new(_pagesTaken, _hasBeenWhole, _syncsFully, IsStreaming);
 
     /// <summary>Whether batches are taken: everything up to the mark is here.</summary>
     public bool IsStreaming { get; private set; }
@@ -52,6 +53,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
             return null;
         }
 
+        _syncsFully = reply.Kind == SyncKind.Full;
         context.Log.Syncing(view.Primary, reply.Kind, state.SyncsFrom);
         if (!IsWanted || !await context.Store.StartSyncAsync(view.Epoch, reply.Kind, view.History))
         {
@@ -87,7 +89,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
                 return null;
             }
 
-            PagesTaken++;
+            _pagesTaken++;
             context.Instruments.Synced(SyncKind.Full, page.Entries.Length);
             if (!page.More)
             {
@@ -148,11 +150,11 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
                 return false;
             }
 
-            PagesTaken++;
+            _pagesTaken++;
             context.Instruments.Synced(SyncKind.Changes, page.Entries.Length);
             if (page.IsWhole)
             {
-                HasBeenWhole = true;
+                _hasBeenWhole = true;
                 return true;
             }
 

@@ -24,6 +24,8 @@ internal sealed class StoppingNodeAccess(Node node, IHostApplicationLifetime lif
 {
     public string? NotReadyBecause => lifetime.ApplicationStopping.IsCancellationRequested ? "The node is stopping." : node.NotReadyBecause;
 
+    public string? NotWritableBecause => node.NotWritableBecause;
+
     public ValueTask<ReadResult> GetLocalAsync(string? name, string key, CancellationToken cancellation = default) =>
         node.GetLocalAsync(name, key, cancellation);
 
@@ -45,6 +47,9 @@ internal sealed class StoppingNodeAccess(Node node, IHostApplicationLifetime lif
 
     public ValueTask<RoleResult> ForceElectionAsync(string name, bool acceptsDataLoss, CancellationToken cancellation = default) =>
         node.ForceElectionAsync(name, acceptsDataLoss, cancellation);
+
+    public ValueTask<RoleResult> MaintainAsync(string name, TimeSpan time, CancellationToken cancellation = default) =>
+        node.MaintainAsync(name, time, cancellation);
 
     public ValueTask<ClusterStatus> GetStatusAsync(CancellationToken cancellation = default) => node.GetStatusAsync(cancellation);
 }

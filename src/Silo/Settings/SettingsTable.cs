@@ -57,6 +57,8 @@ internal static class SettingsTable
         new("Masters:MinInSync", "1", "1 or 2", (s, v) => TakeInt(v, 1, 2, x => s.MinInSync = x), "1", "2"),
         new("Masters:TombstoneRetention", "01:00:00", SpanWords + "from 00:00:01 to 366 days",
             (s, v) => TakeSpan(v, s_second, s_mostRetention, x => s.TombstoneRetention = x), "00:00:01", "366.00:00:00"),
+        new("Masters:RestartGrace", "00:00:00", SpanWords + "from 00:00:00 to 1 day",
+            (s, v) => TakeSpan(v, TimeSpan.Zero, TimeSpan.FromDays(1), x => s.RestartGrace = x), "00:00:00", "1.00:00:00"),
         new("Masters:SyncRetention", "06:00:00", SpanWords + "from 00:00:01 to 366 days",
             (s, v) => TakeSpan(v, s_second, s_mostRetention, x => s.SyncRetention = x), "00:00:01", "366.00:00:00"),
         new("Masters:ReplyTimeout", "00:00:01", SpanWords + "from 00:00:00.05 to 00:00:04",

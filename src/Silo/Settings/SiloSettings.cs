@@ -82,6 +82,8 @@ internal sealed record SiloSettings
 
     public TimeSpan SyncRetention { get; set; } = TimeSpan.FromHours(6);
 
+    public TimeSpan RestartGrace { get; set; }
+
     public TimeSpan ReplyTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
     public long CopiesMaxBytes { get; set; } = 256L << 20;
@@ -118,6 +120,9 @@ internal sealed record SiloSettings
         TombstoneRetention = TombstoneRetention,
         SyncRetention = SyncRetention,
         ReplyTimeout = ReplyTimeout,
+        RestartGrace = RestartGrace,
+        Url = $"http://{new IPEndPoint(Address, HttpPort)}",
+        Version = typeof(SiloSettings).Assembly.GetName().Version?.ToString(3),
         CopiesMaxBytes = CopiesMaxBytes,
         CopiesTimeToLive = CopiesTimeToLive,
         MaxStaleness = MaxStaleness,

@@ -30,11 +30,13 @@ internal sealed record ClusterView(
         Dictionary<string, string> roles = json.GetProperty("nodes").EnumerateArray().ToDictionary(
             static node => node.GetProperty("name").GetString()!,
             static node => node.GetProperty("role").GetString()!);
-        if (!json.TryGetProperty("view", out JsonElement view) || view.ValueKind == JsonValueKind.Null)
+        JsonElement partitions = json.GetProperty("partitions");
+        if (partitions.GetArrayLength() == 0)
         {
             return new ClusterView(0, null, null, nodes, roles);
         }
 
+        JsonElement view = partitions[0];
         return new ClusterView(view.GetProperty("epoch").GetInt64(), Name(view, "primary"), Name(view, "secondary"), nodes, roles);
     }
 
