@@ -6,13 +6,16 @@ namespace Diststore.Http;
 
 /// <summary>
 /// What an operator may ask of the masters: <c>POST /v1/cluster/step-down?node=</c>,
-/// <c>POST /v1/cluster/maintenance?node=&amp;for=</c> and, as the last resort, <c>POST /v1/cluster/force-election?node=&amp;accept-data-loss=yes</c>. Where it is done the answer shows the cluster.
+/// <c>POST /v1/cluster/maintenance?node=&amp;for=</c> and, as the last resort,
+/// <c>POST /v1/cluster/force-election?node=&amp;accept-data-loss=yes</c>. Where it is done the answer shows the cluster.
 /// </summary>
 internal sealed class RoleRoutes(INodeAccess nodes)
 {
     public const string StepDownPath = "/v1/cluster/step-down";
     public const string MaintenancePath = "/v1/cluster/maintenance";
     public const string ForcePath = "/v1/cluster/force-election";
+
+    private static readonly string ForWords = $"the parameter for takes seconds, 1 to {MasterRegistry.MaxMaintenance.TotalSeconds:F0}, or 0 to end it";
 
     public Task StepDownAsync(HttpContext context, RequestTarget target)
     {
@@ -38,7 +41,7 @@ internal sealed class RoleRoutes(INodeAccess nodes)
         bool isTime = int.TryParse(values[1], NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
             && seconds <= MasterRegistry.MaxMaintenance.TotalSeconds;
         return string.IsNullOrEmpty(values[0]) ? Problems.WriteAsync(context, Fault.Bad("the parameter node has to name the master that is to be maintained"))
-            : !isTime ? Problems.WriteAsync(context, Fault.Bad($"the parameter for takes seconds, 1 to {MasterRegistry.MaxMaintenance.TotalSeconds:F0}, or 0 to end it"))
+            : !isTime ? Problems.WriteAsync(context, Fault.Bad(ForWords))
             : AnswerAsync(context, nodes.MaintainAsync(values[0]!, TimeSpan.FromSeconds(seconds), context.RequestAborted), values[0]);
     }
 
