@@ -2,17 +2,21 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Diststore.Testing;
+using Xunit.Abstractions;
 
 namespace Diststore.SystemTests;
 
 /// <summary>
 /// All silos are stopped and started again one after the other, as for a new release; the gateway's clients notice nothing.
-/// <c>DISTSTORE_RESTART_ROUNDS</c> does it more often than the suite does.
+/// <c>DISTSTORE_RESTART_ROUNDS</c> does it more often than the suite does, <c>DISTSTORE_RESTART_MEGABYTES</c> with more data.
 /// </summary>
 [Trait("Category", "long")]
-public sealed class RollingRestartTests
+public sealed class RollingRestartTests(ITestOutputHelper output)
 {
     private const int Clients = 12;
+
+    /// <summary>What a rolling restart may take on a slow machine with much data.</summary>
+    private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(60);
 
     [SkippableFact]
     public async Task No_request_through_the_gateway_fails()
@@ -40,6 +44,62 @@ public sealed class RollingRestartTests
         Assert.True(load.Failed == 0, $"{load.Failed} of {load.Answered} requests failed\n{load}\n{gateway.Process.Tail()}\n{cluster.Tails()}");
     }
 
+    [SkippableFact]
+    public async Task Masters_that_are_maintained_keep_their_places_and_nobody_syncs_everything()
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        int megabytes = LongRun.Number("DISTSTORE_RESTART_MEGABYTES", 64);
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3 });
+        using GatewayProcess gateway = await cluster.StartGatewayAsync();
+        await gateway.Http.PostUntilDoneAsync("first", "1", cluster.Tails);
+        ClusterView before = await cluster.WaitForTwoMastersAsync(cluster[1], Eventually.Patience);
+        await FillAsync(gateway.Http, megabytes);
+        long full = await SyncedAsync(cluster, "full");
+        var load = new GatewayLoad(gateway.Http);
+        using var over = new CancellationTokenSource();
+        Task clients = Task.WhenAll(Enumerable.Range(0, Clients).Select(number => load.RunAsync(number, over.Token)));
+        string[] masters = [before.Primary!, before.Secondary!];
+        foreach (SiloProcess node in cluster.Nodes)
+        {
+            if (masters.Contains(node.Name))
+            {
+                Answer asked = await gateway.Http.SendAsync(HttpMethod.Post, $"/v1/cluster/maintenance?node={node.Name}&for=600");
+                Assert.True(asked.Status == 200, $"{asked}\n{cluster.Tails()}");
+            }
+
+            full -= await Metrics.SumAsync(node.Http, "diststore_sync_entries_total", "kind=\"full\""); // counted from its start
+            await RestartAsync(cluster, node, load);
+        }
+
+        await load.GoesOnAsync();
+        await over.CancelAsync();
+        await clients;
+        ClusterView after = await cluster[1].Http.ClusterAsync();
+        (long everything, long changes) = (await SyncedAsync(cluster, "full") - full, await SyncedAsync(cluster, "changes"));
+        output.WriteLine($"{megabytes} MB; {load.Answered} requests answered, {load.Failed} failed; synced: {everything} entries fully, {changes} as changes");
+        Assert.True(load.Failed == 0, $"{load.Failed} of {load.Answered} requests failed\n{load}\n{gateway.Process.Tail()}\n{cluster.Tails()}");
+        Assert.Equal(0, everything);
+        Assert.Equal(masters.Order(StringComparer.Ordinal), new[] { after.Primary!, after.Secondary! }.Order(StringComparer.Ordinal));
+    }
+
+    private static async Task FillAsync(HttpFace gateway, int megabytes)
+    {
+        byte[] value = new byte[1 << 20];
+        new Random(1).NextBytes(value);
+        await Parallel.ForAsync(0, megabytes, new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (number, _) =>
+        {
+            using var body = new ByteArrayContent(value);
+            Answer answer = await gateway.SendAsync(HttpMethod.Put, $"/v1/kv/long-{number}", body);
+            Assert.True(answer.Status is 201, $"{answer}");
+        });
+    }
+
+    private static async Task<long> SyncedAsync(TestCluster cluster, string kind)
+    {
+        long[] each = await Task.WhenAll(cluster.Nodes.Select(node => Metrics.SumAsync(node.Http, "diststore_sync_entries_total", $"kind=\"{kind}\"")));
+        return each.Sum();
+    }
+
     private static async Task RestartAsync(TestCluster cluster, SiloProcess node, GatewayLoad load)
     {
         await load.GoesOnAsync();
@@ -53,7 +113,7 @@ public sealed class RollingRestartTests
         await node.WaitUntilReadyAsync();
         load.Note($"{node.Name} is back");
         await cluster.WaitUntilCompleteAsync();
-        await cluster.WaitForTwoMastersAsync(node, Eventually.Patience);
+        await cluster.WaitForTwoMastersAsync(node, Recovery);
         load.Note("two masters are in sync");
     }
 }
