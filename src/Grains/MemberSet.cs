@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Net;
+using System.Runtime.CompilerServices;
 using Diststore.Contracts;
 
 namespace Diststore.Grains;
@@ -17,16 +18,26 @@ public sealed class MemberSet
         var silos = new Dictionary<string, SiloAddress>(StringComparer.Ordinal);
         foreach (ClusterMember member in snapshot.Members.Values)
         {
-            // A name twice means that a node came back elsewhere before its former life was declared dead: the later one is it.
-            if (member.Status == SiloStatus.Active
-                && (!silos.TryGetValue(member.Name, out SiloAddress? known) || known.Generation < member.SiloAddress.Generation))
+            if (member.Status == SiloStatus.Active && (!silos.TryGetValue(member.Name, out SiloAddress? known) || GoesBefore(member.SiloAddress, known)))
             {
                 silos[member.Name] = member.SiloAddress;
             }
         }
 
-        // A node that is on its way in or out still counts itself.
-        silos[local.Name] = local.SiloAddress;
+        // A node that is on its way in or out still counts itself, unless its name is another's.
+        if (silos.TryGetValue(local.Name, out SiloAddress? holder) && !holder.Equals(local.SiloAddress) && GoesBefore(holder, local.SiloAddress))
+        {
+            NameGoesTo = holder.Endpoint;
+        }
+        else
+        {
+            silos[local.Name] = local.SiloAddress;
+        }
+
+        FormerLife = snapshot.Members.Values
+            .FirstOrDefault(member => member.Name == local.Name
+                && member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping
+                && !member.SiloAddress.Endpoint.Equals(local.SiloAddress.Endpoint))?.SiloAddress.Endpoint;
         Self = local.Name;
         Names = [.. silos.Keys.Order(StringComparer.Ordinal)];
         _silos = silos.ToFrozenDictionary(StringComparer.Ordinal);
@@ -36,6 +47,12 @@ public sealed class MemberSet
 
     /// <summary>The name of the node that asks.</summary>
     public string Self { get; }
+
+    /// <summary>Where another live node is that had this one's name before it: the name means that one.</summary>
+    public IPEndPoint? NameGoesTo { get; }
+
+    /// <summary>Where a node of this one's name is stopping, if one is.</summary>
+    public IPEndPoint? FormerLife { get; }
 
     /// <summary>The live nodes' names in ordinal order.</summary>
     public IReadOnlyList<string> Names { get; }
@@ -48,7 +65,19 @@ public sealed class MemberSet
     /// <summary>Whose datagrams come from there; <see langword="null"/> when no live node's do.</summary>
     public string? FindSender(SocketAddress endpoint) => _senders.GetValueOrDefault(endpoint);
 
+    /// <summary>Where the silo of a live node is.</summary>
+    public IPEndPoint? EndpointOf(string name) => FindSilo(name)?.Endpoint;
+
     internal SiloAddress? FindSilo(string name) => _silos.GetValueOrDefault(name);
+
+    /// <summary>
+    /// Which of two silos of one name is the node: the one that joined first, then the one with the lower address. At one endpoint
+    /// only the later one can be alive.
+    /// </summary>
+    internal static bool GoesBefore(SiloAddress one, SiloAddress other) =>
+        one.Endpoint.Equals(other.Endpoint) ? one.Generation > other.Generation
+        : one.Generation != other.Generation ? one.Generation < other.Generation
+        : string.CompareOrdinal(one.Endpoint.ToString(), other.Endpoint.ToString()) < 0;
 }
 
 /// <summary>The live nodes by the cluster's membership. Any thread.</summary>
@@ -81,6 +110,15 @@ public sealed class ClusterMembers
         }
     }
 
+    /// <summary>The live nodes, now and whenever the membership changes.</summary>
+    public async IAsyncEnumerable<MemberSet> UpdatesAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (ClusterMembershipSnapshot snapshot in _membership.MembershipUpdates.WithCancellation(cancellation))
+        {
+            yield return new MemberSet(snapshot, _local);
+        }
+    }
+
     /// <summary>The nodes as clients are told of them: the same from each node that has the same version.</summary>
     public MemberList List()
     {
@@ -88,7 +126,11 @@ public sealed class ClusterMembers
         IEnumerable<Member> members = snapshot.Members.Values
             .Where(static member => member.Status is SiloStatus.Active or SiloStatus.ShuttingDown or SiloStatus.Stopping)
             .GroupBy(static member => member.Name, StringComparer.Ordinal)
-            .Select(static lives => lives.MaxBy(static life => (life.Status == SiloStatus.Active, life.SiloAddress.Generation))!)
+            .Select(static lives => lives
+                .OrderByDescending(static life => life.Status == SiloStatus.Active)
+                .ThenBy(static life => life.SiloAddress, Comparer<SiloAddress>.Create(static (one, other) =>
+                    one.Equals(other) ? 0 : MemberSet.GoesBefore(one, other) ? -1 : 1))
+                .First())
             .Select(static life => new Member(life.Name, life.SiloAddress.ToParsableString(), life.Status != SiloStatus.Active));
         return new MemberList(snapshot.Version.Value, [.. members]);
     }

@@ -90,7 +90,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     public event Action<Exception>? Failed;
 
     /// <summary>Who the node is in this life.</summary>
-    internal MasterId Id => _context.Self;
+    public MasterId Id => _context.Self;
 
     /// <summary>The node's name.</summary>
     public string Name => _context.Settings.Name;

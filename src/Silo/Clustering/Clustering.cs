@@ -20,6 +20,9 @@ internal abstract class Clustering : IAsyncDisposable
     /// <summary>What an operator should know of the server, or <see langword="null"/>.</summary>
     public virtual string? Warning => null;
 
+    /// <summary>Whether the membership's rows lie on a server, which may forget them, and remembers former lives.</summary>
+    public virtual bool KeepsRows => false;
+
     /// <summary>Gives a silo its membership and its grain storage.</summary>
     public abstract void Configure(ISiloBuilder silo);
 

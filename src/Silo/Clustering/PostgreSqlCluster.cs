@@ -30,6 +30,8 @@ internal sealed class PostgreSqlCluster : Clustering
         return new PostgreSqlCluster(server);
     }
 
+    public override bool KeepsRows => true;
+
     public override void Configure(ISiloBuilder silo)
     {
         silo.UseAdoNetClustering(options => (options.Invariant, options.DataSource) = (PostgreSqlServer.Invariant, _server.DataSource));

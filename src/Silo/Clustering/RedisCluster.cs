@@ -12,6 +12,8 @@ internal sealed class RedisCluster(IConnectionMultiplexer connection, string? wa
 
     public override string? Warning => warning;
 
+    public override bool KeepsRows => true;
+
     /// <summary>Connects, and makes sure of the rights that a cluster needs; warns where an acknowledged view may be lost.</summary>
     public static async Task<RedisCluster> OpenAsync(string connectionString, string clusterId)
     {

@@ -17,7 +17,7 @@ internal static class NodeHostFactory
     // sent; beyond this one it could not tell what became of a write. A stall of Masters:ReplyTimeout fits in.
     private static readonly TimeSpan s_lastAnswers = TimeSpan.FromSeconds(2);
 
-    public static WebApplication Build(
+    public static async Task<WebApplication> BuildAsync(
         SiloSettings settings, IStore store, Clustering clustering, IConfiguration configuration, LineOutput output, SiloFault fault)
     {
         // Hosted services start in this order and stop in the opposite one; Kestrel is the last to start and the first to stop.
@@ -30,6 +30,20 @@ internal static class NodeHostFactory
         AddHttp(builder, settings);
 
         WebApplication app = builder.Build();
+        try
+        {
+            if (clustering.KeepsRows)
+            {
+                // Before anything asks who this silo is.
+                await app.Services.GetRequiredService<LocalSilo>().SeeFormerLivesAsync(app.Services.GetRequiredService<IMembershipTable>());
+            }
+        }
+        catch (Exception)
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
         var node = app.Services.GetRequiredService<Node>();
         app.MapDiststore(node, new StoppingNodeAccess(node, app.Lifetime));
         return app;
@@ -69,12 +83,19 @@ internal static class NodeHostFactory
         silo.Services.AddSingleton(store);
         silo.Services.AddSingleton(fault);
         silo.Services.Replace(ServiceDescriptor.Singleton<IFatalErrorHandler>(fault));
+        silo.Services.AddSingleton<LocalSilo>();
+        silo.Services.Replace(ServiceDescriptor.Singleton<ILocalSiloDetails>(static provider => provider.GetRequiredService<LocalSilo>()));
+        if (clustering.KeepsRows)
+        {
+            silo.Services.AddHostedService<MembershipKeeper>();
+        }
     }
 
     private static void AddNode(IServiceCollection services, SiloSettings settings)
     {
         services.AddSingleton(settings);
         services.AddSingleton<DatagramSockets>();
+        services.AddSingleton<JoinCheck>();
         services.AddSingleton<IDatagrams>(static provider => provider.GetRequiredService<DatagramSockets>());
         services.AddHostedService<NodeService>();
         services.AddHostedService<MulticastResponder>();

@@ -6,17 +6,28 @@ namespace Diststore.Silo;
 /// The node's life within its silo's: it starts once the silo is a member and its sockets are bound, and ends before
 /// the silo leaves, so that it can still hand over its role.
 /// </summary>
-internal sealed class NodeService(Node node, DatagramSockets sockets, SiloFault fault) : IHostedService
+internal sealed class NodeService(Node node, DatagramSockets sockets, JoinCheck check, SiloFault fault) : IHostedService, IDisposable
 {
-    public Task StartAsync(CancellationToken cancellationToken)
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _watch = Task.CompletedTask;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
+        await check.RunAsync(cancellationToken);
+        _watch = check.WatchAsync(_stopping.Token);
         node.Failed += exception => fault.OnFatalException(node, null, exception);
         sockets.Open();
         node.Start();
-        return Task.CompletedTask;
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => node.StopAsync().WaitAsync(cancellationToken);
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        await _watch;
+        await node.StopAsync().WaitAsync(cancellationToken);
+    }
+
+    public void Dispose() => _stopping.Dispose();
 }
 
 /// <summary>The node, as HTTP asks it; not ready from the moment its host begins to stop.</summary>

@@ -46,7 +46,8 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
     }
 
     /// <summary>
-    /// Looks after the started node until <paramref name="stop"/>; a <see cref="DataLostException"/> when it cannot go on at all.
+    /// Looks after the started node until <paramref name="stop"/>; a <see cref="DataLostException"/>
+    /// or a <see cref="JoinRefusedException"/> when it cannot go on at all.
     /// </summary>
     public async Task WatchAsync(CancellationToken stop)
     {
@@ -95,11 +96,20 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
 
     private async Task StartHostAsync(CancellationToken stop)
     {
-        _app = NodeHostFactory.Build(_settings, _store.Current, _clustering, _configuration, _output, _fault);
+        _app = await NodeHostFactory.BuildAsync(_settings, _store.Current, _clustering, _configuration, _output, _fault);
 
         // A host that stops of its own accord, for a service of it failed, is a fault like any other.
         _app.Lifetime.ApplicationStopping.Register(static fault => ((SiloFault)fault!).OnFatalException(null, "its host stopped", null), _fault);
-        await _app.StartAsync(stop).WaitAsync(stop);
+        try
+        {
+            await _app.StartAsync(stop).WaitAsync(stop);
+        }
+        catch (JoinRefusedException)
+        {
+            // Its silo was a member already, for a moment.
+            await EndHostAsync(orderly: true);
+            throw;
+        }
     }
 
     private async Task TryStartHostAsync(bool storeFailed, CancellationToken stop)
@@ -111,7 +121,7 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
             await StartHostAsync(stop);
             LogStarted(_settings.NodeName);
         }
-        catch (Exception exception) when (exception is not DataLostException)
+        catch (Exception exception) when (exception is not (DataLostException or JoinRefusedException))
         {
             _fault.OnFatalException(this, null, exception);
         }

@@ -42,6 +42,9 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly StorageServer? _storage;
     private readonly NetworkNamespace? _network;
     private readonly string[] _settings;
+    private readonly string[] _nodeSettings;
+    private readonly int _http;
+    private readonly List<SiloProcess> _others = [];
     private readonly SiloProcess[] _nodes;
 
     private TestCluster(ClusterShape shape, StorageServer? storage)
@@ -64,6 +67,7 @@ internal sealed class TestCluster : IAsyncDisposable
             .. _settings, $"Silo:Port={ports[1]}", $"Silo:GatewayPort={ports[2]}", $"Multicast:Port={ports[3]}", .. shape.Settings,
             .. shape.Lan is null ? Array.Empty<string>() : [$"Security:ClusterKey={ClusterKey}"], // listens beyond loopback
         ];
+        (_http, _nodeSettings) = (http, settings);
         _nodes = [.. addresses.Select((address, index) => (address, index, name: $"node-{index + 1:00}")).Select(node => new SiloProcess(
             node.name, node.address, http, _directory.Path, settings, shape.Lan?.Machines[node.index] ?? shape.Network, shape.Prefix(node.name)))];
     }
@@ -123,6 +127,15 @@ internal sealed class TestCluster : IAsyncDisposable
         Array.ForEach(stopped, static node => node.Start());
         await Task.WhenAll(stopped.Select(static node => node.WaitUntilReadyAsync()));
         await WaitUntilCompleteAsync();
+    }
+
+    /// <summary>Another node on this machine's own network, not started; it is none of <see cref="Nodes"/>.</summary>
+    public SiloProcess Another(string name, string address, string? directory = null, IReadOnlyList<string>? prefix = null, params string[] settings)
+    {
+        var node = new SiloProcess(
+            name, IPAddress.Parse(address), _http, directory ?? _directory.Path, [.. _nodeSettings, .. settings], network: null, prefix ?? []);
+        _others.Add(node);
+        return node;
     }
 
     /// <summary>Starts a gateway of this cluster.</summary>
@@ -199,6 +212,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         Array.ForEach(_nodes, static node => node.Dispose());
+        _others.ForEach(static node => node.Dispose());
         _storage?.Dispose();
         _directory.Dispose();
         return ValueTask.CompletedTask;
