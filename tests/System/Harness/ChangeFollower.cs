@@ -23,7 +23,8 @@ internal sealed class UpNodes(SiloProcess[] up)
 internal sealed class ChangeFollower(UpNodes nodes)
 {
     private readonly Dictionary<string, string?> _state = new(StringComparer.Ordinal);
-    private (long Epoch, long Sequence) _since;
+    private (long Epoch, long Sequence) _last; // the last version seen
+    private string _since = "0"; // for the store to read
     private int _turn;
 
     /// <summary>Follows until told to stop; a node that does not answer is a reason to ask the next.</summary>
@@ -60,7 +61,7 @@ internal sealed class ChangeFollower(UpNodes nodes)
     public async Task BeginWithListingAsync(HttpFace http, string at)
     {
         (Dictionary<string, string?> keys, string id) = await ListAsync(http, at);
-        _since = Parse(id);
+        (_since, _last) = (id, Parse(id));
         foreach ((string key, string? version) in keys)
         {
             _state[key] = version;
@@ -91,9 +92,8 @@ internal sealed class ChangeFollower(UpNodes nodes)
 
     private async Task<int> ReadAsync(HttpFace http)
     {
-        string since = string.Create(CultureInfo.InvariantCulture, $"{_since.Epoch}-{_since.Sequence}");
-        Answer answer = await http.FetchAsync($"/v1/changes?since={since}&live=false");
-        Assert.True(answer.Status is 200 or 503, $"/v1/changes?since={since}: {answer}");
+        Answer answer = await http.FetchAsync($"/v1/changes?since={_since}&live=false");
+        Assert.True(answer.Status is 200 or 503, $"/v1/changes?since={_since}: {answer}");
         if (answer.Status == 200)
         {
             foreach (string line in Encoding.UTF8.GetString(answer.Body).Split('\n', StringSplitOptions.RemoveEmptyEntries))
@@ -107,17 +107,17 @@ internal sealed class ChangeFollower(UpNodes nodes)
 
     private void Take(JsonElement change)
     {
-        string id = change.GetProperty("id").GetString()!;
-        (long, long) version = Parse(id);
-        Assert.True(version.CompareTo(_since) > 0, $"the change {id} came after {_since}");
-        _since = version;
-        _state[change.GetProperty("key").GetString()!] = change.GetProperty("deleted").GetBoolean() ? null : id;
+        string text = change.GetProperty("version").GetString()!;
+        (long, long) version = Parse(text);
+        Assert.True(version.CompareTo(_last) > 0, $"the change {text} came after {_last}");
+        (_since, _last) = (change.GetProperty("id").GetString()!, version);
+        _state[change.GetProperty("key").GetString()!] = change.GetProperty("deleted").GetBoolean() ? null : text;
     }
 
-    /// <summary>An id's epoch and sequence, which compare as ids do.</summary>
-    public static (long Epoch, long Sequence) Parse(string id)
+    /// <summary>A version's epoch and sequence, which compare as versions do.</summary>
+    public static (long Epoch, long Sequence) Parse(string version)
     {
-        string[] parts = id.Split('-');
+        string[] parts = version.Split('-');
         return (long.Parse(parts[0], CultureInfo.InvariantCulture), long.Parse(parts[1], CultureInfo.InvariantCulture));
     }
 }
