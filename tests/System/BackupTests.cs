@@ -58,6 +58,7 @@ public sealed class BackupTests
         }
 
         await VersionsAndChangesGoOnAsync(cluster, backup, follower, at);
+        await TheLostFutureIsGoneAsync(cluster, backup, at);
     }
 
     /// <summary>Asked of the other master, which hears last that a write is committed, and on the shortest way.</summary>
@@ -129,7 +130,8 @@ public sealed class BackupTests
         await ReachedAsync(before + during + 100); // what comes later is lost
         await over.CancelAsync();
         await writing;
-        return new Backup(answer.Body, promises);
+        (Dictionary<string, string?> keys, string id) = await ChangeFollower.ListAsync(gateway, "after the backup");
+        return new Backup(answer.Body, promises, keys, id);
     }
 
     private static async Task VersionsAndChangesGoOnAsync(TestCluster cluster, Backup backup, ChangeFollower follower, string at)
@@ -151,6 +153,32 @@ public sealed class BackupTests
         await follower.CatchUpAsync(cluster[1].Http);
         await follower.CheckAsync(cluster[1].Http, at);
         Assert.True(keys.Count > backup.Promises.Length / 2, $"{keys.Count} keys; {at}");
+    }
+
+    // Clients kept ids and versions of what came after the backup: none of them may be taken for one of the new history.
+    private static async Task TheLostFutureIsGoneAsync(TestCluster cluster, Backup backup, string at)
+    {
+        foreach (SiloProcess node in cluster.Nodes)
+        {
+            Answer changes = await node.Http.FetchAsync($"/v1/changes?since={backup.LostId}&live=false");
+            Assert.True(changes.Status == 410, $"{backup.LostId} at {node.Name}: {changes}; {at}");
+        }
+
+        (Dictionary<string, string?> kept, _) = await ChangeFollower.ListAsync(cluster[1].Http, at);
+        string[] lost = [.. backup.Lost.Where(pair => kept.GetValueOrDefault(pair.Key) != pair.Value).Select(static pair => pair.Key)];
+        Assert.True(lost.Length > 0, $"nothing was lost; {at}");
+        foreach (string key in lost.Take(50))
+        {
+            Answer put = await cluster[2].Http.PutAsync(key, "0", $"\"{backup.Lost[key]}\"");
+            Assert.True(put.Status == 412, $"{key} at {backup.Lost[key]}, now {kept.GetValueOrDefault(key)}: {put}; {at}");
+        }
+
+        var versions = new HashSet<string?>(backup.Lost.Values, StringComparer.Ordinal);
+        for (int number = 0; number < 500; number++)
+        {
+            Answer put = await cluster[2].Http.PutAsync($"after-{number}", "1");
+            Assert.True(put.Status == 201 && versions.Add(put.ETag!.Trim('"')), $"{put} {put.ETag}; {at}");
+        }
     }
 
     private static async Task RefusedAsync(SiloProcess node, byte[] backup, string words)
@@ -176,5 +204,6 @@ public sealed class BackupTests
         return flipped;
     }
 
-    private sealed record Backup(byte[] Bytes, (OwnKey Key, int Kept)[] Promises);
+    /// <summary>A backup, and what there was when all was lost.</summary>
+    private sealed record Backup(byte[] Bytes, (OwnKey Key, int Kept)[] Promises, Dictionary<string, string?> Lost, string LostId);
 }
