@@ -1,4 +1,4 @@
 namespace Diststore.Settings;
 
 /// <summary>The process cannot run as it was told to. The message is one sentence for whoever started it.</summary>
-public class StartException(string message) : Exception(message);
+public sealed class StartException(string message) : Exception(message);

@@ -37,7 +37,7 @@ try
     await nodes.RunAsync(signals.Stop);
     return 0;
 }
-catch (Exception exception) when (exception is StartException or DataLostException)
+catch (Exception exception) when (exception is StartException or DataLostException or JoinRefusedException)
 {
     LineOutput.SayLast(exception.Message);
     return 1;

@@ -28,6 +28,8 @@ public sealed partial class RegistryTests
 
         public bool IsLeaving { get; set; }
 
+        public bool HasSteppedDown { get; set; }
+
         public Guid History { get; set; }
 
         public LogPoint SyncsFrom { get; set; }
@@ -48,7 +50,7 @@ public sealed partial class RegistryTests
             LogPoint last = Keys > 0 ? new LogPoint(1, Keys) : LogPoint.Zero;
             return Task.FromResult(new PingReply(
                 Id, Remembers, Remembers?.Epoch ?? 0, last, last, Keys, Keys > 0, null, NodeRole.Copies, IsLeaving,
-                new LearnerReport(PagesTaken, HasBeenWhole, SyncsFully, IsStreaming), History, SyncsFrom, Floor));
+                new LearnerReport(PagesTaken, HasBeenWhole, SyncsFully, IsStreaming), History, SyncsFrom, Floor, HasSteppedDown: HasSteppedDown));
         }
     }
 

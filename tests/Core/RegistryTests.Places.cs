@@ -138,7 +138,8 @@ public sealed partial class RegistryTests
     [InlineData("floor")]
     [InlineData("history")]
     [InlineData("leaves")]
-    public async Task It_does_not_where_that_gains_nothing(string why)
+    [InlineData("stepped down")]
+    public async Task It_does_not_where_that_gains_nothing_or_is_not_wanted(string why)
     {
         MasterRegistry registry = LearnerAndReturned(out FakeNode learner, out FakeNode back);
         learner.SyncsFully = true;
@@ -146,6 +147,7 @@ public sealed partial class RegistryTests
         _nodes["a"].Floor = why == "floor" ? 6 : 5;
         back.History = why == "history" ? Guid.NewGuid() : back.History;
         back.IsLeaving = why == "leaves";
+        back.HasSteppedDown = why == "stepped down";
 
         await RoundsAsync(registry, 5);
 

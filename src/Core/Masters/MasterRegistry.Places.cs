@@ -114,7 +114,8 @@ public sealed partial class MasterRegistry
 
         long floor = answers[view.Primary.Name].Floor;
         return _returned = answers.Values
-            .Where(answer => !answer.IsLeaving && answer.Id.StoreId != view.Primary.StoreId && answer.Id.StoreId != view.Other.StoreId)
+            .Where(answer => answer.Id.StoreId != view.Primary.StoreId && answer.Id.StoreId != view.Other.StoreId)
+            .Where(static answer => !answer.IsLeaving && !answer.HasSteppedDown)
             .Where(answer => answer.History == view.History && answer.SyncsFrom != LogPoint.Zero && answer.SyncsFrom.Sequence >= floor)
             .Where(answer => MayBeTried(answer.Id))
             .MaxBy(static answer => answer.SyncsFrom)?.Id;

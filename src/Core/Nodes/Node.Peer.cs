@@ -183,7 +183,8 @@ public sealed partial class Node
             state.Floor,
             _partition.Primary?.TakesWrites ?? false,
             _context.Settings.Url,
-            _context.Settings.Version);
+            _context.Settings.Version,
+            _hasSteppedDown);
     }
 
     private Task<bool> TakeHint(Datagram hint)

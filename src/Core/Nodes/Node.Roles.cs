@@ -11,6 +11,7 @@ public sealed partial class Node
     private static readonly TimeSpan RolePause = TimeSpan.FromMilliseconds(50);
 
     private volatile bool _isStopping;
+    private bool _hasSteppedDown; // and was asked to by an operator
     private int _underWay; // requests of users that wait for others; any thread
 
     /// <summary>Whether it takes no more requests: who asks is told that nothing was done here. Any thread.</summary>
@@ -87,6 +88,7 @@ public sealed partial class Node
                 await _partition.Primary!.HandOverAsync();
                 break;
             case NodeRole.Secondary or NodeRole.Learner:
+                _hasSteppedDown = true;
                 await LeaveAsync(_partition.Acting!);
                 break;
             default:

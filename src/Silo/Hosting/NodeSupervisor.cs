@@ -32,14 +32,14 @@ internal sealed partial class NodeSupervisor : IAsyncDisposable
         TimeProvider time) =>
         (_settings, _store, _clustering, _configuration, _output, _logger, _time) = (settings, store, clustering, configuration, output, logger, time);
 
-    /// <summary>Starts the node; what keeps it from starting is a <see cref="StartException"/>.</summary>
+    /// <summary>Starts the node; what keeps it from starting is a <see cref="StartException"/> or a <see cref="JoinRefusedException"/>.</summary>
     public async Task StartAsync(CancellationToken stop)
     {
         try
         {
             await StartHostAsync(stop);
         }
-        catch (Exception exception) when (exception is not StartException && !stop.IsCancellationRequested)
+        catch (Exception exception) when (exception is not (StartException or JoinRefusedException) && !stop.IsCancellationRequested)
         {
             throw new StartException($"{_settings.NodeName} could not start: {Innermost(exception)}");
         }

@@ -2,12 +2,11 @@ using System.Net;
 using Diststore.Contracts;
 using Diststore.Core;
 using Diststore.Grains;
-using Diststore.Settings;
 
 namespace Diststore.Silo;
 
 /// <summary>This node may not run beside another one that does.</summary>
-internal sealed class JoinRefusedException(string message) : StartException(message);
+internal sealed class JoinRefusedException(string message) : Exception(message);
 
 /// <summary>
 /// Makes sure that no other live node has this node's name, or its store: a folder may have been copied. Until that is known the name

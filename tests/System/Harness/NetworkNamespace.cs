@@ -84,6 +84,10 @@ internal sealed partial class NetworkNamespace : IDisposable
     /// <summary>Loses whatever comes in from another machine.</summary>
     public void DropFrom(NetworkNamespace other) => Filter("-A", "INPUT", "-s", $"{other.Address}", "-j", "DROP");
 
+    /// <summary>From now on it sends so many megabits a second and no more.</summary>
+    public void Slow(int megabits) => Run(
+        "ip", "netns", "exec", _name, "tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", $"{megabits}mbit", "burst", "64k", "latency", "300ms");
+
     /// <summary>Loses nothing any more.</summary>
     public void DropNothing() => Filter("-F", "INPUT");
 
