@@ -1,5 +1,6 @@
 using System.Net;
 using Diststore.Settings;
+using Diststore.Testing;
 using Diststore.Silo;
 using Microsoft.Extensions.Configuration;
 
@@ -138,10 +139,14 @@ public sealed class SettingsTests
     [Fact]
     public void Each_setting_is_taken_at_its_bounds_and_not_beyond()
     {
-        foreach (Setting<SiloSettings> setting in SettingsTable.All.Where(static setting => setting.Bounds.Length > 0))
+        Setting<SiloSettings>[] bounded = [.. SettingsTable.All.Where(static setting => setting.Bounds.Length > 0)];
+        foreach (Setting<SiloSettings> setting in bounded)
         {
             Assert.All(setting.Bounds, value => Assert.True(setting.TryTake(new SiloSettings(), value), $"{setting.Name}={value}"));
         }
+
+        // Those that processes are started with.
+        Assert.Equal(SettingBounds.Silo, bounded.Select(static setting => (setting.Name, setting.Bounds[0], setting.Bounds[1])));
 
         Assert.All(["00:00:00.049", "1.00:00:00.001"], value => Assert.Throws<StartException>(() => Read(("Copies:MaxStaleness", value))));
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using Diststore.Settings;
+using Diststore.Testing;
 using Microsoft.Extensions.Configuration;
 
 namespace Diststore.Gateway.Tests;
@@ -61,10 +62,14 @@ public sealed class GatewaySettingsTests
     [Fact]
     public void Each_setting_is_taken_at_its_bounds()
     {
-        foreach (Setting<GatewaySettings> setting in GatewaySettingsTable.All.Where(static setting => setting.Bounds.Length > 0))
+        Setting<GatewaySettings>[] bounded = [.. GatewaySettingsTable.All.Where(static setting => setting.Bounds.Length > 0)];
+        foreach (Setting<GatewaySettings> setting in bounded)
         {
             Assert.All(setting.Bounds, value => Assert.True(setting.TryTake(new GatewaySettings(), value), $"{setting.Name}={value}"));
         }
+
+        // Those that processes are started with.
+        Assert.Equal(SettingBounds.Gateway, bounded.Select(static setting => (setting.Name, setting.Bounds[0], setting.Bounds[1])));
     }
 
     [Theory]

@@ -139,8 +139,8 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>Starts a gateway of this cluster.</summary>
-    public Task<GatewayProcess> StartGatewayAsync() =>
-        GatewayProcess.StartAsync(IPAddress.Loopback, GatewayPort, _directory.Path, _settings, _network);
+    public Task<GatewayProcess> StartGatewayAsync(params string[] settings) =>
+        GatewayProcess.StartAsync(IPAddress.Loopback, GatewayPort, _directory.Path, [.. _settings, .. settings], _network);
 
     /// <summary>Waits until every running node sees all running nodes and no others.</summary>
     public Task WaitUntilCompleteAsync() => Eventually.TrueAsync(
