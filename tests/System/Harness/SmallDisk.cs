@@ -23,6 +23,9 @@ internal sealed class SmallDisk : IDisposable
         return new SmallDisk(path);
     }
 
+    /// <summary>Another size.</summary>
+    public void Resize(string size) => Assert.True(Run("mount", "-o", $"remount,size={size}", Path), "the file system was not resized");
+
     public void Dispose()
     {
         Run("umount", Path);
