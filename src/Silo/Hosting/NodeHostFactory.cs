@@ -58,6 +58,12 @@ internal static class NodeHostFactory
 
         // Each request for a node that nobody knows would be a stack trace; whoever asked is told.
         builder.Logging.AddFilter("Orleans.Messaging", LogLevel.Critical);
+
+        // Until a silo that died is declared dead, each probe of it and each try to connect would be a line or two, some with a stack trace;
+        // the membership says it once.
+        builder.Logging.AddFilter("Orleans.Runtime.MembershipService.SiloHealthMonitor", LogLevel.Error);
+        builder.Logging.AddFilter("Orleans.Runtime.Messaging.ConnectionManager", LogLevel.Error);
+        builder.Logging.AddFilter("Orleans.Runtime.GrainDirectory.ClientDirectory", LogLevel.Critical);
         builder.Logging.AddProvider(new LineLoggerProvider(output, TimeProvider.System));
     }
 
