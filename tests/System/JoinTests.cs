@@ -3,6 +3,7 @@ using Diststore.Testing;
 namespace Diststore.SystemTests;
 
 /// <summary>Nodes that have another one's name or data, and nodes whose clock was wrong.</summary>
+[Trait("Category", "long")]
 public sealed class JoinTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
