@@ -17,9 +17,6 @@ internal sealed class LogTail
     /// <summary>The point before the oldest batch that is held.</summary>
     public LogPoint Start { get; private set; }
 
-    /// <summary>The end of the log.</summary>
-    public LogPoint End => _batches.Last?.Value.Last ?? Start;
-
     public void Add(Batch batch)
     {
         _batches.AddLast(batch);

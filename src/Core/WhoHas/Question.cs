@@ -15,9 +15,6 @@ internal sealed class Question(ulong id, string key, long askedAt)
 
     public string Key => key;
 
-    /// <summary>When it was sent, by the node's own monotonic clock.</summary>
-    public long AskedAt => askedAt;
-
     /// <summary>A master says that the masters have no such key: a hint to ask the primary at once, no more.</summary>
     public bool MasterHasNone { get; private set; }
 
