@@ -4,8 +4,11 @@ namespace Diststore.Simulation;
 /// The load: clients that write, delete, compare and set, and read with every kind of consistency, over a few keys at a
 /// time; new ones every few seconds, so that the history of each key stays short enough to be checked.
 /// </summary>
-internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, AppliedLog applied, History history)
+internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, AppliedLog applied, History history, SimTimeline timeline)
 {
+    /// <summary>How long a value that ends by itself lasts at most.</summary>
+    public static readonly TimeSpan MaxTimeToLive = TimeSpan.FromSeconds(4);
+
     private const int KeysAtOnce = 5;
     private const int MaxPauseMilliseconds = 60;
     private static readonly TimeSpan KeysLastFor = TimeSpan.FromSeconds(5);
@@ -15,12 +18,18 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     private static readonly TimeSpan WritePatience = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(1);
 
-    private readonly Dictionary<string, LogPoint> _gone = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Key, Era Era), LogPoint> _gone = [];
+    private static readonly ReadOptions Tighter = new(MaxAge: TimeSpan.FromMilliseconds(200));
+    private static readonly ReadOptions Looser = new(MaxStale: TimeSpan.FromSeconds(2));
+
     private readonly SimScheduler _eager = new(pump, "client-eager", 199);
     private readonly Queue<string> _written = new(); // the keys written last
     private int _values;
 
     public bool IsOver { get; set; }
+
+    /// <summary>Part of all requests that is about values which end by themselves.</summary>
+    public double Expiring { get; set; } = 0.06;
 
     /// <summary>Told of each write at the moment that its client hears of it.</summary>
     public Action? Acknowledged { get; set; }
@@ -80,6 +89,11 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     private Task RequestAsync(SimNode node, TimeProvider clock)
     {
         long phase = pump.Now / KeysLastFor.Ticks;
+        if (pump.Random.NextDouble() < Expiring)
+        {
+            return ExpiringAsync(node, $"ttl-{phase}-{pump.Random.Next(2)}", clock);
+        }
+
         string key = $"key-{phase}-{pump.Random.Next(KeysAtOnce)}";
         double x = pump.Random.NextDouble();
         return x switch
@@ -88,12 +102,11 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
             < 0.38 => DeleteAsync(node, key, clock),
             < 0.48 => SwapAsync(node, key, clock),
             < 0.66 => ReadStronglyAsync(node, key, clock),
-            < 0.90 => ReadAsync(node, key, new ReadOptions(), clock),
-            < 0.92 => ReadAsync(node, key, new ReadOptions(MaxAge: TimeSpan.FromMilliseconds(200)), clock),
-            < 0.94 => ReadAsync(node, key, new ReadOptions(MaxStale: TimeSpan.FromSeconds(2)), clock),
-            < 0.95 => ReadAsync(node, key, new ReadOptions(OnlyHere: true), clock),
-            < 0.97 => ReadOwnWriteAsync(node, key, clock),
-            _ => ExpiringAsync(node, $"ttl-{phase}-{pump.Random.Next(2)}", clock),
+            < 0.92 => ReadAsync(node, key, new ReadOptions(), clock),
+            < 0.94 => ReadAsync(node, key, Tighter, clock),
+            < 0.96 => ReadAsync(node, key, Looser, clock),
+            < 0.97 => ReadAsync(node, key, new ReadOptions(OnlyHere: true), clock),
+            _ => ReadOwnWriteAsync(node, key, clock),
         };
     }
 
@@ -119,6 +132,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     private async Task<LogPoint?> WriteAsync(SimNode node, Write write, OperationKind kind, int value, int expected, TimeProvider clock)
     {
         long began = pump.Now;
+        Attempt attempt = history.Begin(write.Key, began);
         WriteResult? result = await AskAsync(node.Node!.WriteAsync(write), WritePatience, clock);
         OperationOutcome? outcome = result?.Outcome switch
         {
@@ -129,6 +143,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
             WriteOutcome.Unavailable => null,
             _ => OperationOutcome.Unknown,
         };
+        attempt.DidNothing = result?.Outcome is WriteOutcome.Unavailable or WriteOutcome.NotFound or WriteOutcome.ConditionFailed;
         if (outcome is null)
         {
             return null;
@@ -142,6 +157,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         }
 
         LogPoint version = result.Value.Version;
+        attempt.Version = version;
         bool isApplied = applied.Find(write.Key, version) is { } entry && entry.Value.AsSpan().SequenceEqual(write.Value);
         pump.Require(isApplied, $"{version} of {write.Key} was acknowledged, but applied nowhere");
         history.Acknowledge(new Entry(write.Key, write.Value, null, version), pump.Now);
@@ -158,7 +174,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         return version;
     }
 
-    private async Task ReadStronglyAsync(SimNode node, string key, TimeProvider clock)
+    private async Task<ReadResult?> ReadStronglyAsync(SimNode node, string key, TimeProvider clock)
     {
         long began = pump.Now;
         ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), ReadPatience, clock);
@@ -167,7 +183,10 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
             StrongReads++;
             OperationOutcome outcome = read.Entry is null ? OperationOutcome.Absent : OperationOutcome.Existed;
             history.Add(key, new Operation(OperationKind.Read, read.Entry is null ? 0 : ValueOf(read.Entry), 0, outcome, began, pump.Now));
+            history.Reads.Add(new BoundedRead(key, node.Name, began, pump.Now, TimeSpan.Zero, read.Entry?.Version, LogPoint.Zero));
         }
+
+        return result;
     }
 
     private async Task<ReadResult?> ReadAsync(SimNode node, string key, ReadOptions options, TimeProvider clock, LogPoint atLeast = default)
@@ -194,27 +213,48 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         }
     }
 
-    // Of values that end by themselves: what was found to have ended never comes back.
+    // Of values that end by themselves. What was strongly found to have ended never comes back, unless all stores were lost.
     private async Task ExpiringAsync(SimNode node, string key, TimeProvider clock)
     {
         history.Expiring.Add(key);
-        if (pump.Random.Next(3) == 0)
+        Task request = pump.Random.NextDouble() switch
         {
-            var write = new Write(key, BitConverter.GetBytes(++_values), TimeToLive: TimeSpan.FromMilliseconds(pump.Random.Next(1, 4000)));
-            await WriteAsync(node, write, OperationKind.Put, _values, 0, clock);
+            < 0.30 => PutExpiringAsync(node, key, clock),
+            < 0.33 => DeleteAsync(node, key, clock),
+            < 0.55 => ReadExpiringStronglyAsync(node, key, clock),
+            < 0.72 => ReadAsync(node, key, new ReadOptions(), clock),
+            < 0.92 => ReadAsync(node, key, Tighter, clock),
+            < 0.97 => ReadAsync(node, key, Looser, clock),
+            _ => ReadAsync(node, key, new ReadOptions(OnlyHere: true), clock),
+        };
+        await request;
+    }
+
+    private async Task PutExpiringAsync(SimNode node, string key, TimeProvider clock)
+    {
+        int value = ++_values;
+        TimeSpan life = TimeSpan.FromMilliseconds(pump.Random.Next(1, (int)MaxTimeToLive.TotalMilliseconds));
+        await WriteAsync(node, new Write(key, BitConverter.GetBytes(value), TimeToLive: life), OperationKind.Put, value, 0, clock);
+    }
+
+    private async Task ReadExpiringStronglyAsync(SimNode node, string key, TimeProvider clock)
+    {
+        Era era = timeline.Now;
+        LogPoint gone = _gone.GetValueOrDefault((key, era));
+        LogPoint newest = history.NewestOf(key, era);
+        ReadResult? result = await ReadStronglyAsync(node, key, clock);
+        if (era != timeline.Now)
+        {
             return;
         }
 
-        LogPoint gone = _gone.GetValueOrDefault(key);
-        LogPoint newest = history.Writes.TryGetValue(key, out List<Acknowledged>? writes) ? writes.Max(static write => write.Entry.Version) : default;
-        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), ReadPatience, clock);
         if (result is { Outcome: ReadOutcome.Found, Entry: { } entry })
         {
             pump.Require(entry.Version > gone, $"{entry.Version} of {key} is back, after it had ended");
         }
-        else if (result is { Outcome: ReadOutcome.NotFound } && newest > _gone.GetValueOrDefault(key))
+        else if (result is { Outcome: ReadOutcome.NotFound } && newest > _gone.GetValueOrDefault((key, era)))
         {
-            _gone[key] = newest;
+            _gone[(key, era)] = newest;
         }
     }
 

@@ -11,7 +11,7 @@ internal sealed class SimClock(Pump pump, SimScheduler scheduler, double rate, T
 
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private TimeSpan _wallOffset;
+    private readonly List<(long From, TimeSpan Offset)> _wall = [(long.MinValue, TimeSpan.Zero)];
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
@@ -19,11 +19,17 @@ internal sealed class SimClock(Pump pump, SimScheduler scheduler, double rate, T
     public static SimClock Drifting(Pump pump, SimScheduler scheduler) =>
         new(pump, scheduler, 1 - MaxDrift + (pump.Random.NextDouble() * 2 * MaxDrift), TimeSpan.FromHours(pump.Random.Next(10)));
 
-    public void JumpWall(TimeSpan by) => _wallOffset += by;
+    public void JumpWall(TimeSpan by) => _wall.Add((pump.Now, _wall[^1].Offset + by));
 
-    public override long GetTimestamp() => (long)(pump.Now * rate) + offset.Ticks;
+    public override long GetTimestamp() => TimestampAt(pump.Now);
 
-    public override DateTimeOffset GetUtcNow() => Start.AddTicks(GetTimestamp()) + _wallOffset;
+    public override DateTimeOffset GetUtcNow() => WallAt(pump.Now);
+
+    /// <summary>What its wall clock showed at a virtual time.</summary>
+    public DateTimeOffset WallAt(long time) => Start.AddTicks(TimestampAt(time)) + _wall.FindLast(segment => segment.From <= time).Offset;
+
+    /// <summary>Whether its wall clock was set from one virtual time to another.</summary>
+    public bool WasSetBetween(long from, long to) => _wall.Exists(segment => segment.From >= from && segment.From <= to);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
@@ -31,6 +37,8 @@ internal sealed class SimClock(Pump pump, SimScheduler scheduler, double rate, T
         timer.Change(dueTime, period);
         return timer;
     }
+
+    private long TimestampAt(long time) => (long)(time * rate) + offset.Ticks;
 
     private void Schedule(TimeSpan delay, Action action) => pump.Schedule(delay / rate, action);
 

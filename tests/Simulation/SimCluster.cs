@@ -29,6 +29,7 @@ internal sealed partial class SimCluster
     private readonly History _history = new();
     private readonly SimFaults _faults;
     private readonly SimWatcher _watcher;
+    private readonly SimTimeline _timeline;
     private readonly NodeSettings _settings = new()
     {
         Name = "",
@@ -40,7 +41,7 @@ internal sealed partial class SimCluster
     private readonly bool _durable;
     private readonly ILogger _log;
 
-    public SimCluster(int seed, bool durable, int nodes = 4)
+    public SimCluster(int seed, bool durable, int nodes = 4, bool? losesAllStores = null)
     {
         _durable = durable;
         _pump = new Pump(seed);
@@ -48,11 +49,14 @@ internal sealed partial class SimCluster
         _log = logs.CreateLogger<SimCluster>();
         _network = new SimNetwork(_pump);
         Storage = new SimViewStorage(_pump);
-        Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode(_pump, $"node-{i}", i, _network, _applied, durable, logs) { Failed = OnFailed })];
+        _timeline = new SimTimeline(_pump, storesAreLost: !durable);
+        Storage.Replaced += view => _timeline.Add(view, SurvivorsOf);
+        Nodes = [.. Enumerable.Range(0, nodes).Select(
+            i => new SimNode(_pump, $"node-{i}", i, _network, _applied, _timeline, durable, logs) { Failed = OnFailed })];
         _network.Members = [.. Nodes.Select(static node => node.Name)];
-        Clients = new SimClients(_pump, Nodes, _applied, _history);
+        Clients = new SimClients(_pump, Nodes, _applied, _history, _timeline);
         Locals = new SimLocalClients(_pump, Nodes);
-        _watcher = new SimWatcher(_pump);
+        _watcher = new SimWatcher(_pump, _timeline);
         foreach (SimNode node in Nodes)
         {
             _network.Add(node);
@@ -65,7 +69,7 @@ internal sealed partial class SimCluster
             _network.Add(registry);
         }
 
-        _faults = new SimFaults(_pump, _network, Storage, this, new FaultKinds { Durable = durable });
+        _faults = new SimFaults(_pump, _network, Storage, this, new FaultKinds { Durable = durable, LosesAllStores = losesAllStores });
     }
 
     public IReadOnlyList<SimNode> Nodes { get; }
@@ -87,6 +91,9 @@ internal sealed partial class SimCluster
     public int Watched => _watcher.Seen;
 
     public int Views => Storage.All.Count;
+
+    /// <summary>How many histories there were.</summary>
+    public int Histories => _timeline.Eras.Count;
 
     public SimNode Named(string name) => Nodes.Single(node => node.Name == name);
 
@@ -117,7 +124,7 @@ internal sealed partial class SimCluster
         Locals.IsOver = true;
         _pump.RunUntil(faulty + Recovery + Settling);
         CheckWhole(faulty);
-        new SimChecks(_pump, _applied, _history).Run();
+        new SimChecks(_pump, _applied, _history, _timeline).Run();
     }
 
     /// <summary>Lets time pass, without load or faults of chance.</summary>
@@ -185,6 +192,10 @@ internal sealed partial class SimCluster
         _network.Members = [.. Nodes.Where(n => n == node ? isMember : _network.Members.Contains(n.Name)).Select(static n => n.Name)];
     }
 
+    // With a process its store in memory is gone.
+    private IEnumerable<MasterId> SurvivorsOf(MasterView view) =>
+        view.InSyncSet.Where(master => Named(master.Name) is { IsUp: true } node && node.Node!.Id == master);
+
     private void CheckWhole(TimeSpan faulty)
     {
         string at = string.Create(CultureInfo.InvariantCulture, $"{Storage.View}, last acknowledged at {TimeSpan.FromTicks(Clients.LastAcknowledgedAt)}");
@@ -205,9 +216,16 @@ internal sealed partial class SimCluster
         }
     }
 
+    // Of what was ordered since stores were last lost.
     private void CheckNotLost(string key, Entry? kept, string at)
     {
-        Entry newest = _history.Writes[key].MaxBy(static write => write.Entry.Version)!.Entry;
+        LogPoint version = _history.NewestOf(key, _timeline.Now);
+        if (version == LogPoint.Zero)
+        {
+            return;
+        }
+
+        Entry newest = _history.Writes[key].Find(write => write.Entry.Version == version)!.Entry;
         bool good = kept is null
             ? _applied.Of(key).Exists(entry => entry.IsTombstone && entry.Version >= newest.Version) // it may have been forgotten by now
             : kept.Version > newest.Version || (kept.Version == newest.Version && kept.Value.AsSpan().SequenceEqual(newest.Value));

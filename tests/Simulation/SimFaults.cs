@@ -6,6 +6,9 @@ internal sealed record FaultKinds
     /// <summary>Whether stores outlive their processes, so that all may be killed at once.</summary>
     public required bool Durable { get; init; }
 
+    /// <summary>Whether stores in memory are lost all at once now and then; null leaves it to chance.</summary>
+    public bool? LosesAllStores { get; init; }
+
     /// <summary>Mean time between two faults.</summary>
     public TimeSpan Every { get; init; } = TimeSpan.FromMilliseconds(700);
 }
@@ -15,6 +18,9 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
 {
     // Of what an operator has to repair, one kind a run: both at once may be beyond repair.
     private readonly bool _losesDisks = pump.Random.Next(2) == 0;
+
+    // Of stores in memory all at once: what must outlive the loss of one is checked in the other runs.
+    private readonly bool _losesAllStores = kinds.LosesAllStores ?? (!kinds.Durable && pump.Random.Next(2) == 0);
 
     private TimeSpan _until;
     private TimeSpan _quietUntil;
@@ -27,6 +33,10 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
         storage.Replaced += OnView;
         cluster.Clients.Acknowledged = OnAcknowledged;
         pump.Schedule(TimeSpan.FromSeconds(1), Next);
+        if (_losesAllStores)
+        {
+            pump.Schedule(TimeSpan.FromSeconds(pump.Random.Next(2, 12)), LoseAllStoresOnceCalm);
+        }
     }
 
     public void Heal()
@@ -125,8 +135,11 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
             case < 0.78:
                 LoseMessages();
                 break;
-            case < 0.82:
+            case < 0.81:
                 Pause(pump.Pick(cluster.Registries).Scheduler);
+                break;
+            case < 0.82:
+                pump.Pick(cluster.Registries).Restart();
                 break;
             case < 0.86:
                 FailWrites(node);
@@ -214,6 +227,34 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
             if (losesDisk)
             {
                 pump.Schedule(TimeSpan.FromMilliseconds(leads ? 3900 : 0), () => LoseDiskIfOthersHoldAll(node));
+            }
+        });
+    }
+
+    // All that is in sync goes at once, sometimes everything. It is calm before, so that a store which is left is none that could
+    // still lead; from then on anything may happen, also that a node hears late of the new history.
+    private void LoseAllStoresOnceCalm()
+    {
+        Calm();
+        pump.Schedule(TimeSpan.FromSeconds(3), () =>
+        {
+            if (pump.Elapsed >= _until || !IsCalm())
+            {
+                return;
+            }
+
+            _quietUntil = pump.Elapsed;
+            TimeSpan backAfter = TimeSpan.FromMilliseconds(pump.Pick([100, 100, 700, 4000]));
+            SimNode[] inSync = [.. storage.View!.InSyncSet.Select(master => cluster.Named(master.Name))];
+            SimNode[] killed = pump.Random.Next(4) == 0 ? [.. cluster.Nodes] : inSync;
+            foreach (SimNode node in killed)
+            {
+                cluster.Kill(node, backAfter);
+            }
+
+            if (cluster.Nodes.Except(killed).ToList() is { Count: > 0 } left && pump.Random.Next(2) == 0)
+            {
+                Cut(pump.Pick(left), [.. SimCluster.RegistryNames, .. inSync.Select(static node => node.Name)]);
             }
         });
     }
@@ -376,6 +417,11 @@ internal sealed class SimFaults(Pump pump, SimNetwork network, SimViewStorage st
     {
         if (!kinds.Durable)
         {
+            if (_losesAllStores)
+            {
+                LoseAllStoresOnceCalm();
+            }
+
             return;
         }
 

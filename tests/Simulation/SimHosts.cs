@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace Diststore.Simulation;
 
 /// <summary>A node's machine: the process comes and goes, the disk stays (unless its store is one in memory).</summary>
-internal sealed class SimNode(Pump pump, string name, int number, SimNetwork network, AppliedLog applied, bool durable, ILoggerFactory logs)
+internal sealed class SimNode(
+    Pump pump, string name, int number, SimNetwork network, AppliedLog applied, SimTimeline timeline, bool durable, ILoggerFactory logs)
     : SimHost(pump, name, number)
 {
     private SimDisk? _disk;
@@ -42,7 +43,7 @@ internal sealed class SimNode(Pump pump, string name, int number, SimNetwork net
             Stores++;
         }
 
-        _store = new SimStore(_disk, Pump, _clock);
+        _store = new SimStore(_disk, Pump, _clock) { HistoryBegun = timeline.OnBegun };
         var node = new Node(
             settings with { Name = Name },
             _store,
@@ -53,6 +54,7 @@ internal sealed class SimNode(Pump pump, string name, int number, SimNetwork net
             logs.CreateLogger<Node>());
         node.Failed += e => Failed?.Invoke(this, e);
         Service = node;
+        timeline.Add(node.Id, _clock);
         node.Start();
     }
 
@@ -74,13 +76,31 @@ internal sealed class SimNode(Pump pump, string name, int number, SimNetwork net
 /// <summary>One of two registry activations that share a storage.</summary>
 internal sealed class SimRegistry : SimHost
 {
+    private readonly SimNetwork _network;
+    private readonly SimViewStorage _storage;
+    private readonly ILoggerFactory _logs;
+
     public SimRegistry(Pump pump, string name, int number, SimNetwork network, SimViewStorage storage, ILoggerFactory logs)
         : base(pump, name, number)
     {
-        var clock = new SimClock(pump, Scheduler, 1, TimeSpan.Zero);
+        (_network, _storage, _logs) = (network, storage, logs);
+        Start();
+    }
+
+    /// <summary>A fresh activation takes its place, which knows nothing but what is stored.</summary>
+    public void Restart()
+    {
+        Scheduler.Kill();
+        Scheduler = new SimScheduler(Pump, Name, Number);
+        Start();
+    }
+
+    private void Start()
+    {
+        var clock = new SimClock(Pump, Scheduler, 1, TimeSpan.Zero);
         var registry = new MasterRegistry(
-            storage.For(clock), new SimTransport(network, this, [name]), clock, new Random(pump.Random.Next()),
-            logs.CreateLogger<MasterRegistry>());
+            _storage.For(clock), new SimTransport(_network, this, [Name]), clock, new Random(Pump.Random.Next()),
+            _logs.CreateLogger<MasterRegistry>());
         Service = registry;
         Scheduler.Post(() => TickAsync(registry, clock));
     }

@@ -8,6 +8,7 @@ internal sealed class SimNetwork(Pump pump)
 {
     private readonly Dictionary<string, SimHost> _hosts = new(StringComparer.Ordinal);
     private readonly HashSet<(string From, string To)> _cut = [];
+    private readonly HashSet<(string From, string To)> _losesNext = [];
 
     /// <summary>Part of all messages that is lost.</summary>
     public double Loss { get; set; }
@@ -30,6 +31,9 @@ internal sealed class SimNetwork(Pump pump)
 
     public void HealLinks() => _cut.Clear();
 
+    /// <summary>The next call from one to the other is lost.</summary>
+    public void LoseNextCall(string from, string to) => _losesNext.Add((from, to));
+
     /// <summary>
     /// Calls a host from another. The task ends on the caller's scheduler with the answer, with the exception that the
     /// callee threw, or never.
@@ -39,6 +43,11 @@ internal sealed class SimNetwork(Pump pump)
     {
         var answer = new TaskCompletionSource<T>();
         SimScheduler caller = from.Scheduler;
+        if (_losesNext.Remove((from.Name, to)))
+        {
+            return answer.Task;
+        }
+
         Deliver(from.Name, to, () =>
         {
             SimHost target = _hosts[to];

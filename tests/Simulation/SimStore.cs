@@ -14,6 +14,9 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
     private Task _tail = Task.CompletedTask;
     private StoreFailedException? _failure;
 
+    /// <summary>Told when its content becomes the start of a history.</summary>
+    public Action<Guid, MemoryStore>? HistoryBegun { get; init; }
+
     /// <summary>Whether a write has failed.</summary>
     public bool HasFailed => _failure is not null;
 
@@ -26,7 +29,17 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
 
     public StoreState State => disk.Content.State;
 
-    public ValueTask<StoreState> AdoptAsync(MasterView view, bool asPrimary) => InTurnAsync(store => store.AdoptAsync(view, asPrimary));
+    public ValueTask<StoreState> AdoptAsync(MasterView view, bool asPrimary) => InTurnAsync(store =>
+    {
+        Guid before = store.State.History;
+        ValueTask<StoreState> state = store.AdoptAsync(view, asPrimary);
+        if (asPrimary && store.State.History != before)
+        {
+            HistoryBegun?.Invoke(view.History, store);
+        }
+
+        return state;
+    });
 
     public ValueTask<AppendResult> AppendAsync(long epoch, Batch batch) => InTurnAsync(store => store.AppendAsync(epoch, batch));
 
