@@ -29,6 +29,9 @@ internal enum PlantedBug
     CopiesKeptOnBecomingMaster,
     AcknowledgeLocalAtOnce,
     OwnClockAtSecondary,
+    HistoryIgnoredByKeep,
+    FetchedCopyForgetsLife,
+    FirstMissesCount,
 }
 
 /// <summary>Which fault is planted. Only builds for the simulation have any: elsewhere the answer is a constant that the compiler drops.</summary>

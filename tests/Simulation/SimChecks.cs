@@ -11,6 +11,8 @@ internal sealed class SimChecks(Pump pump, AppliedLog applied, History history, 
     // What remains of a copy's life is counted by a clock that may run slower than the primary's.
     private static readonly TimeSpan LifeSlack = SimClients.MaxTimeToLive * (2 * SimClock.MaxDrift / (1 - SimClock.MaxDrift));
 
+    public int LivesJudged { get; private set; }
+
     public void Run()
     {
         foreach ((string key, List<Operation> operations) in history.Operations)
@@ -111,9 +113,11 @@ internal sealed class SimChecks(Pump pump, AppliedLog applied, History history, 
             return history.Expiring.Contains(read.Key);
         }
 
-        return timeline.SteadyClock(version, read.Ended, read.Ended) is not { } clock
+        bool mayBeOver = timeline.SteadyClock(version, read.Ended, read.Ended) is not { } clock
             || clock.WallAt(read.Ended) >= end
             || history.Attempts[read.Key].Exists(attempt => attempt.Began <= read.Ended && !attempt.DidNothing && !(attempt.Version <= version));
+        LivesJudged += mayBeOver ? 0 : 1;
+        return mayBeOver;
     }
 
     // By the clock of the primary that ordered it, if that has been the primary ever since.
@@ -122,6 +126,7 @@ internal sealed class SimChecks(Pump pump, AppliedLog applied, History history, 
         long judged = read.Bound == TimeSpan.Zero ? since : since - LifeSlack.Ticks;
         if (timeline.SteadyClock(shown, judged, read.Ended) is { } clock)
         {
+            LivesJudged++;
             pump.Require(clock.WallAt(judged) < end, $"{Said(read)}; at {TimeSpan.FromTicks(judged)} it had ended by the primary's clock");
         }
     }

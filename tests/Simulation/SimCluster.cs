@@ -95,7 +95,30 @@ internal sealed partial class SimCluster
     /// <summary>How many histories there were.</summary>
     public int Histories => _timeline.Eras.Count;
 
+    /// <summary>How many reads were judged by the clock of a primary.</summary>
+    public int LivesJudged { get; private set; }
+
     public SimNode Named(string name) => Nodes.Single(node => node.Name == name);
+
+    /// <summary>
+    /// Registries begin anew, now one and now the other, and each misses one ping of its first round; nothing else happens. The masters
+    /// stay who they are.
+    /// </summary>
+    public void RunRestartingRegistries(int times)
+    {
+        Clients.Start(0);
+        RunFor(Settling);
+        int views = Views;
+        for (int i = 0; i < times; i++)
+        {
+            SimRegistry registry = _pump.Pick(Registries);
+            _network.LoseNextCall(registry.Name, _pump.Pick([.. Storage.View!.InSyncSet]).Name);
+            registry.Restart();
+            RunFor(TimeSpan.FromSeconds(_pump.Pick([1, 3])));
+        }
+
+        _pump.Require(Views == views, $"{Views - views} views were made because one ping was lost; {Storage.View}");
+    }
 
     /// <summary>Random load under random faults for the given virtual time; then heals, waits and checks.</summary>
     public void Run(TimeSpan faulty, int clients = 5, int localClients = LocalClients)
@@ -124,7 +147,9 @@ internal sealed partial class SimCluster
         Locals.IsOver = true;
         _pump.RunUntil(faulty + Recovery + Settling);
         CheckWhole(faulty);
-        new SimChecks(_pump, _applied, _history, _timeline).Run();
+        var checks = new SimChecks(_pump, _applied, _history, _timeline);
+        checks.Run();
+        LivesJudged = checks.LivesJudged;
     }
 
     /// <summary>Lets time pass, without load or faults of chance.</summary>

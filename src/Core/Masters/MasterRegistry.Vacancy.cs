@@ -55,7 +55,8 @@ public sealed partial class MasterRegistry
     private bool IsAlive(MasterId master) => _known.TryGetValue(master.Name, out var known) ? known.Reply.Id == master : IsNotYetJudged(master.Name);
 
     // A registry that has just begun has seen nobody: a ping that is missed says no more then than it would later.
-    private bool IsNotYetJudged(string name) => _rounds < PingsMissedToBeLost && !IsUnreachable(name) && _transport.Members.Contains(name);
+    private bool IsNotYetJudged(string name) => _rounds < PingsMissedToBeLost && !IsUnreachable(name) && _transport.Members.Contains(name)
+        && !PlantedBugs.Has(PlantedBug.FirstMissesCount);
 
     // The store is who it is; a node may have been given another name since.
     private static PingReply? AnswerOf(MasterId master, Dictionary<string, PingReply> answers) =>

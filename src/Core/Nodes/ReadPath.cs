@@ -189,7 +189,8 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     private ReadResult Found(FetchReply reply, long asked, ReadOptions options)
     {
         TimeSpan since = context.Time.GetElapsedTime(asked);
-        bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, reply.Life - since);
+        TimeSpan? life = PlantedBugs.Has(PlantedBug.FetchedCopyForgetsLife) ? null : reply.Life - since;
+        bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, life);
         return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: Sum(reply.Age, since), IsKept: isKept);
     }
 
