@@ -1,7 +1,7 @@
 using System.Net;
 using Diststore.Settings;
-using Diststore.Testing;
 using Diststore.Silo;
+using Diststore.Testing;
 using Microsoft.Extensions.Configuration;
 
 namespace Diststore.Cluster.Tests;
