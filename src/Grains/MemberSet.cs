@@ -1,6 +1,5 @@
 using System.Collections.Frozen;
 using System.Net;
-using System.Runtime.CompilerServices;
 using Diststore.Contracts;
 
 namespace Diststore.Grains;
@@ -8,6 +7,8 @@ namespace Diststore.Grains;
 /// <summary>The live nodes of one membership snapshot: their names in ordinal order and where each can be reached.</summary>
 public sealed class MemberSet
 {
+    private const char SiloMark = '@';
+
     private readonly FrozenDictionary<string, SiloAddress> _silos;
     private readonly FrozenDictionary<string, SocketAddress> _endpoints;
     private readonly FrozenDictionary<SocketAddress, string> _senders;
@@ -25,19 +26,16 @@ public sealed class MemberSet
         }
 
         // A node that is on its way in or out still counts itself, unless its name is another's.
-        if (silos.TryGetValue(local.Name, out SiloAddress? holder) && !holder.Equals(local.SiloAddress) && GoesBefore(holder, local.SiloAddress))
-        {
-            NameGoesTo = holder.Endpoint;
-        }
-        else
+        if (!silos.TryGetValue(local.Name, out SiloAddress? holder) || !GoesBefore(holder, local.SiloAddress))
         {
             silos[local.Name] = local.SiloAddress;
         }
 
-        FormerLife = snapshot.Members.Values
-            .FirstOrDefault(member => member.Name == local.Name
-                && member.Status is SiloStatus.ShuttingDown or SiloStatus.Stopping
-                && !member.SiloAddress.Endpoint.Equals(local.SiloAddress.Endpoint))?.SiloAddress.Endpoint;
+        Namesakes = [.. snapshot.Members.Values
+            .Where(member => member.Name == local.Name
+                && member.Status is SiloStatus.Active or SiloStatus.ShuttingDown or SiloStatus.Stopping
+                && !member.SiloAddress.Endpoint.Equals(local.SiloAddress.Endpoint))
+            .Select(static member => member.SiloAddress)];
         Self = local.Name;
         Names = [.. silos.Keys.Order(StringComparer.Ordinal)];
         _silos = silos.ToFrozenDictionary(StringComparer.Ordinal);
@@ -48,11 +46,8 @@ public sealed class MemberSet
     /// <summary>The name of the node that asks.</summary>
     public string Self { get; }
 
-    /// <summary>Where another live node is that had this one's name before it: the name means that one.</summary>
-    public IPEndPoint? NameGoesTo { get; }
-
-    /// <summary>Where a node of this one's name is stopping, if one is.</summary>
-    public IPEndPoint? FormerLife { get; }
+    /// <summary>Other silos of this node's name, elsewhere, that run or stop.</summary>
+    public IReadOnlyList<SiloAddress> Namesakes { get; }
 
     /// <summary>The live nodes' names in ordinal order.</summary>
     public IReadOnlyList<string> Names { get; }
@@ -68,13 +63,23 @@ public sealed class MemberSet
     /// <summary>Where the silo of a live node is.</summary>
     public IPEndPoint? EndpointOf(string name) => FindSilo(name)?.Endpoint;
 
-    internal SiloAddress? FindSilo(string name) => _silos.GetValueOrDefault(name);
+    /// <summary>The key of the node in that very silo, whatever it is called; no name begins so.</summary>
+    public static string KeyOf(SiloAddress silo)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        return SiloMark + silo.ToParsableString();
+    }
+
+    internal SiloAddress? FindSilo(string name) =>
+        name.StartsWith(SiloMark)
+            ? Snapshot.Members.Keys.FirstOrDefault(silo => name.AsSpan(1).SequenceEqual(silo.ToParsableString()))
+            : _silos.GetValueOrDefault(name);
 
     /// <summary>
     /// Which of two silos of one name is the node: the one that joined first, then the one with the lower address. At one endpoint
     /// only the later one can be alive.
     /// </summary>
-    internal static bool GoesBefore(SiloAddress one, SiloAddress other) =>
+    public static bool GoesBefore(SiloAddress one, SiloAddress other) =>
         one.Endpoint.Equals(other.Endpoint) ? one.Generation > other.Generation
         : one.Generation != other.Generation ? one.Generation < other.Generation
         : string.CompareOrdinal(one.Endpoint.ToString(), other.Endpoint.ToString()) < 0;
@@ -107,15 +112,6 @@ public sealed class ClusterMembers
             }
 
             return current;
-        }
-    }
-
-    /// <summary>The live nodes, now and whenever the membership changes.</summary>
-    public async IAsyncEnumerable<MemberSet> UpdatesAsync([EnumeratorCancellation] CancellationToken cancellation)
-    {
-        await foreach (ClusterMembershipSnapshot snapshot in _membership.MembershipUpdates.WithCancellation(cancellation))
-        {
-            yield return new MemberSet(snapshot, _local);
         }
     }
 

@@ -43,6 +43,49 @@ public sealed partial class RegistryTests
         Assert.Equal((_nodes["c"].Id, null), (_nodes.View.Other, _nodes.View.Kept));
     }
 
+    [Fact]
+    public async Task Each_stop_has_its_own_time_though_nothing_was_written_in_between()
+    {
+        MasterRegistry registry = Pair(Grace);
+        FakeNode b = _nodes["b"];
+        for (int stop = 0; stop < 2; stop++)
+        {
+            await LeaveAsync(registry, b);
+            await RoundsAsync(registry, 50);
+            Assert.Null(_nodes.View!.Other);
+            b = _nodes.Add("b", keys: 1, b.Id.StoreId);
+            await RoundsAsync(registry, 1);
+            await registry.AdmitAsync(_nodes.View.Epoch, _nodes["a"].Id, b.Id);
+            await RoundsAsync(registry, 1);
+            Assert.True(_nodes.View.OtherInSync);
+        }
+    }
+
+    [Fact]
+    public async Task A_place_whose_time_is_over_is_not_kept_on_where_nobody_else_is_there()
+    {
+        MasterRegistry registry = Pair(Grace);
+        _nodes.Remove("c");
+        await LeaveAsync(registry, _nodes["b"]);
+        await RoundsAsync(registry, 65);
+        Assert.Equal((null, null), (_nodes.View!.Kept, _nodes.View.Other));
+    }
+
+    [Fact]
+    public async Task Maintaining_one_master_does_not_give_up_the_place_of_the_other_and_ending_nothing_changes_nothing()
+    {
+        MasterRegistry registry = Pair(Grace);
+        await LeaveAsync(registry, _nodes["b"]);
+        await registry.MaintainAsync("a", TimeSpan.FromSeconds(60));
+        Assert.Equal("b", _nodes.View!.Kept?.Name);
+        await registry.MaintainAsync("a", TimeSpan.Zero);
+        MasterView view = _nodes.View;
+        Assert.Equal(("b", null), (view.Kept?.Name, view.Maintenance));
+
+        Assert.Equal(RoleOutcome.Done, (await registry.MaintainAsync("a", TimeSpan.Zero)).Outcome);
+        Assert.Equal(view, _nodes.View);
+    }
+
     [Theory]
     [InlineData("steps down")]
     [InlineData("min in sync")]

@@ -101,6 +101,7 @@ public sealed class ChangesTests : IAsyncLifetime
     [InlineData("1-1.1-3.1-4")]
     [InlineData(".1-3")]
     [InlineData("01-1")]
+    [InlineData("999999-1.2-100")]
     public async Task What_is_no_id_is_refused(string since) =>
         Assert.Equal(400, (await _server.SendAsync("GET", $"/v1/changes?live=false&since={since}")).Status);
 

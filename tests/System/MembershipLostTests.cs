@@ -26,6 +26,13 @@ public sealed class MembershipLostTests
         await GoesOnAsync();
 
         await ((RedisServer)cluster.Storage).ForgetAsync();
+        await Eventually.TrueAsync(
+            () => Task.FromResult(cluster.Nodes.Any(static node => node.HasSaid("The membership is back")) ? null : "the membership is not back"),
+            Recovery,
+            cluster.Tails);
+
+        // Once more, with a node that starts in the gap.
+        await ((RedisServer)cluster.Storage).ForgetAsync();
         SiloProcess added = cluster.Another("node-04", "127.1.2.4");
         added.Start();
         await added.WaitUntilReadyAsync();

@@ -140,6 +140,7 @@ public sealed record LearnerReport(
 /// <param name="TakesWrites">Whether it is the primary and acknowledges writes.</param>
 /// <param name="Url">Where its HTTP API is.</param>
 /// <param name="Version">Which release it is.</param>
+/// <param name="IsStarting">Whether it takes no part yet.</param>
 /// <param name="HasSteppedDown">Whether this process gave its place as a master away on an operator's wish.</param>
 [GenerateSerializer, Immutable, Alias("diststore.ping")]
 public sealed record PingReply(
@@ -160,7 +161,8 @@ public sealed record PingReply(
     [property: Id(14)] bool TakesWrites = false,
     [property: Id(15)] string? Url = null,
     [property: Id(16)] string? Version = null,
-    [property: Id(17)] bool HasSteppedDown = false);
+    [property: Id(17)] bool HasSteppedDown = false,
+    [property: Id(18)] bool IsStarting = false);
 
 /// <summary>
 /// A learner's start: up to where it has everything (its mark, or what it has pulled beyond that), under which view.

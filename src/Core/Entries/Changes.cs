@@ -33,7 +33,7 @@ public readonly record struct ChangeId([property: Id(0)] LogPoint Point, [proper
         int dot = text.IndexOf('.', StringComparison.Ordinal);
         LogPoint passUpto = default;
         bool isRead = LogPoint.TryParse(dot < 0 ? text : text.AsSpan(0, dot), out LogPoint point)
-            && (dot < 0 || (LogPoint.TryParse(text.AsSpan(dot + 1), out passUpto) && point.Sequence < passUpto.Sequence));
+            && (dot < 0 || (LogPoint.TryParse(text.AsSpan(dot + 1), out passUpto) && point.Sequence < passUpto.Sequence && point.Epoch <= passUpto.Epoch));
         id = new ChangeId(point, passUpto);
         return isRead;
     }

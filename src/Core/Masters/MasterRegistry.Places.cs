@@ -34,12 +34,17 @@ public sealed partial class MasterRegistry
         }
 
         Guid store = master?.StoreId ?? kept!.StoreId;
+        if (time == TimeSpan.Zero && kept is null && Maintenance.All(view.Maintenance).All(one => one.StoreId != store))
+        {
+            return new OperatorReply(RoleOutcome.Done, null, view);
+        }
+
         _maintained.Remove(store);
         Maintenance? others = Maintenance.Where(view.Maintenance, one => one.StoreId != store && IsMaster(view, one.StoreId));
         MasterView next = view with
         {
             Epoch = view.Epoch + 1,
-            Kept = kept is null || time == TimeSpan.Zero ? null : kept with { For = time },
+            Kept = kept is null ? view.Kept : time == TimeSpan.Zero ? null : kept with { For = time },
             Maintenance = time == TimeSpan.Zero ? others : new Maintenance(store, time, others),
         };
         MasterView? now = await ReplaceAsync(stored, next, time == TimeSpan.Zero ? $"the maintenance of {node} is over" : $"{node} is maintained for {time}");

@@ -101,6 +101,11 @@ public sealed partial class MasterRegistry
 
     private Decision? JudgeOther(MasterView view, Dictionary<string, PingReply> answers)
     {
+        if (view.Kept is null)
+        {
+            _kept.Clear(); // the next one may be the same, and has its own time
+        }
+
         if (view.OtherInSync)
         {
             return IsAlive(view.Other!) ? JudgeMaintenance(view) : new Decision(Succeed(view, view.Primary, answers), "the secondary is lost");
@@ -114,7 +119,8 @@ public sealed partial class MasterRegistry
 
         bool keep = view.Other is { } learner && IsAlive(learner) && !Stalls(learner, answers) && !HasReturnedInVain(learner, answers);
         MasterId? next = keep ? ReturnedMaster(view, answers) : PickLearner(view.Primary, answers);
-        return next is null || next == view.Other ? JudgeMaintenance(view)
+        return view.Kept is not null && next is null ? new Decision(view with { Epoch = view.Epoch + 1, Kept = null }, "nobody is waited for any more")
+            : next is null || next == view.Other ? JudgeMaintenance(view)
             : keep ? Learn(view, next, "a master that is back needs only changes, the learner everything")
             : Learn(view, next, "a learner is wanted");
     }

@@ -184,7 +184,8 @@ public sealed partial class Node
             _partition.Primary?.TakesWrites ?? false,
             _context.Settings.Url,
             _context.Settings.Version,
-            _hasSteppedDown);
+            _hasSteppedDown,
+            IsStarting: !_hasStarted);
     }
 
     private Task<bool> TakeHint(Datagram hint)

@@ -29,6 +29,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly Sweep _sweep;
     private volatile string? _notReady = "the node is starting";
     private bool _hasFailed;
+    private bool _hasStarted;
 
     /// <summary>Puts a node together; <see cref="Start"/> begins its work.</summary>
     /// <param name="settings">What its decisions depend on.</param>
@@ -113,6 +114,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _ = OnSchedulerAsync(() =>
         {
             _notReady = null;
+            _hasStarted = true;
             if (_context.Store.State.View is { } remembered)
             {
                 _partition.Learn(remembered);

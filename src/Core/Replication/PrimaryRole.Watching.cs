@@ -50,7 +50,8 @@ internal sealed partial class PrimaryRole
         // will never come.
         bool isAhead = since.Judged.Sequence > state.Applied.Sequence;
         bool isOver = isAhead && since.Judged.Epoch < _view.Epoch;
-        if (isOver || (!isAhead && !since.IsStart && (since.Judged.Sequence < state.Floor || !state.Epochs.Contains(since.Judged, state.Applied))))
+        bool isForeign = since.Point != since.Judged && state.Epochs.PointAt(since.Point.Sequence) is { } point && point != since.Point;
+        if (isOver || isForeign || (!isAhead && !since.IsStart && (since.Judged.Sequence < state.Floor || !state.Epochs.Contains(since.Judged, state.Applied))))
         {
             return new WatchReply(null, true, null);
         }

@@ -1,4 +1,3 @@
-using System.Net;
 using Diststore.Contracts;
 using Diststore.Core;
 using Diststore.Grains;
@@ -13,12 +12,14 @@ internal sealed class JoinRefusedException(string message) : Exception(message);
 /// means the other one, and this node takes no part in anything. Only an answer counts; a former life that stops, or that is
 /// silent and not yet declared dead, is waited for.
 /// </summary>
-internal sealed class JoinCheck(IGrainFactory grains, ClusterMembers members, Node node, SiloSettings settings, SiloFault fault, TimeProvider time)
+internal sealed class JoinCheck(
+    IGrainFactory grains, ClusterMembers members, LocalSilo local, Node node, SiloSettings settings, SiloFault fault, TimeProvider time)
 {
     /// <summary>How long a former life of this node may take to end, or to be declared dead.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Returns once this node may take part; else a <see cref="JoinRefusedException"/>.</summary>
@@ -41,12 +42,16 @@ internal sealed class JoinCheck(IGrainFactory grains, ClusterMembers members, No
     {
         try
         {
-            await foreach (MemberSet current in members.UpdatesAsync(stopping))
+            using var timer = new PeriodicTimer(Period, time);
+            while (await timer.WaitForNextTickAsync(stopping))
             {
-                if (current.NameGoesTo is not null && await FindOtherAsync() is { IsCertain: true } problem)
+                foreach (SiloAddress namesake in members.Current.Namesakes.Where(other => MemberSet.GoesBefore(other, local.SiloAddress)))
                 {
-                    fault.OnFatalException(this, problem.Words, null);
-                    return;
+                    if (await AskAsync(MemberSet.KeyOf(namesake)) is { IsLeaving: false } reply && reply.Id.ProcessId != node.Id.ProcessId)
+                    {
+                        fault.OnFatalException(this, NameTaken(namesake), null);
+                        return;
+                    }
                 }
             }
         }
@@ -56,39 +61,43 @@ internal sealed class JoinCheck(IGrainFactory grains, ClusterMembers members, No
         }
     }
 
+    // Whoever runs was there before this node, whatever the clocks say; of two that only start, the one that joined later gives way.
     private async Task<Problem?> FindOtherAsync()
     {
         MemberSet current = members.Current;
-        IPEndPoint? holder = current.NameGoesTo ?? current.FormerLife;
-        PingReply?[] replies = await Task.WhenAll(current.Names.Select(AskAsync));
-        foreach (PingReply reply in replies.OfType<PingReply>().Where(reply => reply.Id.ProcessId != node.Id.ProcessId))
+        Problem? silent = null;
+        foreach (SiloAddress namesake in current.Namesakes)
         {
-            if (reply.Id.Name == node.Name)
+            PingReply? reply = await AskAsync(MemberSet.KeyOf(namesake));
+            if (reply is not { IsStarting: true } || MemberSet.GoesBefore(namesake, local.SiloAddress))
             {
-                return new Problem(NameTaken(holder), IsCertain: !reply.IsLeaving);
-            }
-
-            if (reply.Id.StoreId == node.Id.StoreId)
-            {
-                return new Problem(
-                    $"The data in {settings.DataPath} is that of {reply.Id.Name}, which runs at {current.EndpointOf(reply.Id.Name)}. A copied folder cannot "
-                    + "be used beside the original: give this node a folder of its own (Diststore:Data:Path).",
-                    IsCertain: !reply.IsLeaving);
+                // Silent: it may be dead and not yet known to be.
+                silent = new Problem(NameTaken(namesake), IsCertain: reply is { IsLeaving: false });
+                if (silent.IsCertain)
+                {
+                    return silent;
+                }
             }
         }
 
-        // Silent: it may be dead and not yet known to be.
-        return holder is null ? null : new Problem(NameTaken(holder), IsCertain: false);
+        PingReply?[] replies = await Task.WhenAll(current.Names.Where(name => name != node.Name).Select(AskAsync));
+        PingReply? twin = replies.OfType<PingReply>().FirstOrDefault(reply => reply.Id.StoreId == node.Id.StoreId);
+        return twin is null
+            ? silent
+            : new Problem(
+                $"The data in {settings.DataPath} is that of {twin.Id.Name}, which runs at {current.EndpointOf(twin.Id.Name)}. A copied folder cannot "
+                + "be used beside the original: give this node a folder of its own (Diststore:Data:Path).",
+                IsCertain: !twin.IsLeaving);
     }
 
-    private string NameTaken(IPEndPoint? holder) =>
-        $"Another node of the name {node.Name} runs at {holder}: give this one a name of its own (Diststore:Node:Name), or stop that one.";
+    private string NameTaken(SiloAddress namesake) =>
+        $"Another node of the name {node.Name} runs at {namesake.Endpoint}: give this one a name of its own (Diststore:Node:Name), or stop that one.";
 
-    private async Task<PingReply?> AskAsync(string name)
+    private async Task<PingReply?> AskAsync(string key)
     {
         try
         {
-            return await grains.GetGrain<INodeGrain>(name).PingAsync(write: false).WaitAsync(AnswerTimeout, time);
+            return await grains.GetGrain<INodeGrain>(key).PingAsync(write: false).WaitAsync(AnswerTimeout, time);
         }
         catch (Exception)
         {

@@ -21,7 +21,8 @@ internal sealed class LocalSilo : ILocalSiloDetails
         DnsHostName = Dns.GetHostName();
         EndpointOptions own = endpoints.Value;
         Endpoint = new IPEndPoint(own.AdvertisedIPAddress!, own.SiloPort);
-        _address = new Lazy<SiloAddress>(() => SiloAddress.New(Endpoint, Math.Max(SiloAddress.AllocateNewGeneration(), _highestBefore + 1)));
+        _address = new Lazy<SiloAddress>(() => SiloAddress.New(
+            Endpoint, Math.Max(SiloAddress.AllocateNewGeneration(), _highestBefore == int.MaxValue ? _highestBefore : _highestBefore + 1)));
         GatewayAddress = own.GatewayPort == 0 ? null! : SiloAddress.New(new IPEndPoint(Endpoint.Address, own.GatewayPort), 0);
     }
 

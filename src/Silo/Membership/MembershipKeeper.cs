@@ -19,7 +19,7 @@ internal sealed partial class MembershipKeeper(
     /// <summary>Steps of the version that are made up for. A cluster takes some five for each start of a silo.</summary>
     public const int MaxSteps = 1_000_000;
 
-    private MembershipEntry? _own; // the own row, as it was read last
+    private readonly DateTime _began = time.GetUtcNow().UtcDateTime;
     private long _lostAt; // when the table was first seen to lack it; 0: it does not
     private bool _isSilent; // the server does not answer, which was said
 
@@ -33,7 +33,7 @@ internal sealed partial class MembershipKeeper(
                 await LookAsync();
                 _isSilent = false;
             }
-            catch (Exception exception) when (exception is not OperationCanceledException)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 // Nothing depends on it: the next look comes.
                 if (!_isSilent)
@@ -48,17 +48,14 @@ internal sealed partial class MembershipKeeper(
     /// <summary>Looks once, and does what is to be done.</summary>
     internal async Task LookAsync()
     {
-        MembershipTableData rows = await table.ReadAllAsync();
+        MembershipTableData rows = await ReadAsync();
         MembershipEntry? own = rows.TryGet(local.SiloAddress)?.Item1;
         ClusterMembershipSnapshot known = membership.CurrentSnapshot;
         bool isActive = known.GetSiloStatus(local.SiloAddress) == SiloStatus.Active;
-        bool isBehind = rows.Version.Version < known.Version.Value;
-        if (own is not null)
-        {
-            _own = own;
-        }
 
-        if (!isActive || !isBehind || _own is null)
+        // A newer table without this silo says that it was declared dead; that is for Orleans to act on.
+        bool isLost = own is null ? rows.Version.Version <= known.Version.Value : rows.Version.Version < known.Version.Value;
+        if (!isActive || !isLost)
         {
             _lostAt = 0;
             if (rows.Version.Version > known.Version.Value)
@@ -77,15 +74,41 @@ internal sealed partial class MembershipKeeper(
 
         if (own is null)
         {
-            await table.InitializeMembershipTableAsync(true);
-            rows = await table.ReadAllAsync();
-            await table.InsertRowAsync(_own, rows.Version.Next()); // where somebody else was quicker, the next look tries again
+            await table.InsertRowAsync(OwnRow(), rows.Version.Next()); // where somebody else was quicker, the next look tries again
         }
         else if (IsMyTurn(rows, known))
         {
             await CountUpAsync(known.Version.Value);
         }
     }
+
+    // A server that was emptied has no table at all.
+    private async Task<MembershipTableData> ReadAsync()
+    {
+        try
+        {
+            return await table.ReadAllAsync();
+        }
+        catch (Exception)
+        {
+            await table.InitializeMembershipTableAsync(true);
+            return await table.ReadAllAsync();
+        }
+    }
+
+    // As Orleans writes it when a silo joins.
+    private MembershipEntry OwnRow() => new()
+    {
+        SiloAddress = local.SiloAddress,
+        HostName = local.DnsHostName,
+        SiloName = local.Name,
+        Status = SiloStatus.Active,
+        ProxyPort = local.GatewayAddress?.Endpoint.Port ?? 0,
+        RoleName = nameof(Diststore),
+        SuspectTimes = [],
+        StartTime = _began,
+        IAmAliveTime = time.GetUtcNow().UtcDateTime,
+    };
 
     // All live silos have their rows, or have had the time to; of several the one with the lowest address begins.
     private bool IsMyTurn(MembershipTableData rows, ClusterMembershipSnapshot known)
