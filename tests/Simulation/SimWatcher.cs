@@ -7,6 +7,7 @@ namespace Diststore.Simulation;
 internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
 {
     private readonly Dictionary<string, Entry> _state = new(StringComparer.Ordinal);
+    private SimClock? _clock;
     private ChangeId _since;
     private Era _passBegan = timeline.Now;
 
@@ -17,20 +18,19 @@ internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
     public void Start(Func<List<Node>> up)
     {
         var scheduler = new SimScheduler(pump, "watcher", 200);
-        var clock = new SimClock(pump, scheduler, 1, TimeSpan.Zero);
+        _clock = new SimClock(pump, scheduler, 1, TimeSpan.Zero);
         scheduler.Post(async () =>
         {
             while (true)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(20), clock);
+                await Task.Delay(TimeSpan.FromMilliseconds(20), _clock);
                 if (up() is { Count: > 0 } nodes)
                 {
                     _passBegan = _since.IsStart ? timeline.Now : _passBegan;
 
-                    // A request to a node that is killed meanwhile never ends.
                     Task<ChangesResult> read = nodes[pump.Random.Next(nodes.Count)]
                         .ReadChangesAsync(new ChangesQuery(_since, TimeSpan.FromSeconds(1))).AsTask();
-                    if (await Task.WhenAny(read, Task.Delay(TimeSpan.FromSeconds(10), clock)) == read)
+                    if (await EndsAsync(read))
                     {
                         await TakeAsync(await read, nodes);
                     }
@@ -39,13 +39,22 @@ internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
         });
     }
 
+    // A request to a node that is killed meanwhile never ends.
+    private async Task<bool> EndsAsync(Task request) => await Task.WhenAny(request, Task.Delay(TimeSpan.FromSeconds(10), _clock!)) == request;
+
     private async Task TakeAsync(ChangesResult changes, List<Node> nodes)
     {
         if (changes.Outcome == ChangesOutcome.Gone)
         {
             bool isPass = _since.IsStart || _since.PassUpto != LogPoint.Zero;
             pump.Require(!isPass || _passBegan != timeline.Now, $"a first pass ended at {_since}, though no delete was forgotten");
-            await StartOverAsync(nodes);
+            Task<(LogPoint Point, List<Entry> Entries)?> start = ListAnewAsync(nodes[pump.Random.Next(nodes.Count)]);
+            if (await EndsAsync(start) && await start is { } listed)
+            {
+                _since = listed.Point;
+                _state.Clear();
+                listed.Entries.ForEach(entry => _state[entry.Key] = entry);
+            }
         }
 
         foreach (Entry entry in changes.Entries)
@@ -63,36 +72,29 @@ internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
     }
 
     // As a user would: the first page of a listing says where to watch from, the values are read one by one, and none from
-    // before the listing.
-    private async Task StartOverAsync(List<Node> nodes)
+    // before the listing. Null where it does not end well: the next answer will be "gone" again.
+    private static async Task<(LogPoint Point, List<Entry> Entries)?> ListAnewAsync(Node node)
     {
-        Node node = nodes[pump.Random.Next(nodes.Count)];
         ListResult list = await node.ListAsync(new ListQuery("", null, ListQuery.MaxLimit));
         if (!list.Found)
         {
-            return;
+            return null;
         }
 
-        var read = new Dictionary<string, Entry>(StringComparer.Ordinal);
+        var read = new List<Entry>();
         foreach (ListedKey key in list.Keys)
         {
             ReadResult result = await node.GetAsync(key.Key, new ReadOptions(MinSequence: list.Point.Sequence));
             if (result.Entry is { } entry)
             {
-                read[key.Key] = entry;
+                read.Add(entry);
             }
             else if (result.Outcome != ReadOutcome.NotFound)
             {
-                // The next answer will be "gone" again.
-                return;
+                return null;
             }
         }
 
-        _since = list.Point;
-        _state.Clear();
-        foreach ((string key, Entry entry) in read)
-        {
-            _state[key] = entry;
-        }
+        return (list.Point, read);
     }
 }
