@@ -32,6 +32,7 @@ internal enum PlantedBug
     HistoryIgnoredByKeep,
     FetchedCopyForgetsLife,
     FirstMissesCount,
+    RestoreKeepsEpochs,
 }
 
 /// <summary>Which fault is planted. Only builds for the simulation have any: elsewhere the answer is a constant that the compiler drops.</summary>

@@ -7,7 +7,6 @@ namespace Diststore.Storage;
 public sealed partial class RocksStore
 {
     private const int BackupChunkBytes = 1 << 20; // held in memory at once
-    private const int EpochsSkipped = 1000;
 
     /// <inheritdoc/>
     Task IBackupSource.WriteBackupAsync(Stream destination, CancellationToken cancellation) =>
@@ -145,14 +144,8 @@ public sealed partial class RocksStore
             }
 
             // Who the store is comes last: without it a folder whose restoring was interrupted is not opened.
-            state = StoreState.Empty with
+            state = state.Restored(Guid.NewGuid(), RandomNumberGenerator.GetInt32(int.MaxValue)) with
             {
-                // What was written after the backup has used the epochs that would come next, and the same backup may be restored twice.
-                HighestEpoch = state.HighestEpoch + EpochsSkipped + RandomNumberGenerator.GetInt32(int.MaxValue),
-                History = Guid.NewGuid(),
-                Epochs = state.Epochs,
-                Applied = state.Applied,
-                Floor = state.Floor,
                 Entries = entries + batch.Entries,
                 LiveBytes = liveBytes + batch.LiveBytes,
             };

@@ -53,7 +53,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
 
         // Only who loses all stores, which are in memory, has more than one history.
         bool losesAllStores = bug == PlantedBug.HistoryIgnoredByKeep;
-        var cluster = new SimCluster(seed, durable: !losesAllStores, losesAllStores: losesAllStores);
+        var cluster = new SimCluster(seed, durable: !losesAllStores, losesAllStores: losesAllStores, restores: bug == PlantedBug.RestoreKeepsEpochs);
         cluster.Clients.Expiring = bug is PlantedBug.OwnClockAtSecondary or PlantedBug.FetchedCopyForgetsLife ? 0.6 : 0.03;
         cluster.Run(Faulty, localClients: bug == PlantedBug.AcknowledgeLocalAtOnce ? SimCluster.LocalClients : 0);
     }

@@ -41,7 +41,7 @@ internal sealed partial class SimCluster
     private readonly bool _durable;
     private readonly ILogger _log;
 
-    public SimCluster(int seed, bool durable, int nodes = 4, bool? losesAllStores = null)
+    public SimCluster(int seed, bool durable, int nodes = 4, bool? losesAllStores = null, bool restores = false)
     {
         _durable = durable;
         _pump = new Pump(seed);
@@ -49,7 +49,7 @@ internal sealed partial class SimCluster
         _log = logs.CreateLogger<SimCluster>();
         _network = new SimNetwork(_pump);
         Storage = new SimViewStorage(_pump);
-        _timeline = new SimTimeline(_pump, storesAreLost: !durable);
+        _timeline = new SimTimeline(_pump, storesAreLost: !durable || restores);
         Storage.Replaced += view => _timeline.Add(view, SurvivorsOf);
         Nodes = [.. Enumerable.Range(0, nodes).Select(
             i => new SimNode(_pump, $"node-{i}", i, _network, _applied, _timeline, durable, logs) { Failed = OnFailed })];
@@ -69,7 +69,7 @@ internal sealed partial class SimCluster
             _network.Add(registry);
         }
 
-        _faults = new SimFaults(_pump, _network, Storage, this, new FaultKinds { Durable = durable, LosesAllStores = losesAllStores });
+        _faults = new SimFaults(_pump, _network, Storage, this, new FaultKinds { Durable = durable, LosesAllStores = losesAllStores, Restores = restores });
     }
 
     public IReadOnlyList<SimNode> Nodes { get; }

@@ -4,7 +4,7 @@ namespace Diststore.Simulation;
 /// A node's disk: the log of all operations that took effect, of which a crash may take back those after the last sync, as
 /// many of them as chance will have it. What is left is replayed. Every applied write is recorded for the whole cluster.
 /// </summary>
-internal sealed class SimDisk(Pump pump, Guid id, bool durable, AppliedLog applied)
+internal sealed class SimDisk(Pump pump, Guid id, bool durable, AppliedLog applied, SimBackup? backup = null)
 {
     private readonly List<(DateTimeOffset At, Action<MemoryStore> Operation)> _log = [];
     private readonly DiskClock _clock = new();
@@ -12,7 +12,7 @@ internal sealed class SimDisk(Pump pump, Guid id, bool durable, AppliedLog appli
     private MemoryStore? _content;
 
     /// <summary>The content as the running process sees it.</summary>
-    public MemoryStore Content => _content ??= new MemoryStore(id, _clock, durable);
+    public MemoryStore Content => _content ??= Start();
 
     /// <summary>Does an operation and keeps it.</summary>
     /// <param name="operation">The same whenever it is replayed.</param>
@@ -47,13 +47,16 @@ internal sealed class SimDisk(Pump pump, Guid id, bool durable, AppliedLog appli
         }
 
         _log.RemoveRange(kept, _log.Count - kept);
-        _content = new MemoryStore(id, _clock, durable);
+        _content = Start();
         foreach ((DateTimeOffset at, Action<MemoryStore> operation) in _log)
         {
             _clock.Now = at;
             operation(_content);
         }
     }
+
+    private MemoryStore Start() =>
+        backup is null ? new MemoryStore(id, _clock, durable) : new MemoryStore(id, _clock, backup.Restored, backup.Entries);
 
     private sealed class DiskClock : TimeProvider
     {
@@ -63,10 +66,26 @@ internal sealed class SimDisk(Pump pump, Guid id, bool durable, AppliedLog appli
     }
 }
 
-/// <summary>What was applied anywhere, by history and sequence: two nodes that apply different writes at one are found at once.</summary>
+/// <summary>What a backup of a disk holds.</summary>
+/// <param name="Restored">The state of a store that it is restored to.</param>
+/// <param name="Entries">All entries that were applied, tombstones among them.</param>
+internal sealed record SimBackup(StoreState Restored, IReadOnlyList<Entry> Entries)
+{
+    public static SimBackup Of(MemoryStore content, Random random)
+    {
+        KeyPage page = content.ScanAsync(new KeyScan("", null, int.MaxValue, int.MaxValue, Tombstones: true)).AsTask().Result;
+        return new SimBackup(content.State.Restored(Ids.Next(random), random.Next()), page.Entries);
+    }
+}
+
+/// <summary>
+/// What was applied anywhere, by history and sequence, and by version: two nodes that apply different writes at one are found at
+/// once, and so is a version that is given twice.
+/// </summary>
 internal sealed class AppliedLog
 {
     private readonly Dictionary<(Guid History, long Sequence), Entry> _entries = [];
+    private readonly Dictionary<LogPoint, Entry> _byVersion = [];
     private readonly Dictionary<string, List<Entry>> _byKey = new(StringComparer.Ordinal);
 
     public void Record(Guid history, Batch batch)
@@ -75,6 +94,11 @@ internal sealed class AppliedLog
         {
             if (_entries.TryAdd((history, entry.Version.Sequence), entry))
             {
+                if (!_byVersion.TryAdd(entry.Version, entry) && !_byVersion[entry.Version].Equals(entry))
+                {
+                    throw new SimulationException($"a version is given twice: {entry} and {_byVersion[entry.Version]}");
+                }
+
                 Of(entry.Key).Add(entry);
             }
             else

@@ -9,6 +9,9 @@ internal sealed record FaultKinds
     /// <summary>Whether stores in memory are lost all at once now and then; null leaves it to chance.</summary>
     public bool? LosesAllStores { get; init; }
 
+    /// <summary>Whether a backup is restored once.</summary>
+    public bool Restores { get; init; }
+
     /// <summary>Mean time between two faults.</summary>
     public TimeSpan Every { get; init; } = TimeSpan.FromMilliseconds(700);
 }
@@ -36,6 +39,11 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
         if (_losesAllStores)
         {
             pump.Schedule(TimeSpan.FromSeconds(pump.Random.Next(2, 12)), LoseAllStoresOnceCalm);
+        }
+
+        if (kinds.Restores)
+        {
+            pump.Schedule(TimeSpan.FromSeconds(pump.Random.Next(1, 8)), BackUp);
         }
     }
 
@@ -255,6 +263,52 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
             if (cluster.Nodes.Except(killed).ToList() is { Count: > 0 } left && pump.Random.Next(2) == 0)
             {
                 Cut(pump.Pick(left), [.. SimCluster.RegistryNames, .. inSync.Select(static node => node.Name)]);
+            }
+        });
+    }
+
+    private void BackUp()
+    {
+        if (storage.View is { } view && cluster.Named(view.Primary.Name) is { IsUp: true, Disk: { State: { IsWhole: true } state } disk }
+            && state.Applied != LogPoint.Zero)
+        {
+            var backup = SimBackup.Of(disk, pump.Random);
+            pump.Schedule(TimeSpan.FromSeconds(pump.Random.Next(1, 8)), () => RestoreOnceCalm(backup));
+            return;
+        }
+
+        pump.Schedule(TimeSpan.FromMilliseconds(200), BackUp);
+    }
+
+    // As the manual says: all nodes are stopped, one begins with the backup, the others and the registry's storage with nothing.
+    private void RestoreOnceCalm(SimBackup backup)
+    {
+        Calm();
+        pump.Schedule(TimeSpan.FromSeconds(3), () =>
+        {
+            if (pump.Elapsed >= _until)
+            {
+                return;
+            }
+
+            if (!IsCalm())
+            {
+                RestoreOnceCalm(backup);
+                return;
+            }
+
+            SimNode restored = pump.Pick(cluster.Nodes);
+            foreach (SimNode node in cluster.Nodes)
+            {
+                cluster.Kill(node, TimeSpan.FromMilliseconds(700));
+                node.LoseDisk();
+            }
+
+            restored.Restore(backup);
+            storage.Wipe();
+            foreach (SimRegistry registry in cluster.Registries)
+            {
+                registry.Restart();
             }
         });
     }

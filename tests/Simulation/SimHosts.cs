@@ -68,6 +68,13 @@ internal sealed class SimNode(
     /// <summary>The disk is lost: the next process begins with an empty one.</summary>
     public void LoseDisk() => _disk = null;
 
+    /// <summary>An operator restores a backup in its place; the next process begins with that.</summary>
+    public void Restore(SimBackup backup)
+    {
+        _disk = new SimDisk(Pump, Ids.Next(Pump.Random), durable, applied, backup);
+        Stores++;
+    }
+
     public void SetWriteErrors(double part) => _store!.WriteErrors = part;
 
     public void JumpWallClock(TimeSpan by) => _clock!.JumpWall(by);

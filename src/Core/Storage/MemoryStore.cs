@@ -41,6 +41,19 @@ public sealed partial class MemoryStore : IStore
         _time = time;
     }
 
+    /// <summary>Makes a durable store that holds what a backup held.</summary>
+    /// <param name="id">The store's id: random, another for each store.</param>
+    /// <param name="time">Dates the tombstones.</param>
+    /// <param name="state">What <see cref="StoreState.Restored"/> made of the backup's.</param>
+    /// <param name="entries">The backup's entries.</param>
+    public MemoryStore(Guid id, TimeProvider time, StoreState state, IEnumerable<Entry> entries)
+        : this(id, time, isDurable: true)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        Take([.. entries]);
+        _state = state;
+    }
+
     /// <inheritdoc/>
     public Guid Id { get; }
 

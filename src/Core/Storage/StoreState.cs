@@ -35,6 +35,9 @@ public sealed record StoreState(
     long LocalBytes,
     LogPoint? Pulled = null)
 {
+    // What was written after a backup has used the epochs that would come next.
+    private const int EpochsSkipped = 1000;
+
     /// <summary>An empty store's.</summary>
     public static StoreState Empty { get; } = new(
         0, null, Guid.Empty, EpochHistory.Empty, LogPoint.Zero, ImmutableList<Batch>.Empty, 0, true, null, null, 0, 0, 0, 0);
@@ -93,6 +96,27 @@ public sealed record StoreState(
     /// <summary>The epoch history up to <see cref="Last"/>.</summary>
     public EpochHistory EpochsWithPending =>
         Pending.Aggregate(Epochs, static (epochs, batch) => epochs.With(batch.First.Epoch, batch.First.Sequence));
+
+    /// <summary>
+    /// The state of a store that a backup of this one is restored to: without a view, of a history of its own, and as if it had seen
+    /// the epochs that the lost future may have used.
+    /// </summary>
+    /// <param name="history">Random.</param>
+    /// <param name="skipped">Epochs skipped besides the first thousand, random: the same backup may be restored twice.</param>
+    public StoreState Restored(Guid history, int skipped)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(skipped);
+        return Empty with
+        {
+            HighestEpoch = PlantedBugs.Has(PlantedBug.RestoreKeepsEpochs) ? HighestEpoch : HighestEpoch + EpochsSkipped + skipped,
+            History = history,
+            Epochs = Epochs,
+            Applied = Applied,
+            Floor = Floor,
+            Entries = Entries,
+            LiveBytes = LiveBytes,
+        };
+    }
 
     /// <summary>
     /// The state in which a sync begins, without pending batches; <see langword="null"/> where it must not: a higher epoch was
