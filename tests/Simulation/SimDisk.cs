@@ -82,7 +82,8 @@ internal sealed record SimBackup(StoreState Restored, IReadOnlyList<Entry> Entri
 /// What was applied anywhere, by history and sequence, and by version: two nodes that apply different writes at one are found at
 /// once, and so is a version that is given twice.
 /// </summary>
-internal sealed class AppliedLog
+/// <param name="versionsAreUnique">False where two histories begin without knowing of each other.</param>
+internal sealed class AppliedLog(bool versionsAreUnique)
 {
     private readonly Dictionary<(Guid History, long Sequence), Entry> _entries = [];
     private readonly Dictionary<LogPoint, Entry> _byVersion = [];
@@ -94,7 +95,7 @@ internal sealed class AppliedLog
         {
             if (_entries.TryAdd((history, entry.Version.Sequence), entry))
             {
-                if (!_byVersion.TryAdd(entry.Version, entry) && !_byVersion[entry.Version].Equals(entry))
+                if (versionsAreUnique && !_byVersion.TryAdd(entry.Version, entry) && !_byVersion[entry.Version].Equals(entry))
                 {
                     throw new SimulationException($"a version is given twice: {entry} and {_byVersion[entry.Version]}");
                 }

@@ -27,6 +27,7 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
 
     private TimeSpan _until;
     private TimeSpan _quietUntil;
+    private bool _isRestored; // and all that there is lies on one node
 
     public void Start(TimeSpan until)
     {
@@ -75,6 +76,11 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
     // What goes wrong while the masters change is what goes wrong.
     private void OnView(MasterView view)
     {
+        if (_isRestored && view.OtherInSync)
+        {
+            (_isRestored, _quietUntil) = (false, pump.Elapsed);
+        }
+
         if (pump.Elapsed >= _until || pump.Elapsed < _quietUntil)
         {
             return;
@@ -297,6 +303,7 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
                 return;
             }
 
+            (_isRestored, _quietUntil) = (true, TimeSpan.MaxValue);
             SimNode restored = pump.Pick(cluster.Nodes);
             foreach (SimNode node in cluster.Nodes)
             {

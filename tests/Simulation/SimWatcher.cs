@@ -9,11 +9,19 @@ internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
     private readonly Dictionary<string, Entry> _state = new(StringComparer.Ordinal);
     private SimClock? _clock;
     private ChangeId _since;
+    private bool _hasStartedOver;
     private Era _passBegan = timeline.Now;
 
     public int Seen { get; private set; }
 
     public Entry? Find(string key) => _state.GetValueOrDefault(key) is { IsTombstone: false } entry ? entry : null;
+
+    /// <summary>
+    /// Whether it ends with what the masters hold. A listing leaves out what has ended by the primary's clock, which may be set back
+    /// before that is deleted; and what was read says how long it lasts, not until when.
+    /// </summary>
+    public bool AgreesOn(string key, Entry? held, bool ends) =>
+        ends && _hasStartedOver ? Find(key) is not { } seen || seen.Version == held?.Version : Equals(Find(key), held);
 
     public void Start(Func<List<Node>> up)
     {
@@ -51,7 +59,7 @@ internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
             Task<(LogPoint Point, List<Entry> Entries)?> start = ListAnewAsync(nodes[pump.Random.Next(nodes.Count)]);
             if (await EndsAsync(start) && await start is { } listed)
             {
-                _since = listed.Point;
+                (_since, _hasStartedOver) = (listed.Point, true);
                 _state.Clear();
                 listed.Entries.ForEach(entry => _state[entry.Key] = entry);
             }
