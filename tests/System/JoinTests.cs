@@ -49,6 +49,15 @@ public sealed class JoinTests
         Assert.Equal(1, await copied.Process.WaitForExitAsync(Patience));
         Assert.Contains($"is that of {cluster[2].Name}, which runs at {cluster[2].Address}", copied.Said, StringComparison.Ordinal);
         await cluster.WaitUntilCompleteAsync();
+
+        // Silent, the original is waited for until the cluster declares it dead; back, it is the second to come.
+        cluster[2].Process.Pause();
+        copied.Start();
+        await copied.WaitUntilReadyAsync();
+        cluster[2].Process.Resume();
+        Assert.Equal(1, await cluster[2].Process.WaitForExitAsync(Patience));
+        Assert.Contains("is that of copy, which runs at", cluster[2].Said, StringComparison.Ordinal);
+        Assert.Equal("1", (await copied.Http.GetAsync("key")).Text);
     }
 
     [SkippableFact]

@@ -18,6 +18,9 @@ internal sealed class JoinCheck(
     /// <summary>How long a former life of this node may take to end, or to be declared dead.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    // For a node that is silent and may have this one's store: it answers, or the cluster declares it dead sooner than that.
+    private static readonly TimeSpan SilencePatience = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
@@ -26,7 +29,7 @@ internal sealed class JoinCheck(
     public async Task RunAsync(CancellationToken stopping)
     {
         long began = time.GetTimestamp();
-        while (await FindOtherAsync() is { } problem)
+        while (await FindOtherAsync(time.GetElapsedTime(began) > SilencePatience) is { } problem)
         {
             if (problem.IsCertain || time.GetElapsedTime(began) > Patience)
             {
@@ -62,7 +65,7 @@ internal sealed class JoinCheck(
     }
 
     // Whoever runs was there before this node, whatever the clocks say; of two that only start, the one that joined later gives way.
-    private async Task<Problem?> FindOtherAsync()
+    private async Task<Problem?> FindOtherAsync(bool silenceIsNoAnswer)
     {
         MemberSet current = members.Current;
         Problem? silent = null;
@@ -80,8 +83,14 @@ internal sealed class JoinCheck(
             }
         }
 
-        PingReply?[] replies = await Task.WhenAll(current.Names.Where(name => name != node.Name).Select(AskAsync));
+        string[] others = [.. current.Names.Where(name => name != node.Name)];
+        PingReply?[] replies = await Task.WhenAll(others.Select(AskAsync));
         PingReply? twin = replies.OfType<PingReply>().FirstOrDefault(reply => reply.Id.StoreId == node.Id.StoreId);
+        if (silent is null && !silenceIsNoAnswer && Array.IndexOf(replies, null) is >= 0 and var first)
+        {
+            silent = new Problem($"{others[first]} does not answer, and may have the data in {settings.DataPath}.", IsCertain: false);
+        }
+
         return twin is null
             ? silent
             : new Problem(
