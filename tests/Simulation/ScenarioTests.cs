@@ -108,6 +108,33 @@ public sealed class ScenarioTests
     }
 
     [Fact]
+    public void A_master_that_comes_back_without_its_store_is_missing_still_and_since_then()
+    {
+        Put("key", 1);
+        _cluster.RunFor(Moment);
+        SimNode third = Neither();
+        SimNode[] masters = Masters();
+        Array.ForEach(masters, master => _cluster.Kill(master, TimeSpan.FromHours(1)));
+        _cluster.RunFor(Moment);
+        MissingMaster[] before = Missing();
+        Assert.Equal(masters.Select(static master => master.Name).Order(), before.Select(static one => one.Name).Order());
+        Assert.NotNull(third.Node!.NotWritableBecause);
+
+        masters[0].LoseDisk();
+        _cluster.StartIfDown(masters[0]);
+        _cluster.RunFor(Moment);
+        Assert.NotNull(third.Node!.NotWritableBecause);
+        Assert.Equal(before.ToHashSet(), Missing().ToHashSet());
+
+        _cluster.StartIfDown(masters[1]);
+        _cluster.RunFor(Moment);
+        Assert.Null(third.Node!.NotWritableBecause);
+        Assert.Empty(Missing());
+
+        MissingMaster[] Missing() => Ask(third, static node => node.GetStatusAsync()).Partitions[0].Missing;
+    }
+
+    [Fact]
     public void Two_histories_wait_for_an_operator()
     {
         Put("old", 1);

@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+
 namespace Diststore.Core;
 
 /// <summary>
@@ -16,7 +18,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
 
     private (long Epoch, long At)? _reported;
     private bool _isOutage; // every master in sync is gone, and that was said
-    private Dictionary<Guid, MissingMaster> _missing = []; // by their stores
+    private volatile FrozenDictionary<Guid, MissingMaster> _missing = FrozenDictionary<Guid, MissingMaster>.Empty; // by their stores
 
     /// <summary>How long a request looks for a primary before it gives up.</summary>
     public TimeSpan Patience => 3 * context.Settings.ReplyTimeout;
@@ -26,8 +28,9 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     {
         get
         {
-            string[] names = [.. partition.Newest?.InSyncSet.Select(static member => member.Name) ?? []];
-            return names.Intersect(context.Transport.Members, StringComparer.Ordinal).Any() ? "" : string.Join(", ", names);
+            MasterId[] masters = [.. partition.Newest?.InSyncSet ?? []];
+            bool isAnyAlive = masters.Any(master => context.Transport.Members.Contains(master.Name) && !_missing.ContainsKey(master.StoreId));
+            return isAnyAlive ? "" : string.Join(", ", masters.Select(static master => master.Name));
         }
     }
 
@@ -51,7 +54,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
         DateTimeOffset now = context.Time.GetUtcNow();
         _missing = wanted
             .Where(member => !alive.Contains(member.StoreId))
-            .ToDictionary(
+            .ToFrozenDictionary(
                 static member => member.StoreId,
                 member => _missing.GetValueOrDefault(member.StoreId) ?? new MissingMaster(member.Name, now));
         return [.. _missing.Values];
@@ -102,17 +105,21 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
                 partition.Learn(stored);
             }
 
+            await SeeMembersAsync();
             SayOutage(Missing);
-            SeeMembers();
             await context.Delay(RefreshPeriod);
         }
     }
 
-    // By their names, between two times that somebody asks for the state of the cluster: so it is known since when one is missing.
-    private void SeeMembers()
+    // So it is known since when one is missing. Who was there is taken to be there while its name is; one whose name is back is asked,
+    // for it may have come with another store.
+    private async Task SeeMembersAsync()
     {
-        IReadOnlyList<string> members = context.Transport.Members;
-        See([.. partition.Newest?.InSyncSet.Where(member => members.Contains(member.Name)).Select(static member => member.StoreId) ?? []]);
+        MasterId[] named = [.. (partition.Newest?.InSyncSet ?? []).Where(master => context.Transport.Members.Contains(master.Name))];
+        PingReply?[] pings = await Task.WhenAll(named.Where(master => _missing.ContainsKey(master.StoreId)).Select(
+            master => context.AskAsync<PingReply>(master.Name, peer => peer.PingAsync(write: false)!, context.Settings.ReplyTimeout)));
+        Guid[] back = [.. pings.OfType<PingReply>().Select(static ping => ping.Id.StoreId)];
+        See([.. named.Select(static master => master.StoreId).Where(store => !_missing.ContainsKey(store)), .. back]);
     }
 
     // Once when it begins, and once when it ends.
