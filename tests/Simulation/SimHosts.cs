@@ -179,7 +179,10 @@ internal sealed class SimViewStorage(Pump pump)
             if (replaced)
             {
                 MasterView? last = storage.All.FindLast(view => view.History == next.History);
-                storage.Require(next.Epoch > (last?.Epoch ?? 0), $"the epoch must grow: {last} -> {next}");
+
+                // What was taken up and lost again before anybody knew of it is taken up once more as it was.
+                bool isSame = next == last && read.View is null;
+                storage.Require(isSame || next.Epoch > (last?.Epoch ?? 0), $"the epoch must grow: {last} -> {next}");
                 storage._tag++;
                 storage.View = next;
                 storage.All.Add(next);

@@ -3,8 +3,7 @@ namespace Diststore.Core;
 /// <content>How histories begin, are taken up again after the storage lost the view, and are told from each other.</content>
 public sealed partial class MasterRegistry
 {
-    // Left out where views may have been lost with the storage, and as many at most by chance: the storage may be lost twice before
-    // anybody has persisted what was taken up.
+    // Left out where views may have been lost with the storage.
     private const int EpochsSkipped = 1000;
 
     /// <inheritdoc/>
@@ -63,11 +62,11 @@ public sealed partial class MasterRegistry
 
     // Whoever lost the view may have lost newer ones than anybody remembers, and one of those may be on its way to a node: no
     // epoch is given twice.
-    private long NextEpoch(MasterView? known, Dictionary<string, PingReply> answers) =>
-        Math.Max(known?.Epoch ?? 0, answers.Values.Max(static answer => answer.HighestEpoch)) + EpochsSkipped + _random.Next(EpochsSkipped);
+    private static long NextEpoch(MasterView? known, Dictionary<string, PingReply> answers) =>
+        Math.Max(known?.Epoch ?? 0, answers.Values.Max(static answer => answer.HighestEpoch)) + EpochsSkipped;
 
     // A master that was in sync in another history has answered: an operator has to say which one stands.
-    private Decision? Contest(MasterView view, Dictionary<string, PingReply> answers)
+    private static Decision? Contest(MasterView view, Dictionary<string, PingReply> answers)
     {
         PingReply? odd = answers.Values.FirstOrDefault(answer => answer.View?.IsAtOddsWith(view, answer.Id) == true);
         return odd is null || view.IsContested
