@@ -18,7 +18,7 @@ internal sealed partial class HttpApi(
     CancellationToken stopping)
 {
     private readonly KeyRoutes _keys = new(store, options, budget);
-    private readonly SeedRoutes _seed = new(store, nodes, options, budget);
+    private readonly PlainRoutes _plain = new(store, nodes, options, budget);
     private readonly ListRoutes _lists = new(store);
     private readonly NodeKeyRoutes _nodeKeys = new(nodes, options, budget, time, stopping);
     private readonly BackupRoutes _backups = new(nodes);
@@ -81,15 +81,15 @@ internal sealed partial class HttpApi(
             return _keys.InvokeAsync(context, target);
         }
 
-        if (path.StartsWith(SeedRoutes.GetPrefix))
+        if (path.StartsWith(PlainRoutes.GetPrefix))
         {
-            return _seed.GetAsync(context, target);
+            return _plain.GetAsync(context, target);
         }
 
         return path switch
         {
-            "/" => _seed.PostFormAsync(context, target, onNode: false),
-            "/local" => _seed.PostFormAsync(context, target, onNode: true),
+            "/" => _plain.PostFormAsync(context, target, onNode: false),
+            "/local" => _plain.PostFormAsync(context, target, onNode: true),
             "/list" => _nodeKeys.InvokeAsync(context, target),
             "/v1/kv" => _lists.PageAsync(context, target),
             ChangeRoutes.Path => _changes.InvokeAsync(context, target),
@@ -101,9 +101,9 @@ internal sealed partial class HttpApi(
             "/metrics" => _service.MetricsAsync(context, target),
             "/health/live" or "/health/ready" or "/openapi/v1.json" => _service.InvokeAsync(context, target),
             "/get" or "/getlocal" => Problems.WriteAsync(context, Fault.Bad("the key is empty")),
-            _ when path.StartsWith(SeedRoutes.GetLocalPrefix) => _seed.GetLocalAsync(context, target),
-            _ when path.StartsWith(SeedRoutes.LocalPrefix) => _seed.LocalAsync(context, target),
-            _ => _seed.PostRawAsync(context, target, onNode: false),
+            _ when path.StartsWith(PlainRoutes.GetLocalPrefix) => _plain.GetLocalAsync(context, target),
+            _ when path.StartsWith(PlainRoutes.LocalPrefix) => _plain.LocalAsync(context, target),
+            _ => _plain.PostRawAsync(context, target, onNode: false),
         };
     }
 

@@ -233,7 +233,8 @@ internal sealed partial class SimCluster
         {
             Entry? first = Stored(masters[0], key), second = Stored(masters[1], key);
             _pump.Require(Equals(Live(first), Live(second)), $"the masters differ in {key}: {first} and {second}; {at}");
-            _pump.Require(_watcher.AgreesOn(key, Live(first), _history.Expiring.Contains(key)), $"the watcher ends with {_watcher.Find(key)}, the masters with {first}; {at}");
+            bool agrees = _watcher.AgreesOn(key, Live(first), _history.Expiring.Contains(key));
+            _pump.Require(agrees, $"the watcher ends with {_watcher.Find(key)}, the masters with {first}; {at}");
             CheckNotLost(key, first, at);
             foreach (SimNode node in Nodes)
             {

@@ -4,13 +4,23 @@ namespace Diststore.Simulation;
 /// Follows the changes through whichever node is up, resuming at the last id it saw: ids must ascend strictly, and who
 /// applies them in order ends with the masters' state.
 /// </summary>
-internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
+internal sealed class SimWatcher
 {
+    private readonly Pump _pump;
+    private readonly SimTimeline _timeline;
     private readonly Dictionary<string, Entry> _state = new(StringComparer.Ordinal);
-    private SimClock? _clock;
+    private readonly SimScheduler _scheduler;
+    private readonly SimClock _clock;
     private ChangeId _since;
     private bool _hasStartedOver;
-    private Era _passBegan = timeline.Now;
+    private Era _passBegan;
+
+    public SimWatcher(Pump pump, SimTimeline timeline)
+    {
+        (_pump, _timeline, _passBegan) = (pump, timeline, timeline.Now);
+        _scheduler = new SimScheduler(pump, "watcher", 200);
+        _clock = new SimClock(pump, _scheduler, 1, TimeSpan.Zero);
+    }
 
     public int Seen { get; private set; }
 
@@ -25,18 +35,16 @@ internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
 
     public void Start(Func<List<Node>> up)
     {
-        var scheduler = new SimScheduler(pump, "watcher", 200);
-        _clock = new SimClock(pump, scheduler, 1, TimeSpan.Zero);
-        scheduler.Post(async () =>
+        _scheduler.Post(async () =>
         {
             while (true)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(20), _clock);
                 if (up() is { Count: > 0 } nodes)
                 {
-                    _passBegan = _since.IsStart ? timeline.Now : _passBegan;
+                    _passBegan = _since.IsStart ? _timeline.Now : _passBegan;
 
-                    Task<ChangesResult> read = nodes[pump.Random.Next(nodes.Count)]
+                    Task<ChangesResult> read = nodes[_pump.Random.Next(nodes.Count)]
                         .ReadChangesAsync(new ChangesQuery(_since, TimeSpan.FromSeconds(1))).AsTask();
                     if (await EndsAsync(read))
                     {
@@ -48,15 +56,15 @@ internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
     }
 
     // A request to a node that is killed meanwhile never ends.
-    private async Task<bool> EndsAsync(Task request) => await Task.WhenAny(request, Task.Delay(TimeSpan.FromSeconds(10), _clock!)) == request;
+    private async Task<bool> EndsAsync(Task request) => await Task.WhenAny(request, Task.Delay(TimeSpan.FromSeconds(10), _clock)) == request;
 
     private async Task TakeAsync(ChangesResult changes, List<Node> nodes)
     {
         if (changes.Outcome == ChangesOutcome.Gone)
         {
             bool isPass = _since.IsStart || _since.PassUpto != LogPoint.Zero;
-            pump.Require(!isPass || _passBegan != timeline.Now, $"a first pass ended at {_since}, though no delete was forgotten");
-            Task<(LogPoint Point, List<Entry> Entries)?> start = ListAnewAsync(nodes[pump.Random.Next(nodes.Count)]);
+            _pump.Require(!isPass || _passBegan != _timeline.Now, $"a first pass ended at {_since}, though no delete was forgotten");
+            Task<(LogPoint Point, List<Entry> Entries)?> start = ListAnewAsync(nodes[_pump.Random.Next(nodes.Count)]);
             if (await EndsAsync(start) && await start is { } listed)
             {
                 (_since, _hasStartedOver) = (listed.Point, true);
@@ -67,7 +75,7 @@ internal sealed class SimWatcher(Pump pump, SimTimeline timeline)
 
         foreach (Entry entry in changes.Entries)
         {
-            pump.Require(entry.Version > _since.Point, $"the watcher saw {entry.Version} after {_since}");
+            _pump.Require(entry.Version > _since.Point, $"the watcher saw {entry.Version} after {_since}");
             _since = changes.IdOf(entry.Version);
             _state[entry.Key] = entry;
             Seen++;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Diststore.SystemTests;
 
-/// <summary>Ten nodes on 127.1.2.1 to 127.1.2.10, HTTP on port 8181, one multicast group; shared by the seed's scenarios.</summary>
+/// <summary>Ten nodes on 127.1.2.1 to 127.1.2.10, HTTP on port 8181, one multicast group; shared by the scenarios of the plain routes.</summary>
 public sealed class TenNodes : IAsyncLifetime
 {
     private TestCluster? _cluster;

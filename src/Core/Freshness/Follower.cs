@@ -81,7 +81,7 @@ internal sealed class Follower
                 ? new FollowRequest(view.Epoch, true, view.History, _context.Store.State.Applied, local)
                 : new FollowRequest(view.Epoch, false, _partition.Copies.History, _partition.Copies.Followed, local);
             long sent = _context.Time.GetTimestamp();
-            FollowReply? reply = await _context.AskAsync<FollowReply>(view.Primary.Name, peer => peer.FollowAsync(request)!, ReplyTimeout);
+            FollowReply? reply = await _context.AskAsync(view.Primary.Name, peer => peer.FollowAsync(request), ReplyTimeout);
             if (reply is not { IsGiven: true })
             {
                 _views.OnPrimaryFailed(view, reply?.View);

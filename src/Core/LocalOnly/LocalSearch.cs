@@ -121,5 +121,5 @@ internal sealed class LocalSearch(NodeContext context, ViewFinder views)
     }
 
     private Task<FetchReply?> FetchAsync(string node, FetchRequest request) =>
-        context.AskAsync<FetchReply>(node, peer => peer.FetchAsync(request)!, context.Settings.ReplyTimeout);
+        context.AskAsync(node, peer => peer.FetchAsync(request), context.Settings.ReplyTimeout);
 }

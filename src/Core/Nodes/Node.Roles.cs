@@ -7,6 +7,7 @@ public sealed partial class Node
     private static readonly TimeSpan HandOverPatience = TimeSpan.FromSeconds(15);
 
     private const string Stopped = "this node can serve no more; ask another one";
+    private const string NoPrimary = "no primary answers";
 
     private static readonly TimeSpan RolePause = TimeSpan.FromMilliseconds(50);
 
@@ -140,7 +141,7 @@ public sealed partial class Node
         TimeSpan timeout = _context.Settings.ReplyTimeout;
         PingReply?[] others = await Task.WhenAll(_context.Transport.Members
             .Where(name => name != Name)
-            .Select(name => _context.AskAsync<PingReply>(name, static peer => peer.PingAsync(write: false)!, timeout)));
+            .Select(name => _context.AskAsync(name, static peer => peer.PingAsync(write: false), timeout)));
         return others.Any(static other => other is not { IsLeaving: true });
     }
 

@@ -219,58 +219,36 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     // Who has given up asks nobody any more.
     private async Task<ListResult> ListFromWhoeverIsPrimaryAsync(ListQuery query, CancellationToken cancellation)
     {
-        long started = _context.Time.GetTimestamp();
-        do
-        {
-            if (await _views.CurrentAsync(poster: null) is { } view)
+        ListResult? page = await _views.AskPrimaryAsync<ListResult>(
+            async view =>
             {
-                ListResult? page = await _context.AskAsync(
+                ListResult? answer = await _context.AskAsync(
                     view.Primary.Name, peer => peer.ListFromPrimaryAsync(query), _context.Settings.ReplyTimeout);
-                if (page is not null)
-                {
-                    return page with { Node = Name };
-                }
-
-                _views.OnPrimaryFailed(view, null);
-            }
-
-            await _context.Delay(ViewFinder.RetryPause);
-        }
-        while (_context.Time.GetElapsedTime(started) < _views.Patience && !cancellation.IsCancellationRequested);
-        return new ListResult(false, [], null, default, Name, "no primary answers");
+                return answer ?? Attempt<ListResult>.Failed(null);
+            },
+            cancellation: cancellation);
+        return page is null ? new ListResult(false, [], null, default, Name, NoPrimary) : page with { Node = Name };
     }
 
     private async Task<ChangesResult> ReadChangesFromPrimaryAsync(ChangesQuery query, CancellationToken cancellation)
     {
-        long started = _context.Time.GetTimestamp();
-        do
-        {
-            if (await _views.CurrentAsync(poster: null, atLeast: query.Since.Judged.Epoch) is { } view)
+        WatchReply? reply = await _views.AskPrimaryAsync<WatchReply>(
+            async view =>
             {
-                WatchReply? reply = await _context.AskAsync<WatchReply>(
-                    view.Primary.Name, peer => peer.WatchAsync(query)!, ChangesQuery.MaxWait + _context.Settings.ReplyTimeout);
-                if (reply is { IsGone: true })
-                {
-                    return new ChangesResult(ChangesOutcome.Gone, [], Name, "that point is too old, or not in this history: list the keys anew");
-                }
-
-                if (reply?.Page is { } page)
-                {
-                    return page with { Node = Name };
-                }
-
-                if (reply is { IsBusy: true })
-                {
-                    return new ChangesResult(ChangesOutcome.Unavailable, [], Name, "the primary reads as many changes as it may already; ask again later");
-                }
-
-                _views.OnPrimaryFailed(view, reply?.View);
-            }
-
-            await _context.Delay(ViewFinder.RetryPause);
-        }
-        while (_context.Time.GetElapsedTime(started) < _views.Patience && !cancellation.IsCancellationRequested);
-        return new ChangesResult(ChangesOutcome.Unavailable, [], Name, "no primary answers");
+                WatchReply? answer = await _context.AskAsync(
+                    view.Primary.Name, peer => peer.WatchAsync(query), ChangesQuery.MaxWait + _context.Settings.ReplyTimeout);
+                return answer is { Page: not null } or { IsGone: true } or { IsBusy: true } ? answer : Attempt<WatchReply>.Failed(answer?.View);
+            },
+            atLeast: query.Since.Judged.Epoch,
+            cancellation: cancellation);
+        return reply switch
+        {
+            { Page: { } page } => page with { Node = Name },
+            { IsGone: true } => new ChangesResult(ChangesOutcome.Gone, [], Name, "that point is too old, or not in this history: list the keys anew"),
+            { IsBusy: true } => new ChangesResult(
+                ChangesOutcome.Unavailable, [], Name, "the primary reads as many changes as it may already; ask again later"),
+            _ => new ChangesResult(ChangesOutcome.Unavailable, [], Name, NoPrimary),
+        };
     }
 
     // Rather of the secondary: the primary has enough to do.
@@ -279,8 +257,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         MasterView? view = await _views.CurrentAsync(poster: null);
         foreach (MasterId master in view?.InSyncSet.Reverse() ?? [])
         {
-            BackupStart? start = await _context.AskAsync<BackupStart>(
-                master.Name, static peer => peer.StartBackupAsync()!, _context.Settings.ReplyTimeout);
+            BackupStart? start = await _context.AskAsync(
+                master.Name, static peer => peer.StartBackupAsync(), _context.Settings.ReplyTimeout);
             if (start is { Outcome: not BackupOutcome.Unavailable })
             {
                 return start;
@@ -294,7 +272,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     {
         string[] members = [.. _context.Transport.Members];
         PingReply?[] pings = await Task.WhenAll(members.Select(
-            member => _context.AskAsync<PingReply>(member, peer => peer.PingAsync(write: false)!, _context.Settings.ReplyTimeout)));
+            member => _context.AskAsync(member, peer => peer.PingAsync(write: false), _context.Settings.ReplyTimeout)));
         NodeStatus[] nodes = [.. members.Zip(pings, static (name, ping) => ping is null
             ? new NodeStatus(name, NodeRole.Copies, false, 0, default, default, 0)
             : new NodeStatus(name, ping.Role, true, ping.Keys, ping.Applied, ping.Last, ping.HighestEpoch, ping.Url, ping.Version))];

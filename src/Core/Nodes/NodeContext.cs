@@ -73,8 +73,8 @@ internal sealed class NodeContext
     /// Calls another node. <see langword="null"/> means that no answer came in time, so that the outcome is unknown: a
     /// caller decides by what it was told, never by why it was told nothing.
     /// </summary>
-    public async Task<T?> AskAsync<T>(string node, Func<IPeer, Task<T?>> call, TimeSpan timeout)
-        where T : class
+    public async Task<T?> AskAsync<T>(string node, Func<IPeer, Task<T>> call, TimeSpan timeout)
+        where T : class?
     {
         try
         {

@@ -2,8 +2,8 @@ namespace Diststore.Core;
 
 /// <summary>
 /// A read that this node cannot answer at once, from top to bottom: one question for concurrent readers of a key; the
-/// first good holder; else the primary, who alone may say that there is no such key; on the seed's route also whoever
-/// holds it local-only. For the node's scheduler.
+/// first good holder; else the primary, who alone may say that there is no such key; on the plain routes also
+/// whoever holds it local-only. For the node's scheduler.
 /// </summary>
 internal sealed class ReadPath(NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, LocalReads here)
 {
@@ -128,7 +128,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
 
     private async Task<ReadResult> FindAsync(string key, ReadOptions options, bool asksHolders, Question? question)
     {
-        // What was told counts from before anybody was asked.
+        // The age of an answer is counted from before anybody was asked for it.
         long asked = context.Time.GetTimestamp();
         FetchReply? reply = !asksHolders || question is null ? null : await FromHoldersAsync(question, asked);
         if (reply is null)
@@ -166,7 +166,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         }
     }
 
-    // The masters have no such key; on the seed's route it may lie local-only on a node that the primary has named.
+    // The masters have no such key; on the plain routes it may lie local-only on a node that the primary has named.
     private async Task<ReadResult> NotFoundAsync(FetchReply? reply, string key, long asked, ReadOptions options, Question? question)
     {
         if (reply is null)
@@ -226,43 +226,25 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     }
 
     // Found or not found by the one who knows; null when nobody who knows answers for a while.
-    private async Task<FetchReply?> FromPrimaryAsync(FetchRequest request)
+    private Task<FetchReply?> FromPrimaryAsync(FetchRequest request) => views.AskPrimaryAsync<FetchReply>(async view =>
     {
-        long started = context.Time.GetTimestamp();
-        do
+        long asked = context.Time.GetTimestamp();
+        FetchReply? reply = await FetchAsync(view.Primary.Name, request);
+        if (reply is { Status: FetchStatus.Found or FetchStatus.NotFound })
         {
-            if (await views.CurrentAsync(poster: null) is { } view)
-            {
-                long asked = context.Time.GetTimestamp();
-                FetchReply? reply = await FetchAsync(view.Primary.Name, request);
-                if (reply is { Status: FetchStatus.Found or FetchStatus.NotFound })
-                {
-                    if (request.NamesHolders && reply.Entry is null && Sum(reply.Age, context.Time.GetElapsedTime(asked)) > context.Settings.LocalOnlyBound)
-                    {
-                        // Another primary may have heard of other holders since: this one's word is too old.
-                        await context.Delay(ViewFinder.RetryPause);
-                        continue;
-                    }
-
-                    return reply;
-                }
-
-                if (!ReferenceEquals(reply, NoTurn))
-                {
-                    views.OnPrimaryFailed(view, reply?.View);
-                }
-
-                if (!request.IsStrong && await FromOtherMasterAsync(view, request) is { } found)
-                {
-                    return found;
-                }
-            }
-
-            await context.Delay(ViewFinder.RetryPause);
+            // Another primary may have heard of other holders since: this one's word may be too old.
+            bool isTooOld = request.NamesHolders && reply.Entry is null
+                && Sum(reply.Age, context.Time.GetElapsedTime(asked)) > context.Settings.LocalOnlyBound;
+            return isTooOld ? Attempt<FetchReply>.Again : reply;
         }
-        while (context.Time.GetElapsedTime(started) < views.Patience);
-        return null;
-    }
+
+        if (!ReferenceEquals(reply, NoTurn))
+        {
+            views.OnPrimaryFailed(view, reply?.View);
+        }
+
+        return !request.IsStrong && await FromOtherMasterAsync(view, request) is { } found ? found : Attempt<FetchReply>.Again;
+    });
 
     // The secondary may not say "none", but it can show what it has.
     private async Task<FetchReply?> FromOtherMasterAsync(MasterView view, FetchRequest request)
@@ -286,7 +268,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
 
         try
         {
-            return await context.AskAsync<FetchReply>(node, peer => peer.FetchAsync(request)!, context.Settings.ReplyTimeout);
+            return await context.AskAsync(node, peer => peer.FetchAsync(request), context.Settings.ReplyTimeout);
         }
         finally
         {

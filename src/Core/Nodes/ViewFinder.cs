@@ -79,6 +79,41 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
         return partition.Newest;
     }
 
+    /// <summary>
+    /// Asks whoever is the primary, until it has answered; <see langword="null"/> when none has for as long as the patience lasts, or
+    /// when who asks has given up.
+    /// </summary>
+    /// <param name="ask">Asks the primary of that view.</param>
+    /// <param name="poster">The node that posts, if it does: its key counts where an election is needed.</param>
+    /// <param name="atLeast">The view to begin with is of this epoch or a higher one, if the registry knows of any.</param>
+    /// <param name="cancellation">Who asks has given up.</param>
+    public async Task<T?> AskPrimaryAsync<T>(
+        Func<MasterView, Task<Attempt<T>>> ask, string? poster = null, long atLeast = 0, CancellationToken cancellation = default)
+        where T : class
+    {
+        long started = context.Time.GetTimestamp();
+        do
+        {
+            if (await CurrentAsync(poster, atLeast) is { } view)
+            {
+                Attempt<T> attempt = await ask(view);
+                if (attempt.Answer is not null)
+                {
+                    return attempt.Answer;
+                }
+
+                if (attempt.PrimaryFailed)
+                {
+                    OnPrimaryFailed(view, attempt.Theirs);
+                }
+            }
+
+            await context.Delay(RetryPause);
+        }
+        while (context.Time.GetElapsedTime(started) < Patience && !cancellation.IsCancellationRequested);
+        return null;
+    }
+
     /// <summary>The primary of that view failed; <paramref name="theirs"/> is the view that it answered with, if it did.</summary>
     public void OnPrimaryFailed(MasterView view, MasterView? theirs)
     {
@@ -117,7 +152,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     {
         MasterId[] named = [.. (partition.Newest?.InSyncSet ?? []).Where(master => context.Transport.Members.Contains(master.Name))];
         PingReply?[] pings = await Task.WhenAll(named.Where(master => _missing.ContainsKey(master.StoreId)).Select(
-            master => context.AskAsync<PingReply>(master.Name, peer => peer.PingAsync(write: false)!, context.Settings.ReplyTimeout)));
+            master => context.AskAsync(master.Name, peer => peer.PingAsync(write: false), context.Settings.ReplyTimeout)));
         Guid[] back = [.. pings.OfType<PingReply>().Select(static ping => ping.Id.StoreId)];
         See([.. named.Select(static master => master.StoreId).Where(store => !_missing.ContainsKey(store)), .. back]);
     }
@@ -144,4 +179,21 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
             partition.Learn(stored);
         }
     }
+}
+
+/// <summary>What came of asking a primary once: an answer, or why there is none.</summary>
+/// <param name="Answer">The answer, if there is one.</param>
+/// <param name="PrimaryFailed">Whether it is to be reported.</param>
+/// <param name="Theirs">The view that it answered with, if it did.</param>
+internal readonly record struct Attempt<T>(T? Answer, bool PrimaryFailed, MasterView? Theirs)
+    where T : class
+{
+    /// <summary>Nothing is known of the primary, and it is asked again.</summary>
+    public static Attempt<T> Again => default;
+
+    /// <summary>It did not answer, or not as the primary.</summary>
+    public static Attempt<T> Failed(MasterView? theirs) => new(null, true, theirs);
+
+    /// <summary>It answered.</summary>
+    public static implicit operator Attempt<T>(T answer) => new(answer, false, null);
 }

@@ -19,33 +19,35 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
     public async Task<WriteResult> WriteAsync(Write write)
     {
         string? why = null;
-        long started = context.Time.GetTimestamp();
-        do
+        long sent = 0;
+        if (await views.AskPrimaryAsync<WriteReply>(SendOnceAsync, poster: Name) is { } answer)
         {
-            if (await views.CurrentAsync(Name) is { } view)
-            {
-                long sent = context.Time.GetTimestamp();
-                WriteReply? reply = await SendInTurnAsync(view, new WriteRequest(view.Epoch, write));
-                switch (reply?.Status)
-                {
-                    case WriteStatus.NotPrimary:
-                        views.OnPrimaryFailed(view, reply.View);
-                        why = reply.Detail;
-                        break;
-                    case null:
-                        views.OnPrimaryFailed(view, null);
-                        return new WriteResult(WriteOutcome.Unknown, default, Name, OutcomeUnknown);
-                    default:
-                        return Result(write, reply, sent);
-                }
-            }
-
-            await context.Delay(ViewFinder.RetryPause);
+            return Result(write, answer, sent);
         }
-        while (context.Time.GetElapsedTime(started) < views.Patience);
+
         string missing = views.Missing is { Length: > 0 } names ? $"; no master in sync is alive, {names} must come back" : "";
         return new WriteResult(
             WriteOutcome.Unavailable, default, Name, $"there is no primary now; nothing was done{(why is null ? "" : $" ({why})")}{missing}");
+
+        async Task<Attempt<WriteReply>> SendOnceAsync(MasterView view)
+        {
+            sent = context.Time.GetTimestamp();
+            WriteReply? reply = await SendInTurnAsync(view, new WriteRequest(view.Epoch, write));
+            if (reply is null)
+            {
+                // The primary is reported, and the write is not tried again.
+                views.OnPrimaryFailed(view, null);
+                return new WriteReply(WriteStatus.Unknown, default, null, OutcomeUnknown);
+            }
+
+            if (reply.Status == WriteStatus.NotPrimary)
+            {
+                why = reply.Detail;
+                return Attempt<WriteReply>.Failed(reply.View);
+            }
+
+            return reply;
+        }
     }
 
     // What goes to another node takes its turn.

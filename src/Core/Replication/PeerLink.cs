@@ -85,7 +85,7 @@ internal sealed class PeerLink(NodeContext context, MasterView view, MasterId pe
     {
         var request = new ReplicateRequest(view, peer, batch, owner.Committed);
         long told = request.Commit.Sequence;
-        ReplicateReply? reply = await context.AskAsync<ReplicateReply>(peer.Name, p => p.ReplicateAsync(request)!, context.Settings.ReplyTimeout);
+        ReplicateReply? reply = await context.AskAsync(peer.Name, p => p.ReplicateAsync(request), context.Settings.ReplyTimeout);
         _underWay--;
         if (!owner.IsCurrent(this))
         {
@@ -161,7 +161,7 @@ internal sealed class PeerLink(NodeContext context, MasterView view, MasterId pe
     private async Task TellCommitAsync(LogPoint commit)
     {
         var request = new CommitRequest(view, peer, commit);
-        MasterReply? reply = await context.AskAsync<MasterReply>(peer.Name, p => p.CommitAsync(request)!, context.Settings.ReplyTimeout);
+        MasterReply? reply = await context.AskAsync(peer.Name, p => p.CommitAsync(request), context.Settings.ReplyTimeout);
         _tellingCommit = false;
         if (!owner.IsCurrent(this))
         {

@@ -71,7 +71,7 @@ internal sealed partial class PrimaryRole
     {
         PeerLink? link = _link;
         var request = new ConfirmRequest(view, peer);
-        MasterReply? reply = await _context.AskAsync<MasterReply>(peer.Name, p => p.ConfirmAsync(request)!, _context.Settings.ReplyTimeout);
+        MasterReply? reply = await _context.AskAsync(peer.Name, p => p.ConfirmAsync(request), _context.Settings.ReplyTimeout);
         if (reply is { Granted: true })
         {
             return true;

@@ -203,8 +203,8 @@ internal sealed partial class PrimaryRole
     private async Task AlignAsync(PeerLink link, MasterView view)
     {
         var request = new AlignRequest(view, link.Peer, _epochs, _last);
-        ReplicateReply? reply = await _context.AskAsync<ReplicateReply>(
-            link.Peer.Name, p => p.AlignAsync(request)!, _context.Settings.ReplyTimeout);
+        ReplicateReply? reply = await _context.AskAsync(
+            link.Peer.Name, p => p.AlignAsync(request), _context.Settings.ReplyTimeout);
         if (!IsCurrent(link))
         {
             return;

@@ -197,7 +197,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
 
     private Task<T?> AskAsync<T>(Func<IPeer, Task<T>> call)
         where T : class =>
-        context.AskAsync<T>(view.Primary.Name, call!, context.Settings.ReplyTimeout);
+        context.AskAsync(view.Primary.Name, call, context.Settings.ReplyTimeout);
 
     private void Heed(MasterView? newer)
     {

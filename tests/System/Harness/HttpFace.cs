@@ -72,16 +72,16 @@ internal sealed class HttpFace : IDisposable
     /// <summary>GET of a target.</summary>
     public Task<Answer> FetchAsync(string target) => SendAsync(HttpMethod.Get, target);
 
-    /// <summary>The seed's post: a form with key and value.</summary>
+    /// <summary>The plain post: a form with key and value.</summary>
     public Task<Answer> PostAsync(string key, string value) => SendAsync(HttpMethod.Post, "/", Form(key, value));
 
-    /// <summary>The seed's post to this node alone.</summary>
+    /// <summary>The plain post to this node alone.</summary>
     public Task<Answer> PostLocalAsync(string key, string value) => SendAsync(HttpMethod.Post, "/local", Form(key, value));
 
-    /// <summary>The seed's get.</summary>
+    /// <summary>The plain get.</summary>
     public Task<Answer> GetAsync(string key) => FetchAsync("/get/" + Escape(key));
 
-    /// <summary>The seed's get from this node alone.</summary>
+    /// <summary>The plain get from this node alone.</summary>
     public Task<Answer> GetLocalAsync(string key) => FetchAsync("/getlocal/" + Escape(key));
 
     /// <summary>A read that may be as old as the bound.</summary>

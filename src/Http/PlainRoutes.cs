@@ -7,7 +7,7 @@ namespace Diststore.Http;
 /// The plain routes: <c>POST /</c>, <c>/{key}</c>, <c>/local</c>, <c>/local/{key}</c>; <c>DELETE /local/{key}</c>;
 /// <c>GET /get/{key}</c>, <c>/getlocal/{key}</c>.
 /// </summary>
-internal sealed class SeedRoutes(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options, ByteBudget budget)
+internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, DiststoreHttpOptions options, ByteBudget budget)
 {
     public const string GetPrefix = "/get/";
     public const string GetLocalPrefix = "/getlocal/";

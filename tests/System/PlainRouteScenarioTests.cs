@@ -4,7 +4,7 @@ namespace Diststore.SystemTests;
 
 /// <summary>The scenarios that the project began with, over ten real processes.</summary>
 [TestCaseOrderer(InOrder.Type, InOrder.Assembly)]
-public sealed class SeedScenarioTests(TenNodes fixture) : IClassFixture<TenNodes>
+public sealed class PlainRouteScenarioTests(TenNodes fixture) : IClassFixture<TenNodes>
 {
     /// <summary>How soon after a kill there have to be two masters again.</summary>
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(5);
