@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 
 namespace Diststore.Http;
 
@@ -42,74 +43,38 @@ internal static class EntityTags
             return true;
         }
 
-        // Several lines are one list (section 5.3).
-        string text = header.Count == 1 ? header[0] ?? "" : string.Join(',', (string?[])header!);
-        if (text.AsSpan().Trim(" \t") is "*")
+        bool isRead = EntityTagHeaderValue.TryParseStrictList(header, out IList<EntityTagHeaderValue>? tags);
+        if (!isRead || !tags!.All(IsStrict) || (tags!.Count > 1 && tags.Contains(EntityTagHeaderValue.Any)))
         {
-            match = new VersionMatch(Any: true, []);
-            return true;
+            problem = $"{name} takes * or a list of entity tags in double quotes, like \"1-2\", \"3-4\"";
+            return false;
         }
 
-        var versions = new List<LogPoint>();
-        int tags = 0;
-        for (ReadOnlySpan<char> rest = text; TryTakeTag(ref rest, out bool isWeak, out ReadOnlySpan<char> opaque, out bool isMalformed) || isMalformed; tags++)
+        if (tags.Count > VersionMatch.MaxVersions)
         {
-            if (isMalformed || tags == VersionMatch.MaxVersions)
-            {
-                problem = isMalformed ? Malformed(name) : $"{name} names more than {VersionMatch.MaxVersions} entity tags";
-                return false;
-            }
+            problem = $"{name} names more than {VersionMatch.MaxVersions} entity tags";
+            return false;
+        }
 
-            // A tag that is none of ours matches nothing; nor does the zero point, which local-only entries have for want of a version.
-            if ((weakMatches || !isWeak) && LogPoint.TryParse(opaque, out LogPoint version) && version != LogPoint.Zero)
+        // A tag that is none of ours matches nothing; nor does the zero point, which local-only entries have for want of a version.
+        var versions = new List<LogPoint>();
+        foreach (EntityTagHeaderValue tag in tags)
+        {
+            if ((weakMatches || !tag.IsWeak) && LogPoint.TryParse(tag.Tag.AsSpan().Trim('"'), out LogPoint version) && version != LogPoint.Zero)
             {
                 versions.Add(version);
             }
         }
 
-        problem = tags == 0 ? Malformed(name) : null;
-        match = new VersionMatch(Any: false, [.. versions]);
-        return problem is null;
-    }
-
-    // Takes the list's next tag; false at its end, or where what follows is no tag. Empty elements do not count (section 5.6.1.2).
-    private static bool TryTakeTag(ref ReadOnlySpan<char> rest, out bool isWeak, out ReadOnlySpan<char> opaque, out bool isMalformed)
-    {
-        rest = rest.TrimStart(" \t,");
-        isWeak = rest.StartsWith("W/", StringComparison.Ordinal);
-        ReadOnlySpan<char> tag = isWeak ? rest[2..] : rest;
-        opaque = default;
-        isMalformed = false;
-        if (rest.IsEmpty)
-        {
-            return false;
-        }
-
-        int end = tag[0..].StartsWith('"') ? tag[1..].IndexOf('"') : -1;
-        ReadOnlySpan<char> after = end < 0 ? default : tag[(end + 2)..].TrimStart(" \t");
-        isMalformed = end < 0 || !AreTagCharacters(tag[1..(end + 1)]) || (!after.IsEmpty && after[0] != ',');
-        if (isMalformed)
-        {
-            return false;
-        }
-
-        opaque = tag[1..(end + 1)];
-        rest = after;
+        match = new VersionMatch(Any: tags is [var only] && only.Equals(EntityTagHeaderValue.Any), [.. versions]);
         return true;
     }
 
-    private static bool AreTagCharacters(ReadOnlySpan<char> text)
+    // The framework also takes blanks within a tag or before it, and a small w.
+    private static bool IsStrict(EntityTagHeaderValue tag)
     {
-        foreach (char character in text)
-        {
-            if (character is < '\x21' or '\x7f')
-            {
-                return false;
-            }
-        }
-
-        return true;
+        ReadOnlySpan<char> text = tag.Tag.AsSpan();
+        bool hasOthers = text.ContainsAnyInRange('\0', '\x20') || text.Contains('\x7f');
+        return !hasOthers && (!tag.IsWeak || tag.Tag.Buffer.AsSpan(0, tag.Tag.Offset).EndsWith("W/", StringComparison.Ordinal));
     }
-
-    private static string Malformed(string name) => $"{name} takes * or a list of entity tags in double quotes, like \"1-2\", \"3-4\"";
 }

@@ -160,9 +160,6 @@ internal sealed class CopyTable
     private long Timestamps(TimeSpan? span) =>
         span is { } length ? (long)Math.Min(length.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 2.0) : long.MaxValue / 2;
 
-    /// <summary>Drops the copy of that key, if there is one.</summary>
-    public bool Drop(string key) => _slots.TryGetValue(key, out Slot? slot) && Drop(slot);
-
     /// <summary>Drops the copy of that key if it is older than <paramref name="version"/>.</summary>
     public bool DropOlderThan(string key, LogPoint version) =>
         _slots.TryGetValue(key, out Slot? slot) && slot.Copy.Entry.Version < version && Drop(slot);
