@@ -11,10 +11,15 @@ internal sealed class BackupRoutes(INodeAccess nodes)
     // A client that takes nothing for so long is given up; the master's snapshot is not held for ever.
     private static readonly TimeSpan ClientPatience = TimeSpan.FromSeconds(20);
 
-    public Task InvokeAsync(HttpContext context, RequestTarget target) =>
-        !context.Request.IsPost() ? Problems.WriteAsync(context, Fault.Method("POST"))
-        : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
-        : StreamAsync(context);
+    public Task InvokeAsync(HttpContext context, RequestTarget target)
+    {
+        if (!context.Request.IsPost())
+        {
+            return Problems.WriteAsync(context, Fault.Method("POST"));
+        }
+
+        return target.TryGetNoParameters(out string? problem) ? StreamAsync(context) : Problems.WriteAsync(context, Fault.Bad(problem));
+    }
 
     private async Task StreamAsync(HttpContext context)
     {

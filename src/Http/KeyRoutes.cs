@@ -29,10 +29,12 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options, 
             return Problems.WriteAsync(context, Fault.Bad(problem));
         }
 
-        return puts ? PutAsync(context, key, life, condition)
-            : !reads ? DeleteAsync(context, key, condition)
-            : condition is null ? Answers.ReadAsync(context, store.GetAsync(key, asked))
-            : ReadAsync(context, key, asked, condition);
+        if (reads)
+        {
+            return condition is null ? Answers.ReadAsync(context, store.GetAsync(key, asked)) : ReadAsync(context, key, asked, condition);
+        }
+
+        return puts ? PutAsync(context, key, life, condition) : DeleteAsync(context, key, condition);
     }
 
     // A condition is judged by the entry read; where there is none, the answer is the same as without a condition (RFC 9110, section 13.2.1).

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
 
@@ -17,20 +18,30 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
 
     public Task GetAsync(HttpContext context, RequestTarget target)
     {
-        return !context.Request.IsRead() ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
-            : !target.TryGetKey(GetPrefix.Length, out string key, out string? problem)
-                || !ReadDirectives.TryRead(context.Request.Headers, target, ReadScope.IncludingLocalOnly, out ReadOptions asked, out problem)
-                ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : Answers.ReadAsync(context, store.GetAsync(key, asked));
+        if (!context.Request.IsRead())
+        {
+            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
+        }
+
+        if (target.TryGetKey(GetPrefix.Length, out string key, out string? problem)
+            && ReadDirectives.TryRead(context.Request.Headers, target, ReadScope.IncludingLocalOnly, out ReadOptions asked, out problem))
+        {
+            return Answers.ReadAsync(context, store.GetAsync(key, asked));
+        }
+
+        return Problems.WriteAsync(context, Fault.Bad(problem));
     }
 
     public Task GetLocalAsync(HttpContext context, RequestTarget target)
     {
-        Span<string?> node = [null];
-        return !context.Request.IsRead() ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
-            : !target.TryGetKey(GetLocalPrefix.Length, out string key, out string? problem) || !target.TryGetParameters(["node"], node, out problem)
-                ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : Answers.ReadAsync(context, nodes.GetLocalAsync(node[0], key));
+        if (!context.Request.IsRead())
+        {
+            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
+        }
+
+        return TryGetKeyAndNode(target, GetLocalPrefix.Length, out string key, out string? node, out string? problem)
+            ? Answers.ReadAsync(context, nodes.GetLocalAsync(node, key))
+            : Problems.WriteAsync(context, Fault.Bad(problem));
     }
 
     /// <summary><c>POST</c> and <c>DELETE /local/{key}</c>.</summary>
@@ -40,7 +51,6 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
     /// <summary><c>POST /{key}</c> and <c>POST /local/{key}</c> with the value as the body.</summary>
     public Task PostRawAsync(HttpContext context, RequestTarget target, bool onNode)
     {
-        int start = onNode ? LocalPrefix.Length : 1;
         bool reserved = !onNode && ReservedSegments.Holds(target.Path);
         // Who gets an unknown path is told that it is unknown, not that it could have been posted.
         if (reserved || (context.Request.IsRead() && !onNode))
@@ -53,14 +63,11 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
             return Problems.WriteAsync(context, Fault.Method(onNode ? "POST, DELETE" : "POST"));
         }
 
-        Span<string?> node = [null];
-        if (!target.TryGetKey(start, out string key, out string? problem)
-            || (onNode ? !target.TryGetParameters(["node"], node, out problem) : !target.TryGetNoParameters(out problem)))
-        {
-            return Problems.WriteAsync(context, Fault.Bad(problem));
-        }
-
-        return PostRawAsync(context, key, onNode, node[0]);
+        string? node = null;
+        bool isGood = onNode
+            ? TryGetKeyAndNode(target, LocalPrefix.Length, out string key, out node, out string? problem)
+            : target.TryGetKey(1, out key, out problem) && target.TryGetNoParameters(out problem);
+        return isGood ? PostRawAsync(context, key, onNode, node) : Problems.WriteAsync(context, Fault.Bad(problem!));
     }
 
     /// <summary><c>POST /</c> and <c>POST /local</c> with a form.</summary>
@@ -84,11 +91,23 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
 
     private Task DeleteLocalAsync(HttpContext context, RequestTarget target)
     {
-        Span<string?> node = [null];
-        return !target.TryGetKey(LocalPrefix.Length, out string key, out string? problem) || !target.TryGetParameters(["node"], node, out problem)
-                ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : RequestBody.Condition(context.Request.Headers) is { } fault ? Problems.WriteAsync(context, fault)
-            : DeleteLocalAsync(context, key, node[0]);
+        if (!TryGetKeyAndNode(target, LocalPrefix.Length, out string key, out string? node, out string? problem))
+        {
+            return Problems.WriteAsync(context, Fault.Bad(problem));
+        }
+
+        return RequestBody.Condition(context.Request.Headers) is { } fault
+            ? Problems.WriteAsync(context, fault)
+            : DeleteLocalAsync(context, key, node);
+    }
+
+    private static bool TryGetKeyAndNode(
+        RequestTarget target, int start, out string key, out string? node, [NotNullWhen(false)] out string? problem)
+    {
+        Span<string?> values = [null];
+        bool isGood = target.TryGetKey(start, out key, out problem) && target.TryGetParameters(["node"], values, out problem);
+        node = values[0];
+        return isGood;
     }
 
     private async Task DeleteLocalAsync(HttpContext context, string key, string? node)

@@ -178,16 +178,18 @@ internal sealed class FormFields(ByteReservation room, int maxValueBytes, long? 
         byte[] key = _key.ToArray();
         byte[] value = _value.ToArray();
         string? ttl = _ttl is null ? null : Encoding.UTF8.GetString(_ttl.ToArray());
-        string? problem = !TimeToLive.TryParse(ttl, out TimeSpan? life, out string? noLife) ? noLife
-            : !Utf8.IsValid(key) ? "the key is not valid UTF-8"
-            : KeyRules.Problem(Encoding.UTF8.GetString(key))
-                ?? (_type is not null ? HeaderTexts.ProblemWithContentType(_type)
-                : !Utf8.IsValid(value) ? "the value is not valid UTF-8; post other bytes as a raw body or as a part with a Content-Type"
-                : null);
+        _ = TimeToLive.TryParse(ttl, out TimeSpan? life, out string? problem);
+        problem ??= ProblemWithKey(key) ?? (_type is null ? ProblemWithText(value) : HeaderTexts.ProblemWithContentType(_type));
         return problem is null
             ? (new PostedForm(Encoding.UTF8.GetString(key), value, _type ?? PlainText, life), null)
             : (null, Fault.Bad(problem));
     }
+
+    private static string? ProblemWithKey(byte[] key) =>
+        Utf8.IsValid(key) ? KeyRules.Problem(Encoding.UTF8.GetString(key)) : "the key is not valid UTF-8";
+
+    private static string? ProblemWithText(byte[] value) =>
+        Utf8.IsValid(value) ? null : "the value is not valid UTF-8; post other bytes as a raw body or as a part with a Content-Type";
 
     /// <inheritdoc/>
     public void Dispose()

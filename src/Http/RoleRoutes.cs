@@ -20,9 +20,14 @@ internal sealed class RoleRoutes(INodeAccess nodes)
     public Task StepDownAsync(HttpContext context, RequestTarget target)
     {
         Span<string?> node = [null];
-        return !context.Request.IsPost() ? Problems.WriteAsync(context, Fault.Method("POST"))
-            : !target.TryGetParameters(["node"], node, out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : AnswerAsync(context, nodes.StepDownAsync(node[0], context.RequestAborted), node[0]);
+        if (!context.Request.IsPost())
+        {
+            return Problems.WriteAsync(context, Fault.Method("POST"));
+        }
+
+        return target.TryGetParameters(["node"], node, out string? problem)
+            ? AnswerAsync(context, nodes.StepDownAsync(node[0], context.RequestAborted), node[0])
+            : Problems.WriteAsync(context, Fault.Bad(problem));
     }
 
     public Task MaintainAsync(HttpContext context, RequestTarget target)
@@ -40,9 +45,14 @@ internal sealed class RoleRoutes(INodeAccess nodes)
 
         bool isTime = int.TryParse(values[1], NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
             && seconds <= MasterRegistry.MaxMaintenance.TotalSeconds;
-        return string.IsNullOrEmpty(values[0]) ? Problems.WriteAsync(context, Fault.Bad("the parameter node has to name the master that is to be maintained"))
-            : !isTime ? Problems.WriteAsync(context, Fault.Bad(ForWords))
-            : AnswerAsync(context, nodes.MaintainAsync(values[0]!, TimeSpan.FromSeconds(seconds), context.RequestAborted), values[0]);
+        if (string.IsNullOrEmpty(values[0]))
+        {
+            return Problems.WriteAsync(context, Fault.Bad("the parameter node has to name the master that is to be maintained"));
+        }
+
+        return isTime
+            ? AnswerAsync(context, nodes.MaintainAsync(values[0]!, TimeSpan.FromSeconds(seconds), context.RequestAborted), values[0])
+            : Problems.WriteAsync(context, Fault.Bad(ForWords));
     }
 
     public Task ForceAsync(HttpContext context, RequestTarget target)
@@ -58,9 +68,14 @@ internal sealed class RoleRoutes(INodeAccess nodes)
             return Problems.WriteAsync(context, Fault.Bad(problem));
         }
 
-        return string.IsNullOrEmpty(values[0]) ? Problems.WriteAsync(context, Fault.Bad("the parameter node has to name the node that is to be the primary"))
-            : values[1] is not (null or "yes") ? Problems.WriteAsync(context, Fault.Bad("the parameter accept-data-loss takes yes"))
-            : AnswerAsync(context, nodes.ForceElectionAsync(values[0]!, values[1] is not null, context.RequestAborted), values[0]);
+        if (string.IsNullOrEmpty(values[0]))
+        {
+            return Problems.WriteAsync(context, Fault.Bad("the parameter node has to name the node that is to be the primary"));
+        }
+
+        return values[1] is null or "yes"
+            ? AnswerAsync(context, nodes.ForceElectionAsync(values[0]!, values[1] is not null, context.RequestAborted), values[0])
+            : Problems.WriteAsync(context, Fault.Bad("the parameter accept-data-loss takes yes"));
     }
 
     private async Task AnswerAsync(HttpContext context, ValueTask<RoleResult> asked, string? node)

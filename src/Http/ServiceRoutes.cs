@@ -34,20 +34,18 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
         };
     }
 
-    public Task ClusterAsync(HttpContext context, RequestTarget target)
-    {
-        return !context.Request.IsRead()
-                ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
-            : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : ShowClusterAsync(context, nodes);
-    }
+    public Task ClusterAsync(HttpContext context, RequestTarget target) => ProblemWith(context, target) ?? ShowClusterAsync(context, nodes);
 
-    public Task MetricsAsync(HttpContext context, RequestTarget target)
+    public Task MetricsAsync(HttpContext context, RequestTarget target) => ProblemWith(context, target) ?? metrics(context);
+
+    private static Task? ProblemWith(HttpContext context, RequestTarget target)
     {
-        return !context.Request.IsRead()
-                ? Problems.WriteAsync(context, Fault.Method("GET, HEAD"))
-            : !target.TryGetNoParameters(out string? problem) ? Problems.WriteAsync(context, Fault.Bad(problem))
-            : metrics(context);
+        if (!context.Request.IsRead())
+        {
+            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
+        }
+
+        return target.TryGetNoParameters(out string? problem) ? null : Problems.WriteAsync(context, Fault.Bad(problem));
     }
 
     /// <summary>Answers with the masters' view and all live nodes.</summary>
