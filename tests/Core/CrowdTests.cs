@@ -55,18 +55,18 @@ public sealed class CrowdTests : IAsyncLifetime
         Close();
         Task<WatchReply>[] asked = [.. Enumerable.Range(1, Askers).Select(
             i => _node.WatchAsync(new ChangesQuery(new LogPoint(epoch, i), TimeSpan.Zero)))];
-        await AtGateAsync(PrimaryRole.MaxChangeReads);
+        await AtGateAsync(ChangeWatch.MaxReads);
         await SettleAsync();
-        Assert.Equal(PrimaryRole.MaxChangeReads, _store.AtGate);
+        Assert.Equal(ChangeWatch.MaxReads, _store.AtGate);
         Assert.Equal(WriteOutcome.Created, (await _node.WriteAsync(new Write("meanwhile", [1])).AsTask().WaitAsync(Deadline)).Outcome);
 
         // Whose turn does not come in time is told that the primary is busy, and not that it is none.
-        WatchReply[] busy = await Task.WhenAll(asked.Skip(PrimaryRole.MaxChangeReads)).WaitAsync(Deadline);
+        WatchReply[] busy = await Task.WhenAll(asked.Skip(ChangeWatch.MaxReads)).WaitAsync(Deadline);
         Assert.All(busy, static reply => Assert.Equal((true, false, null), (reply.IsBusy, reply.IsGone, reply.Page)));
         Assert.Equal(ChangesOutcome.Unavailable, (await _node.ReadChangesAsync(new ChangesQuery(new LogPoint(epoch, 30), TimeSpan.Zero))).Outcome);
 
         _store.Gate!.SetResult();
-        WatchReply[] answered = await Task.WhenAll(asked.Take(PrimaryRole.MaxChangeReads)).WaitAsync(Deadline);
+        WatchReply[] answered = await Task.WhenAll(asked.Take(ChangeWatch.MaxReads)).WaitAsync(Deadline);
         Assert.All(answered, static reply => Assert.NotEmpty(reply.Page!.Entries));
         Assert.NotEmpty((await _node.WatchAsync(new ChangesQuery(new LogPoint(epoch, 30), TimeSpan.Zero))).Page!.Entries);
     }
@@ -76,11 +76,11 @@ public sealed class CrowdTests : IAsyncLifetime
     {
         var query = new ListQuery("", null, 10);
         Close();
-        Task<ListResult?>[] asked = [.. Enumerable.Range(0, PrimaryRole.MaxListings).Select(_ => _node.ListFromPrimaryAsync(query))];
-        await AtGateAsync(PrimaryRole.MaxListings);
+        Task<ListResult?>[] asked = [.. Enumerable.Range(0, PrimaryReads.MaxListings).Select(_ => _node.ListFromPrimaryAsync(query))];
+        await AtGateAsync(PrimaryReads.MaxListings);
         ListResult refused = await _node.ListAsync(query).AsTask().WaitAsync(Deadline);
         Assert.Equal((false, true), (refused.Found, refused.IsBusy));
-        Assert.Equal(PrimaryRole.MaxListings, _store.AtGate);
+        Assert.Equal(PrimaryReads.MaxListings, _store.AtGate);
 
         _store.Gate!.SetResult();
         Assert.All(await Task.WhenAll(asked).WaitAsync(Deadline), static page => Assert.Equal("k", page!.Keys.Single().Key));

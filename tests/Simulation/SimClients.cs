@@ -131,9 +131,14 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
 
     private async Task<LogPoint?> WriteAsync(SimNode node, Write write, OperationKind kind, int value, int expected, TimeProvider clock)
     {
+        if (node.Node is not { } up)
+        {
+            return null; // it was killed since it was chosen
+        }
+
         long began = pump.Now;
         Attempt attempt = history.Begin(write.Key, began);
-        WriteResult? result = await AskAsync(node.Node!.WriteAsync(write), WritePatience, clock);
+        WriteResult? result = await AskAsync(up.WriteAsync(write), WritePatience, clock);
         OperationOutcome? outcome = result?.Outcome switch
         {
             WriteOutcome.Created => OperationOutcome.Absent,

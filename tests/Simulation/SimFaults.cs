@@ -257,20 +257,32 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
                 return;
             }
 
-            _quietUntil = pump.Elapsed;
-            TimeSpan backAfter = TimeSpan.FromMilliseconds(pump.Pick([100, 100, 700, 4000]));
+            // What is on its way to one of those that are left comes late, at times when the new history has begun.
             SimNode[] inSync = [.. storage.View!.InSyncSet.Select(master => cluster.Named(master.Name))];
-            SimNode[] killed = pump.Random.Next(4) == 0 ? [.. cluster.Nodes] : inSync;
-            foreach (SimNode node in killed)
+            SimNode late = pump.Pick([.. cluster.Nodes.Except(inSync)]);
+            (network.SlowHost, network.SlowMilliseconds) = (late.Name, (300, 950));
+            pump.Schedule(TimeSpan.FromMilliseconds(60), () =>
             {
-                cluster.Kill(node, backAfter);
-            }
-
-            if (cluster.Nodes.Except(killed).ToList() is { Count: > 0 } left && pump.Random.Next(2) == 0)
-            {
-                Cut(pump.Pick(left), [.. SimCluster.RegistryNames, .. inSync.Select(static node => node.Name)]);
-            }
+                (network.SlowHost, network.SlowMilliseconds) = (null, SimNetwork.UsuallySlow);
+                LoseAllStores(inSync);
+            });
         });
+    }
+
+    private void LoseAllStores(SimNode[] inSync)
+    {
+        _quietUntil = pump.Elapsed;
+        TimeSpan backAfter = TimeSpan.FromMilliseconds(pump.Pick([100, 100, 700, 4000]));
+        SimNode[] killed = pump.Random.Next(4) == 0 ? [.. cluster.Nodes] : inSync;
+        foreach (SimNode node in killed)
+        {
+            cluster.Kill(node, backAfter);
+        }
+
+        if (cluster.Nodes.Except(killed).ToList() is { Count: > 0 } left && pump.Random.Next(2) == 0)
+        {
+            Cut(pump.Pick(left), [.. SimCluster.RegistryNames, .. inSync.Select(static node => node.Name)]);
+        }
     }
 
     private void BackUp()

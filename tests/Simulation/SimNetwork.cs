@@ -10,6 +10,8 @@ internal sealed class SimNetwork(Pump pump)
     private readonly HashSet<(string From, string To)> _cut = [];
     private readonly HashSet<(string From, string To)> _losesNext = [];
 
+    public static readonly (int Least, int Most) UsuallySlow = (150, 300);
+
     /// <summary>Part of all messages that is lost.</summary>
     public double Loss { get; set; }
 
@@ -21,6 +23,9 @@ internal sealed class SimNetwork(Pump pump)
 
     /// <summary>The host that hears everything late; null for none.</summary>
     public string? SlowHost { get; set; }
+
+    /// <summary>By how much at least, and at most.</summary>
+    public (int Least, int Most) SlowMilliseconds { get; set; } = UsuallySlow;
 
     /// <summary>Names of the nodes that membership lists.</summary>
     public IReadOnlyList<string> Members { get; set; } = [];
@@ -93,7 +98,8 @@ internal sealed class SimNetwork(Pump pump)
     {
         if (!_cut.Contains((from, to)) && pump.Random.NextDouble() >= Loss)
         {
-            pump.Schedule(Delay() + (to == SlowHost ? TimeSpan.FromMilliseconds(pump.Random.Next(150, 300)) : TimeSpan.Zero), action);
+            int late = to == SlowHost ? pump.Random.Next(SlowMilliseconds.Least, SlowMilliseconds.Most) : 0;
+            pump.Schedule(Delay() + TimeSpan.FromMilliseconds(late), action);
         }
     }
 

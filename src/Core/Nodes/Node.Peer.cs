@@ -74,24 +74,24 @@ public sealed partial class Node
 
     /// <inheritdoc/>
     public Task<SyncStartReply> StartSyncAsync(SyncStartRequest request) =>
-        AsPrimaryAsync(primary => Task.FromResult(primary.StartSync(request)), newest => new SyncStartReply(SyncKind.Refused, newest));
+        AsPrimaryAsync(primary => Task.FromResult(primary.Other.StartSync(request)), newest => new SyncStartReply(SyncKind.Refused, newest));
 
     /// <inheritdoc/>
     public Task<SyncPageReply> ReadPageAsync(SyncPageRequest request) =>
-        AsPrimaryAsync(primary => primary.ReadPageAsync(request), newest => new SyncPageReply(null, newest));
+        AsPrimaryAsync(primary => primary.Other.ReadPageAsync(request), newest => new SyncPageReply(null, newest));
 
     /// <inheritdoc/>
     public Task<SyncChangesReply> ReadChangesAsync(SyncChangesRequest request) =>
-        AsPrimaryAsync(primary => primary.ReadChangesAsync(request), newest => new SyncChangesReply(null, false, newest));
+        AsPrimaryAsync(primary => primary.Other.ReadChangesAsync(request), newest => new SyncChangesReply(null, false, newest));
 
     /// <inheritdoc/>
     public Task<MasterReply> StartStreamAsync(StreamRequest request) =>
-        AsPrimaryAsync(primary => Task.FromResult(primary.StartStream(request)), newest => new MasterReply(false, newest));
+        AsPrimaryAsync(primary => Task.FromResult(primary.Other.StartStream(request)), newest => new MasterReply(false, newest));
 
     /// <inheritdoc/>
     public Task<MasterReply> CheckStreamAsync(StreamRequest request) =>
         AsPrimaryAsync(
-            primary => Task.FromResult(new MasterReply(primary.IsStreamingTo(request), _partition.Newest)),
+            primary => Task.FromResult(new MasterReply(primary.Other.IsStreamingTo(request), _partition.Newest)),
             newest => new MasterReply(false, newest));
 
     /// <inheritdoc/>
@@ -100,16 +100,16 @@ public sealed partial class Node
     /// <inheritdoc/>
     public Task<FollowReply> FollowAsync(FollowRequest request) =>
         AsPrimaryAsync(
-            primary => primary.FollowAsync(request),
+            primary => primary.Followers.FollowAsync(request),
             static newest => new FollowReply(false, newest, [], default, false, false, default));
 
     /// <inheritdoc/>
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) =>
-        AsPrimaryAsync<ListResult?>(primary => primary.ListAsync(query), static _ => null);
+        AsPrimaryAsync<ListResult?>(primary => primary.Reads.ListAsync(query), static _ => null);
 
     /// <inheritdoc/>
     public Task<WatchReply> WatchAsync(ChangesQuery query) =>
-        AsPrimaryAsync(primary => primary.WatchAsync(query), newest => new WatchReply(null, false, newest));
+        AsPrimaryAsync(primary => primary.Watchers.WatchAsync(query), newest => new WatchReply(null, false, newest));
 
     /// <inheritdoc/>
     public Task<BackupStart> StartBackupAsync() =>

@@ -66,7 +66,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
 
         if (partition.Primary is { IsReady: true } primary)
         {
-            return await primary.FetchAsync(request);
+            return await primary.Reads.FetchAsync(request);
         }
 
         // Taken before: should it change meanwhile, the value counts as the former one's, and nobody keeps it.

@@ -8,7 +8,7 @@ internal sealed class Sweep(NodeContext context, Partition partition, CopyTable 
 {
     private static readonly TimeSpan MaxPeriod = TimeSpan.FromMinutes(1);
 
-    private long SyncsFrom => partition.Primary?.SyncsFrom ?? long.MaxValue;
+    private long SyncsFrom => partition.Primary?.Other.SyncsFrom ?? long.MaxValue;
 
     /// <summary>Runs until the node stops.</summary>
     public async Task RunAsync()

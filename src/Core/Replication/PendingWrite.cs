@@ -16,7 +16,7 @@ internal sealed class PendingWrite(Write write, NodeInstruments instruments, Log
     public Task<WriteReply> Reply => _reply.Task;
 
     /// <summary>What it will be answered once what it was judged by is committed.</summary>
-    public WriteStatus Judged { get; set; }
+    public WriteStatus Judged { get; private set; }
 
     /// <summary>Whether it was refused by what it was judged by, so that it has no sequence.</summary>
     public bool IsRefused => Judged is WriteStatus.NotFound or WriteStatus.ConditionFailed;
@@ -24,6 +24,22 @@ internal sealed class PendingWrite(Write write, NodeInstruments instruments, Log
     public LogPoint Version { get; set; }
 
     public int SizeBytes => write.SizeBytes;
+
+    /// <summary>Judges it by the newest state of its key.</summary>
+    public void JudgeBy(EntryHead? newest, DateTimeOffset now)
+    {
+        if (expired is { } version)
+        {
+            Judged = newest?.Version == version && newest.HasExpired(now) ? WriteStatus.Deleted : WriteStatus.NotFound;
+            return;
+        }
+
+        LogPoint? live = newest is null || newest.IsTombstone ? null : newest.Version;
+        Judged = write.Condition?.Holds(live) == false ? WriteStatus.ConditionFailed
+            : write.Value is not null ? live is null ? WriteStatus.Created : WriteStatus.Replaced
+            : live is null ? WriteStatus.NotFound
+            : WriteStatus.Deleted;
+    }
 
     /// <summary>Answers, unless it has been answered.</summary>
     public void Answer(WriteStatus status, MasterView? view, string? detail = null)

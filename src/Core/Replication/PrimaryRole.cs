@@ -1,284 +1,188 @@
-using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 
 namespace Diststore.Core;
 
 /// <summary>
 /// The primary: orders all writes, has them persisted here and at the other in-sync master, applies and answers them.
-/// One object for as long as the node goes on as primary, across epochs. <c>PrimaryRole.Ordering.cs</c> judges writes and
-/// gives them their sequences, <c>PrimaryRole.Peers.cs</c> looks after the
-/// other master, <c>PrimaryRole.Confirming.cs</c> makes sure that it still is the primary, <c>PrimaryRole.Reads.cs</c>
-/// answers as the one who knows, <c>PrimaryRole.Watching.cs</c> tells what has changed, <c>PrimaryRole.Ending.cs</c> gives up.
+/// One object for as long as the node goes on as primary, across epochs. This type puts the parts together and says what follows
+/// from what; each part has its own state. For the node's scheduler.
 /// </summary>
-internal sealed partial class PrimaryRole : PeerLink.IOwner
+internal sealed class PrimaryRole
 {
-    /// <summary>
-    /// Batches that are ordered and not yet applied. While one is under way all that comes gathers in the next; with more of
-    /// them at once each would be smaller, and each costs every master a sync and both a message.
-    /// </summary>
-    private const int MaxBatchesUnderWay = 1;
-
-    private const string TooFewInSync = "fewer masters are in sync than Masters:MinInSync asks for";
-    private const string Contested = "a master of another history has turned up; an operator has to force an election";
-
     private readonly NodeContext _context;
-    private readonly Partition _partition;
     private readonly Action<Batch> _onApplied;
-    private readonly LogTail _tail;
-    private readonly RecentChanges _recent;
-    private readonly WaitingWrites _waiting = new();
-    private readonly Queue<JudgedWrites> _judged = new();
+    private readonly PrimaryStanding _standing;
+    private readonly PrimaryLog _log;
+    private readonly Confirmation _confirmation;
+    private readonly WriteOrder _writes;
+    private readonly ExpirySweep _expiry;
 
-    // Newest ordered entry of each key that is not applied yet: what conditions and existence are judged by.
-    private readonly Dictionary<string, Entry> _ordered = new(StringComparer.Ordinal);
-    private readonly Signal _work = new();
-    private readonly long _readyAt;
-
-    private MasterView _view;
-    private LocalHolderTable _localHolders; // of this view: in between, another primary may have heard otherwise
-    private EpochHistory _epochs;
-    private LogPoint _last;
-    private long _persisted;
-    private long _applied;
-    private bool _applying;
-    private bool _ended;
-
+    /// <param name="context">What the node works with.</param>
+    /// <param name="partition">What this is the primary of.</param>
+    /// <param name="view">The first view that it is the primary in.</param>
+    /// <param name="onApplied">Called with each batch that is committed and applied.</param>
     public PrimaryRole(NodeContext context, Partition partition, MasterView view, Action<Batch> onApplied)
     {
         _context = context;
-        _partition = partition;
         _onApplied = onApplied;
-        _view = view;
-        _localHolders = NoneHeard();
-
-        // Whoever asks has a limit of its own, a part of which may have passed while it waited for a change.
-        _changeReads = new Turns(MaxChangeReads, MaxWaitingChangeReads, context.Settings.ReplyTimeout / 2, context.Time);
-        _confirmation = new SharedRound<bool>(ConfirmOnceAsync);
-        StoreState state = context.Store.State;
-        _tail = new LogTail(state.Applied);
-        _recent = new RecentChanges(state.Applied);
-        foreach (Batch batch in state.Pending)
-        {
-            _tail.Add(batch);
-            Remember(batch);
-            _judged.Enqueue(new JudgedWrites([], batch.Last.Sequence, WroteNothing: false, batch));
-        }
-
-        // A new primary takes its whole pending log as written, and answers nothing as primary before all is applied.
-        _epochs = state.EpochsWithPending;
-        _last = state.Last;
-        _persisted = state.Last.Sequence;
-        _readyAt = PlantedBugs.Has(PlantedBug.AnswerBeforeLogIsWhole) ? 0 : state.Last.Sequence;
-        _applied = state.Applied.Sequence;
-        Committed = state.Applied;
+        _standing = new PrimaryStanding(context, partition, view);
+        _log = new PrimaryLog(context, _standing, Advance, OnLogApplied);
+        Other = new OtherMaster(context, partition, _standing, _log, Advance);
+        _confirmation = new Confirmation(context, partition, _standing, Other);
+        _writes = new WriteOrder(context, _standing, _log, _confirmation, OnOrdered, OnApplied);
+        _expiry = new ExpirySweep(context, _standing, _writes);
+        Watchers = new ChangeWatch(context, partition, _standing, _log);
+        Followers = new FollowSource(context, partition, _standing, _log, _confirmation);
+        Reads = new PrimaryReads(context, partition, _standing, _log, _confirmation, _expiry, Followers);
     }
+
+    /// <summary>The other master: in sync, or a learner on its way there.</summary>
+    public OtherMaster Other { get; }
+
+    /// <summary>What only a primary may say of keys.</summary>
+    public PrimaryReads Reads { get; }
+
+    /// <summary>What it tells the nodes that follow.</summary>
+    public FollowSource Followers { get; }
+
+    /// <summary>What it tells those who watch.</summary>
+    public ChangeWatch Watchers { get; }
 
     /// <summary>Whether it may answer as primary: all that it took over is applied.</summary>
-    public bool IsReady { get; private set; }
+    public bool IsReady => _standing.IsReady;
 
-    /// <inheritdoc/>
-    public LogPoint Committed { get; private set; }
+    /// <summary>Whether its store has failed and it goes on as the last in-sync member, without writes.</summary>
+    public bool IsBroken => _standing.Broken is not null;
 
     /// <summary>Whether writes are acknowledged now, as far as this node knows.</summary>
-    public bool TakesWrites => MayOrder && _view.InSyncSet.Count() >= _context.Settings.MinInSync;
-
-    /// <summary>Whether this epoch's primary may order: it acts in the newest view that it knows.</summary>
-    private bool MayOrder => !_ended && _broken is null && !_handingOver && !_view.IsContested && IsReady && _partition.Newest == _view;
-
-    /// <summary>Goes on under a new view, in which this node is the primary again (or for the first time).</summary>
-    public void Enter(MasterView view)
-    {
-        _view = view;
-        _handingOver = false;
-        _localHolders = NoneHeard();
-        EnterPeers(view);
-        Advance();
-
-        // What waited while the former view was known to be over may have no later write to set it going.
-        _work.Set();
-    }
+    public bool TakesWrites => _standing.TakesWrites;
 
     /// <summary>Begins to order.</summary>
     public void Start()
     {
-        _context.Watch(OrderLoopAsync());
-        _context.Watch(ExpireLoopAsync());
+        _context.Watch(_writes.RunAsync());
+        _context.Watch(_expiry.RunAsync());
+    }
+
+    /// <summary>Goes on under a new view, in which this node is the primary again (or for the first time).</summary>
+    public void Enter(MasterView view)
+    {
+        _standing.Enter(view);
+        Followers.Enter();
+        Other.Enter(view);
+        Advance();
+
+        // What waited while the former view was known to be over may have no later write to set it going.
+        _writes.Wake();
     }
 
     /// <summary>Takes a write. Completes once it is acknowledged, refused or given up.</summary>
-    public Task<WriteReply> WriteAsync(WriteRequest request)
+    public Task<WriteReply> WriteAsync(WriteRequest request) => _writes.WriteAsync(request);
+
+    /// <summary>Whether this node was still the primary at some moment after this call; see <see cref="Confirmation"/>.</summary>
+    public Task<bool> ConfirmAsync() => _confirmation.ConfirmAsync();
+
+    /// <summary>
+    /// Orders nothing more, waits until all that was ordered is acknowledged, and asks the registry to change places with the
+    /// other in-sync master. From the asking on nothing is ordered until a higher epoch is seen, whatever the answer says.
+    /// False where there is none in sync, or the view changed before it was asked.
+    /// </summary>
+    public async Task<bool> HandOverAsync()
     {
-        var write = new PendingWrite(request.Write, _context.Instruments);
-        if (_ended || request.Epoch != _view.Epoch)
+        MasterView view = _standing.View;
+
+        // Not begun while the registry does not answer: it could not be ended then.
+        if (!MayHandOver() || await _context.AskRegistryAsync(static r => r.ReadAsync()) is null || !MayHandOver())
         {
-            write.Answer(WriteStatus.NotPrimary, _partition.Newest);
-        }
-        else if (_broken is not null || _view.IsContested)
-        {
-            write.Answer(WriteStatus.Overloaded, _view, _broken ?? Contested);
-        }
-        else
-        {
-            PutInLine(write);
+            return false;
         }
 
-        return write.Reply;
+        _standing.BeginHandOver();
+        _context.Log.HandingOver(view.Other!);
+        while (IsStill() && !_writes.IsIdle)
+        {
+            await Watchers.WaitForChangeAsync(_context.Settings.ReplyTimeout);
+        }
+
+        if (!IsStill())
+        {
+            return false;
+        }
+
+        await _standing.UntilHigherEpochAsync(view, static () => true, r => r.HandOverAsync(view.Epoch, _context.Self));
+        return true;
+
+        bool IsStill() => !_standing.HasEnded && _standing.View == view;
+
+        bool MayHandOver() => _standing.View == view && view.OtherInSync && _standing.MayOrder;
     }
 
-    private void PutInLine(PendingWrite write)
+    /// <summary>The role is lost: everybody who waits hears so at once.</summary>
+    public void End()
     {
-        if (_waiting.TryAdd(write))
-        {
-            _work.Set();
-        }
-        else
-        {
-            write.Answer(WriteStatus.Overloaded, _view, "too many writes are waiting");
-        }
+        _standing.End();
+        _writes.FailAll("the primary changed before the write was acknowledged", WriteStatus.NotPrimary);
+        Watchers.Release();
+        Other.End();
     }
 
-    private LocalHolderTable NoneHeard() =>
-        new(_context.Random.NextInt64(1, long.MaxValue), _context.Time, _context.Settings.LocalOnlyBound);
-
-    // While batches are under way the next one gathers: all that wait go into it.
-    private async Task OrderLoopAsync()
+    /// <summary>
+    /// The store takes no more writes. The last in-sync member has nobody to give its role to: it refuses writes and goes
+    /// on showing what it has, since a failed write is never tried again; it takes no learner and asks the registry for nothing,
+    /// since it could not persist the view that it would get. False when there is another in-sync member.
+    /// </summary>
+    public bool TryBreak(StoreFailedException reason)
     {
-        while (!_ended)
+        if (_standing.View.OtherInSync || _standing.HasEnded)
         {
-            if (!MayOrder || _waiting.IsEmpty || _judged.Count >= MaxBatchesUnderWay)
-            {
-                await _work.WaitAsync();
-                continue;
-            }
-
-            await OrderAsync(_waiting.TakeBatch());
-        }
-    }
-
-    private async Task PersistAsync(Batch batch, long epoch)
-    {
-        AppendResult result = await _context.Store.AppendAsync(epoch, batch);
-        if (result.Status != AppendStatus.Persisted)
-        {
-            // Own batches are queued before a higher epoch is, so this store is not what this role believes it to be.
-            throw new StoreFailedException($"the store took an own batch as {result.Status} at {result.Last}");
+            return false;
         }
 
-        _persisted = Math.Max(_persisted, batch.Last.Sequence);
-        Advance();
+        if (!IsBroken)
+        {
+            _standing.Break("the store of the last master in sync has failed; it serves reads until it is restarted");
+            _context.Log.StoreBroken(reason);
+            Other.GiveUpLearner();
+        }
+
+        _writes.FailAll(_standing.Broken!, WriteStatus.Overloaded);
+        return true;
     }
 
-    // Moves the commit point to what every one whose answer is needed has persisted, then applies up to there.
+    // At the same time here and there.
+    private void OnOrdered(Batch batch)
+    {
+        _context.Watch(_log.PersistAsync(batch));
+        Other.Pump();
+    }
+
+    // Somebody has persisted more, or is needed no more, or the view is another one.
     private void Advance()
     {
-        if (_ended || _partition.Acting != _view)
+        if (!_standing.IsActing)
         {
             return;
         }
 
-        long committed = Math.Min(_persisted, AcknowledgedByNeeded());
-        if (committed > Committed.Sequence)
+        if (!_standing.IsReady && _log.HasAppliedWhatItTookOver)
         {
-            Committed = _tail.EndAtOrBefore(committed);
+            _standing.BeReady();
+            _writes.Wake();
         }
 
-        if (!IsReady && _applied >= _readyAt)
-        {
-            IsReady = true;
-            _partition.OnPrimaryReady();
-            _work.Set();
-        }
-
-        if (_applied < Committed.Sequence && !_applying)
-        {
-            _applying = true;
-            _context.Watch(ApplyAsync());
-        }
+        _log.Commit(Other.Acknowledged);
     }
 
-    private async Task ApplyAsync()
+    private void OnLogApplied()
     {
-        while (!_ended && _applied < Committed.Sequence)
-        {
-            StoreState state = await _context.Store.ApplyAsync(Committed);
-            if (state.Applied.Sequence <= _applied)
-            {
-                throw new StoreFailedException($"the store does not apply {Committed}; it stands at {state.Applied}");
-            }
-
-            _applied = state.Applied.Sequence;
-            if (!_ended)
-            {
-                AnswerApplied();
-                ReleaseWatchers();
-                PumpLinks();
-            }
-        }
-
-        _applying = false;
-        _tail.Trim(_applied);
-        Advance();
+        _writes.AnswerApplied();
+        Watchers.Release();
+        Other.Pump();
     }
 
-    private void AnswerApplied()
+    private void OnApplied(Batch batch)
     {
-        while (_judged.TryPeek(out JudgedWrites? judged) && judged.Sequence <= _applied)
-        {
-            _judged.Dequeue();
-            if (judged.Batch is { } batch)
-            {
-                Forget(batch);
-                _recent.Add(batch);
-                _onApplied(batch);
-            }
-
-            if (judged.WroteNothing || NeedsNobodyButIsVolatile)
-            {
-                _context.Watch(AnswerConfirmedAsync(judged));
-            }
-            else
-            {
-                Answer(judged);
-            }
-        }
-
-        _work.Set();
-    }
-
-    private void Forget(Batch batch)
-    {
-        foreach (Entry entry in batch.Entries)
-        {
-            if (_ordered.TryGetValue(entry.Key, out Entry? newest) && newest.Version == entry.Version)
-            {
-                _ordered.Remove(entry.Key);
-            }
-        }
-    }
-
-    private async Task AnswerConfirmedAsync(JudgedWrites judged)
-    {
-        if (await ConfirmAsync())
-        {
-            Answer(judged);
-            return;
-        }
-
-        foreach (PendingWrite write in judged.Writes)
-        {
-            WriteStatus status = write.IsRefused ? WriteStatus.NotPrimary : WriteStatus.Unknown;
-            write.Answer(status, _partition.Newest, "whether this node is still the primary could not be confirmed");
-        }
-    }
-
-    private void Answer(JudgedWrites judged)
-    {
-        string? whyNot = _view.IsContested ? Contested
-            : _view.InSyncSet.Count() < _context.Settings.MinInSync ? TooFewInSync
-            : null;
-        foreach (PendingWrite write in judged.Writes)
-        {
-            write.Answer(whyNot is null ? write.Judged : WriteStatus.Unknown, _view, whyNot);
-        }
+        Followers.Add(batch);
+        _onApplied(batch);
     }
 }

@@ -1,20 +1,36 @@
 namespace Diststore.Core;
 
-/// <content>
-/// What it tells those who watch the changes. They may be many, and at as many points: who asks for the same changes shares
-/// one read of them, and reads of different ones take turns, so that writes and the nodes that follow are not held up.
-/// </content>
-internal sealed partial class PrimaryRole
+/// <summary>
+/// What the primary tells those who watch the changes. They may be many, and at as many points: who asks for the same changes shares
+/// one read of them, and reads of different ones take turns, so that writes and the nodes that follow are not held up. For the
+/// node's scheduler.
+/// </summary>
+internal sealed class ChangeWatch
 {
-    /// <summary>Reads of changes for watchers that are under way at once.</summary>
-    internal const int MaxChangeReads = 4;
+    /// <summary>Reads of changes that are under way at once.</summary>
+    public const int MaxReads = 4;
 
-    /// <summary>Reads of changes for watchers that wait for their turn; they hold nothing meanwhile.</summary>
-    internal const int MaxWaitingChangeReads = 1024;
+    /// <summary>Reads of changes that wait for their turn; they hold nothing meanwhile.</summary>
+    public const int MaxWaitingReads = 1024;
 
-    private readonly Turns _changeReads;
-    private readonly Dictionary<long, Task<ChangePage?>> _changesUnderWay = []; // by the sequence that they are read after
+    private readonly NodeContext _context;
+    private readonly Partition _partition;
+    private readonly PrimaryStanding _standing;
+    private readonly PrimaryLog _log;
+    private readonly Turns _reads;
+    private readonly Dictionary<long, Task<ChangePage?>> _underWay = []; // by the sequence that they are read after
     private TaskCompletionSource? _change;
+
+    public ChangeWatch(NodeContext context, Partition partition, PrimaryStanding standing, PrimaryLog log)
+    {
+        _context = context;
+        _partition = partition;
+        _standing = standing;
+        _log = log;
+
+        // Whoever asks has a limit of its own, a part of which may have passed while it waited for a change.
+        _reads = new Turns(MaxReads, MaxWaitingReads, context.Settings.ReplyTimeout / 2, context.Time);
+    }
 
     /// <summary>
     /// Applied changes after a point, each key's latest. Committed is committed: it needs no confirmation that this node
@@ -23,12 +39,12 @@ internal sealed partial class PrimaryRole
     public async Task<WatchReply> WatchAsync(ChangesQuery query)
     {
         ChangeId since = query.Since;
-        if (!IsReady || (since.Judged.Epoch > _view.Epoch && !await IsStoredAsync(_view)))
+        if (!_standing.IsReady || (since.Judged.Epoch > _standing.View.Epoch && !await _standing.IsStoredAsync()))
         {
             return new WatchReply(null, false, _partition.Newest);
         }
 
-        if (since.Judged.Epoch > _view.Epoch)
+        if (since.Judged.Epoch > _standing.View.Epoch)
         {
             // Nobody has given that epoch: the id is of a history that is lost, or of another cluster.
             return new WatchReply(null, true, null);
@@ -36,12 +52,12 @@ internal sealed partial class PrimaryRole
 
         long started = _context.Time.GetTimestamp();
         TimeSpan wait = query.Wait < ChangesQuery.MaxWait ? query.Wait : ChangesQuery.MaxWait;
-        while (!_ended && _applied <= since.Point.Sequence && await WaitForChangeAsync(wait - _context.Time.GetElapsedTime(started)))
+        while (!_standing.HasEnded && _log.Applied <= since.Point.Sequence && await WaitForChangeAsync(wait - _context.Time.GetElapsedTime(started)))
         {
         }
 
         StoreState state = _context.Store.State;
-        if (_ended)
+        if (_standing.HasEnded)
         {
             return new WatchReply(null, false, _partition.Newest);
         }
@@ -49,7 +65,7 @@ internal sealed partial class PrimaryRole
         // Ahead of what is applied here is neither gone nor wrong: it waits. But what lies beyond the end of an epoch that is over
         // will never come.
         bool isAhead = since.Judged.Sequence > state.Applied.Sequence;
-        bool isOver = isAhead && since.Judged.Epoch < _view.Epoch;
+        bool isOver = isAhead && since.Judged.Epoch < _standing.View.Epoch;
         bool isForeign = since.Point != since.Judged && state.Epochs.PointAt(since.Point.Sequence) is { } point && point != since.Point;
         if (isOver || isForeign || (!isAhead && !since.IsStart && (since.Judged.Sequence < state.Floor || !state.Epochs.Contains(since.Judged, state.Applied))))
         {
@@ -63,57 +79,14 @@ internal sealed partial class PrimaryRole
 
         // Another history may be here by the time that it was read.
         ChangePage? page = await ReadSharedAsync(since.Point.Sequence);
-        return _ended ? new WatchReply(null, false, _partition.Newest)
+        return _standing.HasEnded ? new WatchReply(null, false, _partition.Newest)
             : page is null ? new WatchReply(null, false, null, IsBusy: true)
             : !since.IsStart && since.Judged.Sequence < page.Floor ? new WatchReply(null, true, null)
             : new WatchReply(ResultOf(page, since.IsStart ? page.Applied : since.PassUpto), false, null);
     }
 
-    private ChangesResult ResultOf(ChangePage page, LogPoint passUpto)
-    {
-        LogPoint upto = page.IsWhole ? page.Applied : page.Epochs.PointAt(page.Upto) ?? page.Entries[^1].Version;
-        return new ChangesResult(ChangesOutcome.Page, [.. page.Entries], _context.Settings.Name, Upto: upto, PassUpto: passUpto);
-    }
-
-    // Null when its turn does not come in time. A read that began earlier serves whoever asks later too: there was something
-    // after that point when it began, so it gives changes, and what was applied since comes after these.
-    private async Task<ChangePage?> ReadSharedAsync(long since)
-    {
-        if (_changesUnderWay.TryGetValue(since, out Task<ChangePage?>? read))
-        {
-            return await read;
-        }
-
-        Task<ChangePage?> own = ReadInTurnAsync(since);
-        _changesUnderWay[since] = own;
-        try
-        {
-            return await own;
-        }
-        finally
-        {
-            _changesUnderWay.Remove(since);
-        }
-    }
-
-    private async Task<ChangePage?> ReadInTurnAsync(long since)
-    {
-        if (!await _changeReads.TakeAsync())
-        {
-            return null;
-        }
-
-        try
-        {
-            return await _context.Store.ReadChangesAsync(since, ChangesQuery.MaxBytes);
-        }
-        finally
-        {
-            _changeReads.Give();
-        }
-    }
-
-    private async Task<bool> WaitForChangeAsync(TimeSpan wait)
+    /// <summary>Waits for more to be applied, or for the end of the role; false when nothing came in that time.</summary>
+    public async Task<bool> WaitForChangeAsync(TimeSpan wait)
     {
         if (wait <= TimeSpan.Zero)
         {
@@ -132,10 +105,55 @@ internal sealed partial class PrimaryRole
         }
     }
 
-    private void ReleaseWatchers()
+    /// <summary>More is applied, or the role is over: whoever waits looks again.</summary>
+    public void Release()
     {
         TaskCompletionSource? change = _change;
         _change = null;
         change?.SetResult();
+    }
+
+    private ChangesResult ResultOf(ChangePage page, LogPoint passUpto)
+    {
+        LogPoint upto = page.IsWhole ? page.Applied : page.Epochs.PointAt(page.Upto) ?? page.Entries[^1].Version;
+        return new ChangesResult(ChangesOutcome.Page, [.. page.Entries], _context.Settings.Name, Upto: upto, PassUpto: passUpto);
+    }
+
+    // Null when its turn does not come in time. A read that began earlier serves whoever asks later too: there was something
+    // after that point when it began, so it gives changes, and what was applied since comes after these.
+    private async Task<ChangePage?> ReadSharedAsync(long since)
+    {
+        if (_underWay.TryGetValue(since, out Task<ChangePage?>? read))
+        {
+            return await read;
+        }
+
+        Task<ChangePage?> own = ReadInTurnAsync(since);
+        _underWay[since] = own;
+        try
+        {
+            return await own;
+        }
+        finally
+        {
+            _underWay.Remove(since);
+        }
+    }
+
+    private async Task<ChangePage?> ReadInTurnAsync(long since)
+    {
+        if (!await _reads.TakeAsync())
+        {
+            return null;
+        }
+
+        try
+        {
+            return await _context.Store.ReadChangesAsync(since, ChangesQuery.MaxBytes);
+        }
+        finally
+        {
+            _reads.Give();
+        }
     }
 }
