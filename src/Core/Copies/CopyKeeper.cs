@@ -32,13 +32,13 @@ internal sealed class CopyKeeper(CopyTable copies)
     public bool Keep(Entry entry, Guid history, LogPoint currentAt, TimeSpan? life)
     {
         // Points of different histories cannot be compared.
-        if (history != History && !PlantedBugs.Has(PlantedBug.HistoryIgnoredByKeep))
+        if (history != History)
         {
             return false;
         }
 
         bool isCovered = Followed is { } followed && (currentAt.Sequence >= followed.Sequence || currentAt.Sequence >= _windowStart);
-        return ((isCovered && !IsOutdated(entry)) || PlantedBugs.Has(PlantedBug.KeepLateValue)) && copies.Keep(entry, life);
+        return isCovered && !IsOutdated(entry) && copies.Keep(entry, life);
     }
 
     /// <summary>Whether this node knows of a newer change of the key, its own write among them.</summary>

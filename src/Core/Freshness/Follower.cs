@@ -73,7 +73,7 @@ internal sealed class Follower
             return stands;
         }
 
-        for (int page = 0; page < MaxPages && (PlantedBugs.Has(PlantedBug.CommitByNumber) ? _partition.Newest : _partition.Acting) is { } view; page++)
+        for (int page = 0; page < MaxPages && _partition.Acting is { } view; page++)
         {
             bool isMaster = _partition.Role == NodeRole.Secondary;
             LocalSaying local = _partition.Locals.Say(_told);
@@ -96,12 +96,12 @@ internal sealed class Follower
             }
 
             // What was asked in another role, or of another view's primary, says nothing here.
-            if ((_partition.Acting != view && !PlantedBugs.Has(PlantedBug.CommitByNumber)) || _partition.Primary is not null)
+            if (_partition.Acting != view || _partition.Primary is not null)
             {
                 return false;
             }
 
-            long currentAsOf = (PlantedBugs.Has(PlantedBug.CountAgeFromAnswer) ? _context.Time.GetTimestamp() : sent) - _context.Timestamps(reply.Age);
+            long currentAsOf = sent - _context.Timestamps(reply.Age);
             if (isMaster)
             {
                 return await _partition.Replica.FollowAsync(view, reply, sent, currentAsOf);

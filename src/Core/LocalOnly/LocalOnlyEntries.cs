@@ -53,11 +53,7 @@ internal sealed class LocalOnlyEntries(NodeContext context)
                 return new WriteResult(outcome, default, name, "this node would hold more local-only than Data:LocalMaxBytes allows");
             }
 
-            if (!PlantedBugs.Has(PlantedBug.AcknowledgeLocalAtOnce))
-            {
-                await UntilKnownAsync();
-            }
-
+            await UntilKnownAsync();
             return new WriteResult(outcome, default, name);
         }
         catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)

@@ -55,8 +55,7 @@ public sealed partial class MasterRegistry
     private bool IsAlive(MasterId master) => _known.TryGetValue(master.Name, out var known) ? known.Reply.Id == master : IsNotYetJudged(master.Name);
 
     // A registry that has just begun has seen nobody: a ping that is missed says no more then than it would later.
-    private bool IsNotYetJudged(string name) => _rounds < PingsMissedToBeLost && !IsUnreachable(name) && _transport.Members.Contains(name)
-        && !PlantedBugs.Has(PlantedBug.FirstMissesCount);
+    private bool IsNotYetJudged(string name) => _rounds < PingsMissedToBeLost && !IsUnreachable(name) && _transport.Members.Contains(name);
 
     // The store is who it is; a node may have been given another name since.
     private static PingReply? AnswerOf(MasterId master, Dictionary<string, PingReply> answers) =>
@@ -94,9 +93,7 @@ public sealed partial class MasterRegistry
             return answers.ContainsKey(view.Other!.Name) ? new Decision(Succeed(view, view.Other, answers), "the primary is lost") : null;
         }
 
-        return PlantedBugs.Has(PlantedBug.PromoteLearner) && view.Other is { } learner && answers.ContainsKey(learner.Name)
-            ? new Decision(Succeed(view, learner, answers), "the primary is lost")
-            : JudgeVacancy(view, answers);
+        return JudgeVacancy(view, answers);
     }
 
     private Decision? JudgeOther(MasterView view, Dictionary<string, PingReply> answers)

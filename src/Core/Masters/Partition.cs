@@ -182,11 +182,7 @@ internal sealed class Partition
         if (otherHistory || IsInSyncMaster(before) != IsInSyncMaster(role))
         {
             // Dropped before anything of the new role is shown.
-            if (!PlantedBugs.Has(PlantedBug.CopiesKeptOnBecomingMaster))
-            {
-                Copies.Forget();
-            }
-
+            Copies.Forget();
             Serve(ServedState.Never);
         }
         else

@@ -22,17 +22,6 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
                 return new ValueTask<HeldEntry>(new HeldEntry(copy, served.Age(context.Time), served.Followed));
             default:
                 LogPoint applied = context.Store.State.Applied;
-                if (PlantedBugs.Has(PlantedBug.CopiesKeptOnBecomingMaster) && copies.TryGet(key, out Entry? kept))
-                {
-                    return new ValueTask<HeldEntry>(new HeldEntry(kept, served.Age(context.Time), applied));
-                }
-
-                if (PlantedBugs.Has(PlantedBug.ShowPending)
-                    && context.Store.State.Pending.SelectMany(static batch => batch.Entries).LastOrDefault(entry => entry.Key == key) is { } pending)
-                {
-                    return new ValueTask<HeldEntry>(Shown(pending, served, pending.Version));
-                }
-
                 ValueTask<Entry?> read = context.Store.ReadAsync(key);
                 return read.IsCompletedSuccessfully
                     ? new ValueTask<HeldEntry>(Shown(read.Result, served, applied))
@@ -98,7 +87,7 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
 
     // Whether an entry has expired is for the primary's clock to say, or a bound of it.
     private bool IsShown(DateTimeOffset? expiresAt, ServedState served) =>
-        expiresAt is not { } at || at > (PlantedBugs.Has(PlantedBug.OwnClockAtSecondary) ? context.Time.GetUtcNow() : served.PrimaryNow(context.Time));
+        expiresAt is not { } at || at > served.PrimaryNow(context.Time);
 
     private HeldEntry Shown(Entry? entry, ServedState served, LogPoint applied)
     {

@@ -63,8 +63,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             Random = random,
             Log = logger,
             Instruments = new NodeInstruments(settings.Name, meters),
-            Self = new MasterId(
-                settings.Name, store.Id, PlantedBugs.Has(PlantedBug.ReopenedStoreOrders) ? store.Id : Ids.Next(random), store.IsDurable),
+            Self = new MasterId(settings.Name, store.Id, Ids.Next(random), store.IsDurable),
             Fail = reason => FailOnScheduler(() => OnFailure(reason)),
         };
         _channel = new DatagramChannel(settings.Name, settings.ClusterKey, transport);

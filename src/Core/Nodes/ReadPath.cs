@@ -189,7 +189,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     private ReadResult Found(FetchReply reply, long asked, ReadOptions options)
     {
         TimeSpan since = context.Time.GetElapsedTime(asked);
-        TimeSpan? life = PlantedBugs.Has(PlantedBug.FetchedCopyForgetsLife) ? null : reply.Life - since;
+        TimeSpan? life = reply.Life - since;
         bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, life);
         return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: Sum(reply.Age, since), IsKept: isKept);
     }
@@ -220,7 +220,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
             else if (!await question.WaitAsync(context.Settings.WhoHasTimeout, context.Time, context.Stopping))
             {
                 context.Instruments.QuestionTimedOut();
-                return PlantedBugs.Has(PlantedBug.NotFoundOnSilence) ? new FetchReply(FetchStatus.NotFound) : null;
+                return null;
             }
         }
     }

@@ -64,7 +64,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     /// </summary>
     public async Task<bool> FollowAsync(MasterView view, FollowReply reply, long sent, long currentAsOf)
     {
-        if (reply.View?.Epoch != view.Epoch && !PlantedBugs.Has(PlantedBug.CommitByNumber))
+        if (reply.View?.Epoch != view.Epoch)
         {
             return false;
         }
@@ -81,17 +81,12 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
 
     private async Task<bool> IsMeantAsync(MasterView view, MasterId to)
     {
-        if (!MasterView.IsSame(to, context.Self))
+        if (to != context.Self)
         {
             return false;
         }
 
         await partition.AdoptAsync(view);
-        if (PlantedBugs.Has(PlantedBug.IgnoreEpochOnReplicate))
-        {
-            return true;
-        }
-
         return partition.Acting?.Epoch == view.Epoch && partition.Newest?.Epoch == view.Epoch;
     }
 
@@ -101,12 +96,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     // A commit point counts only from the primary of the view that this node is in.
     private async Task ApplyAsync(MasterView view, LogPoint commit)
     {
-        if (PlantedBugs.Has(PlantedBug.CommitByNumber))
-        {
-            commit = context.Store.State.Pending.LastOrDefault(batch => batch.Last.Sequence <= commit.Sequence)?.Last ?? commit;
-        }
-
-        if ((partition.Acting?.Epoch == view.Epoch || PlantedBugs.Has(PlantedBug.CommitByNumber)) && context.Store.State.Applied.Sequence < commit.Sequence)
+        if (partition.Acting?.Epoch == view.Epoch && context.Store.State.Applied.Sequence < commit.Sequence)
         {
             await context.Store.ApplyAsync(commit);
         }

@@ -74,7 +74,7 @@ public sealed record StoreState(
     public AppendStatus Judge(long epoch, Batch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        if (epoch < HighestEpoch && !PlantedBugs.Has(PlantedBug.IgnoreEpochOnReplicate))
+        if (epoch < HighestEpoch)
         {
             return AppendStatus.StaleEpoch;
         }
@@ -108,7 +108,7 @@ public sealed record StoreState(
         ArgumentOutOfRangeException.ThrowIfNegative(skipped);
         return Empty with
         {
-            HighestEpoch = PlantedBugs.Has(PlantedBug.RestoreKeepsEpochs) ? HighestEpoch : HighestEpoch + EpochsSkipped + skipped,
+            HighestEpoch = HighestEpoch + EpochsSkipped + skipped,
             History = history,
             Epochs = Epochs,
             Applied = Applied,
@@ -151,7 +151,7 @@ public sealed record StoreState(
     public StoreState AfterChanges(ChangePage page)
     {
         ArgumentNullException.ThrowIfNull(page);
-        return page.IsWhole || PlantedBugs.Has(PlantedBug.MoveMarkWithinPull)
+        return page.IsWhole
             ? this with
             {
                 Applied = page.Applied,
