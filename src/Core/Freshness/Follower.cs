@@ -17,17 +17,17 @@ internal sealed class Follower
 
     private readonly NodeContext _context;
     private readonly Partition _partition;
-    private readonly ViewFinder _views;
+    private readonly PrimaryFinder _finder;
     private readonly SharedRound<bool> _round;
 
     // By a primary with its last answer; another one takes it for nothing.
     private ToldMoment _told;
 
-    public Follower(NodeContext context, Partition partition, ViewFinder views)
+    public Follower(NodeContext context, Partition partition, PrimaryFinder finder)
     {
         _context = context;
         _partition = partition;
-        _views = views;
+        _finder = finder;
         _round = new SharedRound<bool>(AskAsync);
     }
 
@@ -73,7 +73,7 @@ internal sealed class Follower
             return stands;
         }
 
-        for (int page = 0; page < MaxPages && _partition.Acting is { } view; page++)
+        for (int page = 0; page < MaxPages && _partition.Views.Acting is { } view; page++)
         {
             bool isMaster = _partition.Role == NodeRole.Secondary;
             LocalSaying local = _partition.Locals.Say(_told);
@@ -84,7 +84,7 @@ internal sealed class Follower
             FollowReply? reply = await _context.AskAsync(view.Primary.Name, peer => peer.FollowAsync(request), ReplyTimeout);
             if (reply is not { IsGiven: true })
             {
-                _views.OnPrimaryFailed(view, reply?.View);
+                _finder.OnPrimaryFailed(view, reply?.View);
                 return false;
             }
 
@@ -92,11 +92,11 @@ internal sealed class Follower
             _told = reply.Told;
             if (reply.View is { } theirs)
             {
-                _partition.Learn(theirs);
+                _partition.Views.Learn(theirs);
             }
 
             // What was asked in another role, or of another view's primary, says nothing here.
-            if (_partition.Acting != view || _partition.Primary is not null)
+            if (!_partition.Views.IsActingIn(view) || _partition.Primary is not null)
             {
                 return false;
             }

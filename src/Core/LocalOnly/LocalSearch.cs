@@ -10,7 +10,7 @@ internal readonly record struct LocalFind(Entry? Entry, string? Silent = null);
 /// those that the primary named and that were silent. Nothing is not found before all of them have said so or are gone. For
 /// the node's scheduler.
 /// </summary>
-internal sealed class LocalSearch(NodeContext context, ViewFinder views)
+internal sealed class LocalSearch(NodeContext context, PrimaryFinder finder)
 {
     /// <summary>Calls of one search under way at once.</summary>
     public const int MaxCalls = 64;
@@ -80,14 +80,14 @@ internal sealed class LocalSearch(NodeContext context, ViewFinder views)
             // have joined a moment ago: the primary hears of members by itself.
             context.SeeMembers();
             silent.RemoveAll(node => context.HasLeft(node));
-            if (silent.Count > 0 && context.Time.GetElapsedTime(started) >= views.Patience)
+            if (silent.Count > 0 && context.Time.GetElapsedTime(started) >= finder.Patience)
             {
                 return new LocalFind(null, silent[0]);
             }
 
             if (silent.Count > 0)
             {
-                await context.Delay(ViewFinder.RetryPause);
+                await context.Delay(PrimaryFinder.RetryPause);
             }
         }
 

@@ -11,9 +11,7 @@ internal sealed class Partition
 {
     private readonly NodeContext _context;
     private readonly Action<Batch> _onApplied;
-    private Task _adopting = Task.CompletedTask;
     private volatile ServedState _served = ServedState.Nothing;
-    private volatile MasterView? _atOddsWith; // read from any thread
     private bool _stopped;
 
     /// <param name="context">What the node works with.</param>
@@ -26,17 +24,15 @@ internal sealed class Partition
         _onApplied = onApplied;
         Copies = copies;
         Locals = locals;
+        Views = new Views(context, Act);
         Replica = new ReplicaRole(context, this);
     }
 
-    /// <summary>The newest view that this node has heard of.</summary>
-    public MasterView? Newest { get; private set; }
+    /// <summary>The views that this node knows of, and the one that it acts in.</summary>
+    public Views Views { get; }
 
-    /// <summary>The view that the store remembers and that this node acts in.</summary>
-    public MasterView? Acting { get; private set; }
-
-    /// <summary>This node's role in <see cref="Acting"/>.</summary>
-    public NodeRole Role => Acting?.RoleOf(_context.Self) ?? NodeRole.Copies;
+    /// <summary>This node's role in the view that it acts in.</summary>
+    public NodeRole Role => Views.Role;
 
     /// <summary>The primary's work, while this node is that.</summary>
     public PrimaryRole? Primary { get; private set; }
@@ -60,59 +56,12 @@ internal sealed class Partition
     public ServedState Served => _served;
 
     /// <summary>The history of what this node shows: that of its store as a master in sync, else that of its copies.</summary>
-    public Guid History => _served.IsFromStore ? Acting?.History ?? Guid.Empty : Copies.History;
+    public Guid History => _served.IsFromStore ? Views.Acting?.History ?? Guid.Empty : Copies.History;
 
     /// <summary>Told of each new view that this node acts in.</summary>
     public Action? Acted { get; set; }
 
     private static bool IsInSyncMaster(NodeRole role) => role is NodeRole.Primary or NodeRole.Secondary;
-
-    /// <summary>
-    /// A newer view of another history, while this store may hold acknowledged writes that it lacks: not adopted, or nobody
-    /// would know of them any more. An operator has to decide.
-    /// </summary>
-    public MasterView? AtOddsWith
-    {
-        get => _atOddsWith;
-        private set => _atOddsWith = value;
-    }
-
-    /// <summary>Takes note of a view; if it is newer it is adopted.</summary>
-    public void Learn(MasterView view)
-    {
-        // What is announced may come before the node has begun with the view that its store remembers.
-        MasterView? known = Newest ?? _context.Store.State.View;
-        if (known is not null && (Newest is null ? view.Epoch < known.Epoch : view.Epoch <= known.Epoch))
-        {
-            return;
-        }
-
-        if (known?.IsAtOddsWith(view, _context.Self) == true)
-        {
-            if (AtOddsWith?.History != view.History)
-            {
-                _context.Log.AtOdds(view, known);
-            }
-
-            AtOddsWith = view;
-            return;
-        }
-
-        AtOddsWith = null;
-        Newest = view;
-        _adopting = AdoptInStoreAsync(view);
-        _context.Watch(_adopting);
-    }
-
-    /// <summary>Takes note of a view and waits until this node acts in it, or in a newer one.</summary>
-    public async Task AdoptAsync(MasterView view)
-    {
-        Learn(view);
-        while (Newest?.Epoch >= view.Epoch && (Acting is null || Acting.Epoch < view.Epoch))
-        {
-            await _adopting;
-        }
-    }
 
     /// <summary>The primary has taken over the whole log.</summary>
     public void OnPrimaryReady() => Serve(_served.CurrentAsOf);
@@ -156,21 +105,11 @@ internal sealed class Partition
         Serve(ServedState.Never);
     }
 
-    private async Task AdoptInStoreAsync(MasterView view)
+    private void Act(MasterView? former)
     {
-        await _context.Store.AdoptAsync(view, view.RoleOf(_context.Self) == NodeRole.Primary);
-        if (Acting is null || view.Epoch > Acting.Epoch)
-        {
-            Act(view);
-        }
-    }
-
-    private void Act(MasterView view)
-    {
-        NodeRole before = Role;
-        bool otherHistory = Acting is not null && Acting.History != view.History;
-        Acting = view;
-        NodeRole role = Role;
+        MasterView view = Views.Acting!;
+        NodeRole before = former?.RoleOf(_context.Self) ?? NodeRole.Copies, role = Role;
+        bool otherHistory = former is not null && former.History != view.History;
         _context.Log.Acting(role, view);
         Learner = null;
         if (role != NodeRole.Primary)

@@ -50,7 +50,7 @@ public sealed partial class Node
     public Task<WriteReply> WriteAsync(WriteRequest request) =>
         OnSchedulerAsync(() => _partition.Primary is { } primary
             ? primary.WriteAsync(request)
-            : Task.FromResult(new WriteReply(WriteStatus.NotPrimary, default, _partition.Newest)));
+            : Task.FromResult(new WriteReply(WriteStatus.NotPrimary, default, _partition.Views.Newest)));
 
     /// <inheritdoc/>
     public Task<ReplicateReply> ReplicateAsync(ReplicateRequest request) => OnSchedulerAsync(() => _partition.Replica.ReplicateAsync(request));
@@ -68,7 +68,7 @@ public sealed partial class Node
     public Task AnnounceAsync(MasterView view) =>
         OnSchedulerAsync(() =>
         {
-            _partition.Learn(view);
+            _partition.Views.Learn(view);
             return Task.FromResult(true);
         });
 
@@ -91,7 +91,7 @@ public sealed partial class Node
     /// <inheritdoc/>
     public Task<MasterReply> CheckStreamAsync(StreamRequest request) =>
         AsPrimaryAsync(
-            primary => Task.FromResult(new MasterReply(primary.Other.IsStreamingTo(request), _partition.Newest)),
+            primary => Task.FromResult(new MasterReply(primary.Other.IsStreamingTo(request), _partition.Views.Newest)),
             newest => new MasterReply(false, newest));
 
     /// <inheritdoc/>
@@ -160,7 +160,7 @@ public sealed partial class Node
     private async Task<PingReply> AnswerPingAsync(bool write)
     {
         IStore store = _context.Store;
-        if (write && _partition.Newest is { } newest)
+        if (write && _partition.Views.Newest is { } newest)
         {
             await store.AdoptAsync(newest, _partition.Role == NodeRole.Primary);
         }
@@ -205,5 +205,5 @@ public sealed partial class Node
     }
 
     private Task<T> AsPrimaryAsync<T>(Func<PrimaryRole, Task<T>> answer, Func<MasterView?, T> refuse) =>
-        OnSchedulerAsync(() => _partition.Primary is { } primary ? answer(primary) : Task.FromResult(refuse(_partition.Newest)));
+        OnSchedulerAsync(() => _partition.Primary is { } primary ? answer(primary) : Task.FromResult(refuse(_partition.Views.Newest)));
 }

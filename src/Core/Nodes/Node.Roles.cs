@@ -66,7 +66,7 @@ public sealed partial class Node
             OperatorReply reply = await asked.WaitAsync(_writes.AnswerTimeout, _context.Time, _context.Stopping);
             if (reply.View is { } view)
             {
-                _partition.Learn(view);
+                _partition.Views.Learn(view);
             }
 
             return new RoleResult(reply.Outcome, Name, reply.Detail);
@@ -80,7 +80,7 @@ public sealed partial class Node
 
     private async Task<RoleResult> StepDownHereAsync()
     {
-        MasterView? view = _partition.Acting;
+        MasterView? view = _partition.Views.Acting;
         switch (_partition.Role)
         {
             case NodeRole.Primary when view is { OtherInSync: false }:
@@ -90,13 +90,13 @@ public sealed partial class Node
                 break;
             case NodeRole.Secondary or NodeRole.Learner:
                 _hasSteppedDown = true;
-                await LeaveAsync(_partition.Acting!);
+                await LeaveAsync(_partition.Views.Acting!);
                 break;
             default:
                 return new RoleResult(RoleOutcome.Refused, Name, $"{Name} is no master");
         }
 
-        return _partition.Newest!.Epoch > view!.Epoch
+        return _partition.Views.Newest!.Epoch > view!.Epoch
             ? new RoleResult(RoleOutcome.Done, Name)
             : new RoleResult(RoleOutcome.Unavailable, Name, "the registry made no other view; try again");
     }
@@ -128,7 +128,7 @@ public sealed partial class Node
             }
             else
             {
-                await LeaveAsync(_partition.Acting!);
+                await LeaveAsync(_partition.Views.Acting!);
             }
 
             await _context.Delay(RolePause);
@@ -149,7 +149,7 @@ public sealed partial class Node
     {
         if (await _context.AskRegistryAsync(r => r.LeaveAsync(view.Epoch, _context.Self, _isStopping)) is { } stored)
         {
-            await _partition.AdoptAsync(stored);
+            await _partition.Views.AdoptAsync(stored);
         }
     }
 

@@ -20,7 +20,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly NodeKeys _keys; // any thread
     private readonly Follower _follower;
     private readonly LocalOnlyEntries _locals;
-    private readonly ViewFinder _views;
+    private readonly PrimaryFinder _finder;
     private readonly QuestionTable _questions;
     private readonly Responder _responder;
     private readonly ReadPath _reads;
@@ -72,18 +72,18 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _partition = new Partition(_context, new CopyKeeper(_copies), _locals, _channel.Hint);
         _here = new LocalReads(_context, _partition, _copies);
         _keys = new NodeKeys(_context, _partition, _copies);
-        _views = new ViewFinder(_context, _partition);
-        _follower = new Follower(_context, _partition, _views);
+        _finder = new PrimaryFinder(_context, _partition.Views);
+        _follower = new Follower(_context, _partition, _finder);
         _partition.Acted = () => _context.Watch(_follower.RefreshAsync());
         _locals.Ask = _partition.Acted;
         _questions = new QuestionTable(_context, _channel);
         _responder = new Responder(_channel, _partition, _here, _context);
-        _reads = new ReadPath(_context, _partition, _views, _questions, _here);
+        _reads = new ReadPath(_context, _partition, _finder, _questions, _here);
         _backups = new BackupSessions(_context);
         _sweep = new Sweep(_context, _partition, _copies);
-        _writes = new WritePath(_context, _partition, _views);
+        _writes = new WritePath(_context, _partition, _finder);
         _named = new Turns(MaxNamedCalls, MaxNamedCallsWaiting, _writes.AnswerTimeout / 2, _context.Time);
-        _context.Instruments.Observe(store, _copies, () => _partition.Served, () => _views.Missing);
+        _context.Instruments.Observe(store, _copies, () => _partition.Served, () => _finder.Missing);
     }
 
     /// <summary>Raised once when this life of the node ends for a reason of its own, for instance a failed store. Any thread.</summary>
@@ -97,13 +97,13 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <inheritdoc/>
     public string? NotReadyBecause => _notReady
-        ?? (_partition.AtOddsWith is null ? null : "its data is of another history than the masters' view; an operator has to force an election");
+        ?? (_partition.Views.AtOddsWith is null ? null : "its data is of another history than the masters' view; an operator has to force an election");
 
     /// <inheritdoc/>
-    public string? NotWritableBecause => _views.NotWritableBecause;
+    public string? NotWritableBecause => _finder.NotWritableBecause;
 
     /// <summary>The newest view that this node has heard of. Any thread.</summary>
-    public MasterView? KnownView => _partition.Newest;
+    public MasterView? KnownView => _partition.Views.Newest;
 
     /// <summary>What a registry in this process decides by.</summary>
     public RegistrySettings RegistrySettings => new(_context.Settings.MinInSync, _context.Settings.RestartGrace);
@@ -116,10 +116,10 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             _hasStarted = true;
             if (_context.Store.State.View is { } remembered)
             {
-                _partition.Learn(remembered);
+                _partition.Views.Learn(remembered);
             }
 
-            _context.Watch(_views.RefreshAsync());
+            _context.Watch(_finder.RefreshAsync());
             _context.Watch(_follower.RunAsync());
             _context.Watch(_sweep.RunAsync());
             return Task.FromResult(true);
@@ -218,7 +218,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     // Who has given up asks nobody any more.
     private async Task<ListResult> ListFromWhoeverIsPrimaryAsync(ListQuery query, CancellationToken cancellation)
     {
-        ListResult? page = await _views.AskPrimaryAsync<ListResult>(
+        ListResult? page = await _finder.AskPrimaryAsync<ListResult>(
             async view =>
             {
                 ListResult? answer = await _context.AskAsync(
@@ -231,7 +231,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     private async Task<ChangesResult> ReadChangesFromPrimaryAsync(ChangesQuery query, CancellationToken cancellation)
     {
-        WatchReply? reply = await _views.AskPrimaryAsync<WatchReply>(
+        WatchReply? reply = await _finder.AskPrimaryAsync<WatchReply>(
             async view =>
             {
                 WatchReply? answer = await _context.AskAsync(
@@ -253,7 +253,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     // Rather of the secondary: the primary has enough to do.
     private async Task<BackupStart> StartBackupOfAMasterAsync()
     {
-        MasterView? view = await _views.CurrentAsync(poster: null);
+        MasterView? view = await _finder.CurrentAsync(poster: null);
         foreach (MasterId master in view?.InSyncSet.Reverse() ?? [])
         {
             BackupStart? start = await _context.AskAsync(
@@ -275,13 +275,13 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         NodeStatus[] nodes = [.. members.Zip(pings, static (name, ping) => ping is null
             ? new NodeStatus(name, NodeRole.Copies, false, 0, default, default, 0)
             : new NodeStatus(name, ping.Role, true, ping.Keys, ping.Applied, ping.Last, ping.HighestEpoch, ping.Url, ping.Version))];
-        if (_partition.Newest is not { } view)
+        if (_partition.Views.Newest is not { } view)
         {
             return new ClusterStatus([], nodes, Name);
         }
 
         bool isWritable = pings.Any(ping => ping is { TakesWrites: true } && ping.Id == view.Primary);
-        MissingMaster[] missing = _views.See([.. pings.OfType<PingReply>().Select(static ping => ping.Id.StoreId)]);
+        MissingMaster[] missing = _finder.See([.. pings.OfType<PingReply>().Select(static ping => ping.Id.StoreId)]);
         return new ClusterStatus([new PartitionStatus(0, view, isWritable, missing)], nodes, Name);
     }
 
@@ -313,7 +313,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private void OnFailure(Exception reason)
     {
         // The last in-sync member whose store takes no more writes keeps its role: what it cannot do any more is no news.
-        if (reason is StoreFailedException && _partition is { Primary.IsBroken: true } && _partition.Newest?.Primary == _context.Self)
+        if (reason is StoreFailedException && _partition is { Primary.IsBroken: true } && _partition.Views.Newest?.Primary == _context.Self)
         {
             _context.Log.BrokenEnded(reason.Message);
             return;

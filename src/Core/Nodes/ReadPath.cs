@@ -5,7 +5,7 @@ namespace Diststore.Core;
 /// first good holder; else the primary, who alone may say that there is no such key; on the plain routes also
 /// whoever holds it local-only. For the node's scheduler.
 /// </summary>
-internal sealed class ReadPath(NodeContext context, Partition partition, ViewFinder views, QuestionTable questions, LocalReads here)
+internal sealed class ReadPath(NodeContext context, Partition partition, PrimaryFinder finder, QuestionTable questions, LocalReads here)
 {
     /// <summary>Fetches under way at once; what they bring shares connections with what keeps the masters in sync.</summary>
     internal const int MaxFetches = 8;
@@ -17,7 +17,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     private static readonly FetchReply NoTurn = new(FetchStatus.CannotTell);
 
     private readonly Turns _fetches = new(MaxFetches, MaxWaitingFetches, context.Settings.ReplyTimeout, context.Time);
-    private readonly LocalSearch _localSearch = new(context, views);
+    private readonly LocalSearch _localSearch = new(context, finder);
     private readonly Dictionary<(string Key, ReadScope Scope, bool KeepsNoCopy), Task<ReadResult>> _flights = [];
 
     private string Name => context.Settings.Name;
@@ -77,7 +77,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
         // A holder of a copy counts what remains of it by what it was told.
         return isGood
             ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held), held.CurrentAt, held.Age, History: history)
-            : new FetchReply(FetchStatus.CannotTell, View: partition.Newest);
+            : new FetchReply(FetchStatus.CannotTell, View: partition.Views.Newest);
     }
 
     private async Task<ReadResult> LookHereAsync(string key, ReadOptions options, Forwarding why)
@@ -226,7 +226,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
     }
 
     // Found or not found by the one who knows; null when nobody who knows answers for a while.
-    private Task<FetchReply?> FromPrimaryAsync(FetchRequest request) => views.AskPrimaryAsync<FetchReply>(async view =>
+    private Task<FetchReply?> FromPrimaryAsync(FetchRequest request) => finder.AskPrimaryAsync<FetchReply>(async view =>
     {
         long asked = context.Time.GetTimestamp();
         FetchReply? reply = await FetchAsync(view.Primary.Name, request);
@@ -240,7 +240,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, ViewFin
 
         if (!ReferenceEquals(reply, NoTurn))
         {
-            views.OnPrimaryFailed(view, reply?.View);
+            finder.OnPrimaryFailed(view, reply?.View);
         }
 
         return !request.IsStrong && await FromOtherMasterAsync(view, request) is { } found ? found : Attempt<FetchReply>.Again;

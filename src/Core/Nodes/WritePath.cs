@@ -4,7 +4,7 @@ namespace Diststore.Core;
 /// A write, from the node that it was posted to: on to the primary, which orders it. Tried again only where the answer
 /// proves that nothing was done. For the node's scheduler.
 /// </summary>
-internal sealed class WritePath(NodeContext context, Partition partition, ViewFinder views)
+internal sealed class WritePath(NodeContext context, Partition partition, PrimaryFinder finder)
 {
     private const string OutcomeUnknown = "the primary did not answer; whether the write was done is not known";
 
@@ -20,12 +20,12 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
     {
         string? why = null;
         long sent = 0;
-        if (await views.AskPrimaryAsync<WriteReply>(SendOnceAsync, poster: Name) is { } answer)
+        if (await finder.AskPrimaryAsync<WriteReply>(SendOnceAsync, poster: Name) is { } answer)
         {
             return Result(write, answer, sent);
         }
 
-        string missing = views.Missing is { Length: > 0 } names ? $"; no master in sync is alive, {names} must come back" : "";
+        string missing = finder.Missing is { Length: > 0 } names ? $"; no master in sync is alive, {names} must come back" : "";
         return new WriteResult(
             WriteOutcome.Unavailable, default, Name, $"there is no primary now; nothing was done{(why is null ? "" : $" ({why})")}{missing}");
 
@@ -36,7 +36,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
             if (reply is null)
             {
                 // The primary is reported, and the write is not tried again.
-                views.OnPrimaryFailed(view, null);
+                finder.OnPrimaryFailed(view, null);
                 return new WriteReply(WriteStatus.Unknown, default, null, OutcomeUnknown);
             }
 
@@ -99,10 +99,10 @@ internal sealed class WritePath(NodeContext context, Partition partition, ViewFi
 
     private async Task<WriteReply> WriteHereAsync(MasterView view, WriteRequest request)
     {
-        await partition.AdoptAsync(view);
+        await partition.Views.AdoptAsync(view);
         return partition.Primary is { } primary
             ? await primary.WriteAsync(request)
-            : new WriteReply(WriteStatus.NotPrimary, default, partition.Newest);
+            : new WriteReply(WriteStatus.NotPrimary, default, partition.Views.Newest);
     }
 
     private WriteResult Result(Write write, WriteReply reply, long sent)

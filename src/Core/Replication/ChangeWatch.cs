@@ -14,17 +14,15 @@ internal sealed class ChangeWatch
     public const int MaxWaitingReads = 1024;
 
     private readonly NodeContext _context;
-    private readonly Partition _partition;
     private readonly PrimaryStanding _standing;
     private readonly PrimaryLog _log;
     private readonly Turns _reads;
     private readonly Dictionary<long, Task<ChangePage?>> _underWay = []; // by the sequence that they are read after
     private TaskCompletionSource? _change;
 
-    public ChangeWatch(NodeContext context, Partition partition, PrimaryStanding standing, PrimaryLog log)
+    public ChangeWatch(NodeContext context, PrimaryStanding standing, PrimaryLog log)
     {
         _context = context;
-        _partition = partition;
         _standing = standing;
         _log = log;
 
@@ -41,7 +39,7 @@ internal sealed class ChangeWatch
         ChangeId since = query.Since;
         if (!_standing.IsReady || (since.Judged.Epoch > _standing.View.Epoch && !await _standing.IsStoredAsync()))
         {
-            return new WatchReply(null, false, _partition.Newest);
+            return new WatchReply(null, false, _standing.Newest);
         }
 
         if (since.Judged.Epoch > _standing.View.Epoch)
@@ -59,7 +57,7 @@ internal sealed class ChangeWatch
         StoreState state = _context.Store.State;
         if (_standing.HasEnded)
         {
-            return new WatchReply(null, false, _partition.Newest);
+            return new WatchReply(null, false, _standing.Newest);
         }
 
         // Ahead of what is applied here is neither gone nor wrong: it waits. But what lies beyond the end of an epoch that is over
@@ -79,7 +77,7 @@ internal sealed class ChangeWatch
 
         // Another history may be here by the time that it was read.
         ChangePage? page = await ReadSharedAsync(since.Point.Sequence);
-        return _standing.HasEnded ? new WatchReply(null, false, _partition.Newest)
+        return _standing.HasEnded ? new WatchReply(null, false, _standing.Newest)
             : page is null ? new WatchReply(null, false, null, IsBusy: true)
             : !since.IsStart && since.Judged.Sequence < page.Floor ? new WatchReply(null, true, null)
             : new WatchReply(ResultOf(page, since.IsStart ? page.Applied : since.PassUpto), false, null);

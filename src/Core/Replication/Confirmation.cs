@@ -41,12 +41,12 @@ internal sealed class Confirmation
                 return true;
             }
 
-            if (_partition.Newest == view || _partition.Newest is not { } newer)
+            if (_partition.Views.IsNewest(view) || _partition.Views.Newest is not { } newer)
             {
                 return false;
             }
 
-            await _partition.AdoptAsync(newer);
+            await _partition.Views.AdoptAsync(newer);
         }
 
         return false;
@@ -60,7 +60,7 @@ internal sealed class Confirmation
     {
         MasterView view = _standing.View;
         long sent = _context.Time.GetTimestamp();
-        if (!_standing.IsActing || _partition.Newest != view)
+        if (!_standing.IsActing || !_partition.Views.IsNewest(view))
         {
             return false;
         }

@@ -91,7 +91,7 @@ internal sealed class FollowSource
         bool IsMeant() => !request.IsMaster || request.Epoch == _standing.View.Epoch;
     }
 
-    private FollowReply Refused() => new(false, _partition.Newest, [], default, false, false, default);
+    private FollowReply Refused() => new(false, _standing.Newest, [], default, false, false, default);
 
     private FollowReply Told(ImmutableArray<ChangedKey> changes, LogPoint upto, bool isWhole) =>
         new(true, _standing.View, changes, upto, isWhole, Jumps: false, _partition.Served.Age(_context.Time), Clock: _context.Time.GetUtcNow());

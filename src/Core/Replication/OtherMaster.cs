@@ -98,7 +98,7 @@ internal sealed class OtherMaster : PeerLink.IOwner
 
         if (reply?.View is { } theirs && theirs.Epoch > view.Epoch)
         {
-            _partition.Learn(theirs);
+            _partition.Views.Learn(theirs);
         }
         else if (link is not null)
         {
@@ -113,14 +113,14 @@ internal sealed class OtherMaster : PeerLink.IOwner
     {
         if (!IsLearnerOfThisView(request.View, request.From))
         {
-            return new SyncStartReply(SyncKind.Refused, _partition.Newest);
+            return new SyncStartReply(SyncKind.Refused, _standing.Newest);
         }
 
         if (State is PeerState.Admitting or PeerState.Dropping)
         {
             // The registry may be adding it, and it has let go of what it acknowledged.
             OnLost(_link!, "it started over while it was being admitted");
-            return new SyncStartReply(SyncKind.Refused, _partition.Newest);
+            return new SyncStartReply(SyncKind.Refused, _standing.Newest);
         }
 
         Become(PeerState.Syncing);
@@ -140,7 +140,7 @@ internal sealed class OtherMaster : PeerLink.IOwner
     {
         if (!IsLearnerOfThisView(request.View, request.From))
         {
-            return new SyncPageReply(null, _partition.Newest);
+            return new SyncPageReply(null, _standing.Newest);
         }
 
         SyncsFrom = request.After is null ? _context.Store.State.Applied.Sequence : request.FirstSequence;
@@ -153,7 +153,7 @@ internal sealed class OtherMaster : PeerLink.IOwner
     {
         if (!IsLearnerOfThisView(request.View, request.From))
         {
-            return new SyncChangesReply(null, false, _partition.Newest);
+            return new SyncChangesReply(null, false, _standing.Newest);
         }
 
         if (request.Since < _context.Store.State.Floor)
@@ -179,7 +179,7 @@ internal sealed class OtherMaster : PeerLink.IOwner
             && _log.Tail.Covers(request.Mark.Sequence);
         if (!fits)
         {
-            return new MasterReply(false, _partition.Newest);
+            return new MasterReply(false, _standing.Newest);
         }
 
         Become(PeerState.Streaming);
@@ -200,7 +200,7 @@ internal sealed class OtherMaster : PeerLink.IOwner
     public bool IsCurrent(PeerLink link) => _standing.IsActing && link == _link;
 
     /// <inheritdoc/>
-    public void OnView(MasterView view) => _partition.Learn(view);
+    public void OnView(MasterView view) => _partition.Views.Learn(view);
 
     /// <inheritdoc/>
     public void OnProgress(PeerLink link)
@@ -291,7 +291,7 @@ internal sealed class OtherMaster : PeerLink.IOwner
         }
         else if (reply?.View is { } theirs && theirs.Epoch > view.Epoch)
         {
-            _partition.Learn(theirs);
+            _partition.Views.Learn(theirs);
             return;
         }
 

@@ -53,7 +53,7 @@ internal sealed class PrimaryReads(
             return new FetchReply(FetchStatus.NotFound, CurrentAt: applied, Age: age, LocalHolders: holders);
         }
 
-        return new FetchReply(FetchStatus.CannotTell, View: partition.Newest);
+        return new FetchReply(FetchStatus.CannotTell, View: standing.Newest);
     }
 
     /// <summary>A page of keys; null when this node is not surely the primary.</summary>

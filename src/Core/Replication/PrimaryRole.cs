@@ -31,7 +31,7 @@ internal sealed class PrimaryRole
         _confirmation = new Confirmation(context, partition, _standing, Other);
         _writes = new WriteOrder(context, _standing, _log, _confirmation, OnOrdered, OnApplied);
         _expiry = new ExpirySweep(context, _standing, _writes);
-        Watchers = new ChangeWatch(context, partition, _standing, _log);
+        Watchers = new ChangeWatch(context, _standing, _log);
         Followers = new FollowSource(context, partition, _standing, _log, _confirmation);
         Reads = new PrimaryReads(context, partition, _standing, _log, _confirmation, _expiry, Followers);
     }

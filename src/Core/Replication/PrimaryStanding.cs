@@ -16,7 +16,7 @@ internal sealed class PrimaryStanding(NodeContext context, Partition partition, 
     public MasterView View { get; private set; } = view;
 
     /// <summary>The newest view that this node has heard of: what who asks the wrong node is told.</summary>
-    public MasterView? Newest => partition.Newest;
+    public MasterView? Newest => partition.Views.Newest;
 
     /// <summary>Whether the role is lost, for good.</summary>
     public bool HasEnded { get; private set; }
@@ -31,7 +31,7 @@ internal sealed class PrimaryStanding(NodeContext context, Partition partition, 
     public string? Broken { get; private set; }
 
     /// <summary>Whether the node acts in this very view, so that what is committed under it may be counted.</summary>
-    public bool IsActing => !HasEnded && partition.Acting == View;
+    public bool IsActing => !HasEnded && partition.Views.IsActingIn(View);
 
     /// <summary>Whether it may order writes: nobody is known to have followed it, and nothing forbids it.</summary>
     public bool MayOrder => !HasEnded && Broken is null && !IsHandingOver && !View.IsContested && IsReady && Newest == View;
@@ -81,7 +81,7 @@ internal sealed class PrimaryStanding(NodeContext context, Partition partition, 
         MasterView? stored = await context.AskRegistryAsync(static r => r.ReadAsync());
         if (stored is not null)
         {
-            partition.Learn(stored);
+            partition.Views.Learn(stored);
         }
 
         return stored?.Epoch == asked.Epoch;
@@ -97,7 +97,7 @@ internal sealed class PrimaryStanding(NodeContext context, Partition partition, 
         {
             if (await context.AskRegistryAsync(ask) is { } stored)
             {
-                partition.Learn(stored);
+                partition.Views.Learn(stored);
             }
 
             if (Newest == asked)

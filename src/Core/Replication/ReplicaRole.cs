@@ -45,7 +45,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     {
         if (!await IsMeantAsync(request.View, request.To) || !TakesBatches())
         {
-            return new MasterReply(false, partition.Newest);
+            return new MasterReply(false, partition.Views.Newest);
         }
 
         await ApplyAsync(request.View, request.Commit);
@@ -56,7 +56,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     public async Task<MasterReply> ConfirmAsync(ConfirmRequest request) =>
         await IsMeantAsync(request.View, request.To) && TakesBatches()
             ? new MasterReply(true, null)
-            : new MasterReply(false, partition.Newest);
+            : new MasterReply(false, partition.Views.Newest);
 
     /// <summary>
     /// Takes the primary's answer to this master's question: what is committed is applied, and then this master is current as
@@ -70,7 +70,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
         }
 
         await ApplyAsync(view, reply.Upto);
-        bool isWhole = partition.Acting == view && context.Store.State.Applied.Sequence >= reply.Upto.Sequence;
+        bool isWhole = partition.Views.IsActingIn(view) && context.Store.State.Applied.Sequence >= reply.Upto.Sequence;
         if (isWhole)
         {
             partition.SetCurrentAsOf(currentAsOf, reply.Clock is { } told ? new ToldClock(told, sent) : null);
@@ -86,8 +86,8 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
             return false;
         }
 
-        await partition.AdoptAsync(view);
-        return partition.Acting?.Epoch == view.Epoch && partition.Newest?.Epoch == view.Epoch;
+        await partition.Views.AdoptAsync(view);
+        return partition.Views.IsSettledIn(view.Epoch);
     }
 
     private bool TakesBatches() =>
@@ -96,11 +96,11 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     // A commit point counts only from the primary of the view that this node is in.
     private async Task ApplyAsync(MasterView view, LogPoint commit)
     {
-        if (partition.Acting?.Epoch == view.Epoch && context.Store.State.Applied.Sequence < commit.Sequence)
+        if (partition.Views.IsActingIn(view.Epoch) && context.Store.State.Applied.Sequence < commit.Sequence)
         {
             await context.Store.ApplyAsync(commit);
         }
     }
 
-    private ReplicateReply RefusedBatch() => new(ReplicateStatus.Refused, default, partition.Newest);
+    private ReplicateReply RefusedBatch() => new(ReplicateStatus.Refused, default, partition.Views.Newest);
 }

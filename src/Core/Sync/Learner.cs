@@ -21,7 +21,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
     /// <summary>Whether batches are taken: everything up to the mark is here.</summary>
     public bool IsStreaming { get; private set; }
 
-    private bool IsWanted => partition.Learner == this && partition.Newest == view && !context.Stopping.IsCancellationRequested;
+    private bool IsWanted => partition.Learner == this && partition.Views.IsNewest(view) && !context.Stopping.IsCancellationRequested;
 
     /// <summary>Runs until the view is superseded.</summary>
     public async Task RunAsync()
@@ -203,7 +203,7 @@ internal sealed class Learner(NodeContext context, Partition partition, MasterVi
     {
         if (newer is not null)
         {
-            partition.Learn(newer);
+            partition.Views.Learn(newer);
         }
     }
 }

@@ -32,7 +32,7 @@ internal sealed class Responder(
 
         if (held.Version is null && partition.Served.IsFromStore)
         {
-            channel.AnswerNone(sender, id, partition.Acting?.Epoch ?? 0);
+            channel.AnswerNone(sender, id, partition.Views.Acting?.Epoch ?? 0);
         }
     }
 }

@@ -6,7 +6,7 @@ namespace Diststore.Core;
 /// Keeps the newest view at hand: reads it from the registry every second, whenever this node has none, and when the
 /// primary fails. A lost announcement heals by this. For the node's scheduler.
 /// </summary>
-internal sealed class ViewFinder(NodeContext context, Partition partition)
+internal sealed class PrimaryFinder(NodeContext context, Views views)
 {
     /// <summary>Between two tries to find a primary that answers.</summary>
     public static TimeSpan RetryPause { get; } = TimeSpan.FromMilliseconds(50);
@@ -28,7 +28,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     {
         get
         {
-            MasterId[] masters = [.. partition.Newest?.InSyncSet ?? []];
+            MasterId[] masters = [.. views.Newest?.InSyncSet ?? []];
             bool isAnyAlive = masters.Any(master => context.Transport.Members.Contains(master.Name) && !_missing.ContainsKey(master.StoreId));
             return isAnyAlive ? "" : string.Join(", ", masters.Select(static master => master.Name));
         }
@@ -36,7 +36,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
 
     /// <summary>Why nothing can be written, as far as the view and the membership tell. Any thread.</summary>
     public string? NotWritableBecause =>
-        partition.Newest is not { } view ? null
+        views.Newest is not { } view ? null
         : view.IsContested ? "a master of another history has turned up; an operator has to force an election"
         : view.InSyncSet.Count() < context.Settings.MinInSync ? "fewer masters are in sync than Masters:MinInSync asks for"
         : Missing is { Length: > 0 } missing ? $"no master in sync is alive ({missing})"
@@ -45,8 +45,8 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     /// <summary>Takes note of which stores are alive; gives the masters that are waited for.</summary>
     public MissingMaster[] See(IReadOnlyCollection<Guid> alive)
     {
-        (string Name, Guid StoreId)[] wanted = [.. partition.Newest?.InSyncSet.Select(static member => (member.Name, member.StoreId)) ?? []];
-        if (partition.Newest?.Kept is { } kept)
+        (string Name, Guid StoreId)[] wanted = [.. views.Newest?.InSyncSet.Select(static member => (member.Name, member.StoreId)) ?? []];
+        if (views.Newest?.Kept is { } kept)
         {
             wanted = [.. wanted, (kept.Name, kept.StoreId)];
         }
@@ -66,17 +66,17 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     /// </summary>
     public async Task<MasterView?> CurrentAsync(string? poster, long atLeast = 0)
     {
-        if (partition.Newest?.Epoch < atLeast && await context.AskRegistryAsync(static r => r.ReadAsync()) is { } stored)
+        if (views.Newest?.Epoch < atLeast && await context.AskRegistryAsync(static r => r.ReadAsync()) is { } stored)
         {
-            partition.Learn(stored);
+            views.Learn(stored);
         }
 
-        if (partition.Newest is null && await context.AskRegistryAsync(r => r.ElectAsync(poster)) is { } elected)
+        if (views.Newest is null && await context.AskRegistryAsync(r => r.ElectAsync(poster)) is { } elected)
         {
-            await partition.AdoptAsync(elected);
+            await views.AdoptAsync(elected);
         }
 
-        return partition.Newest;
+        return views.Newest;
     }
 
     /// <summary>
@@ -119,11 +119,11 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     {
         if (theirs is not null)
         {
-            partition.Learn(theirs);
+            views.Learn(theirs);
         }
 
         bool isNews = _reported is not { } last || last.Epoch != view.Epoch || context.Time.GetElapsedTime(last.At) >= ReportPeriod;
-        if (partition.Newest == view && isNews)
+        if (views.IsNewest(view) && isNews)
         {
             _reported = (view.Epoch, context.Time.GetTimestamp());
             context.Watch(ReportAsync(view));
@@ -137,7 +137,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
         {
             if (await context.AskRegistryAsync(static r => r.ReadAsync()) is { } stored)
             {
-                partition.Learn(stored);
+                views.Learn(stored);
             }
 
             await SeeMembersAsync();
@@ -150,7 +150,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     // for it may have come with another store.
     private async Task SeeMembersAsync()
     {
-        MasterId[] named = [.. (partition.Newest?.InSyncSet ?? []).Where(master => context.Transport.Members.Contains(master.Name))];
+        MasterId[] named = [.. (views.Newest?.InSyncSet ?? []).Where(master => context.Transport.Members.Contains(master.Name))];
         PingReply?[] pings = await Task.WhenAll(named.Where(master => _missing.ContainsKey(master.StoreId)).Select(
             master => context.AskAsync(master.Name, peer => peer.PingAsync(write: false), context.Settings.ReplyTimeout)));
         Guid[] back = [.. pings.OfType<PingReply>().Select(static ping => ping.Id.StoreId)];
@@ -176,7 +176,7 @@ internal sealed class ViewFinder(NodeContext context, Partition partition)
     {
         if (await context.AskRegistryAsync(r => r.ReportAsync(view.Epoch)) is { } stored)
         {
-            partition.Learn(stored);
+            views.Learn(stored);
         }
     }
 }
