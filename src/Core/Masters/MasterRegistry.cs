@@ -3,16 +3,12 @@ using Microsoft.Extensions.Logging;
 namespace Diststore.Core;
 
 /// <summary>
-/// The registry's decisions: it alone makes views, each by compare-and-swap on the stored one, persisted first and
-/// announced second. Two of them at once on one storage do no harm. All methods are called on one scheduler.
-/// <c>MasterRegistry.Vacancy.cs</c> judges what to do about lost masters, <c>MasterRegistry.Histories.cs</c> begins
-/// histories and takes them up again.
+/// Carries out what is decided of the masters: it alone makes views, each by compare-and-swap on the stored one, persisted first and
+/// announced second. Two of them at once on one storage do no harm. All methods are called on one scheduler. What it has seen is
+/// <see cref="Observations"/>, what it makes of that <see cref="Judgement"/>; <c>MasterRegistry.Operator.cs</c> does what operators wish.
 /// </summary>
 public sealed partial class MasterRegistry : IRegistry
 {
-    // A node that does not answer so soon has missed a ping.
-    private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(500);
-
     // Between two pings of a primary that somebody could not reach.
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
 
@@ -24,6 +20,8 @@ public sealed partial class MasterRegistry : IRegistry
     private readonly RegistrySettings _settings;
     private readonly SharedRound<StoredView> _reads;
     private readonly SharedRound<bool> _ticks;
+    private readonly long _began;
+    private Observations _seen = Observations.None;
     private Task? _electing;
     private Task? _checking;
 
@@ -43,12 +41,15 @@ public sealed partial class MasterRegistry : IRegistry
         _random = random;
         _log = logger;
         _settings = settings ?? new RegistrySettings();
+        _began = time.GetTimestamp();
         _reads = new SharedRound<StoredView>(storage.ReadAsync);
         _ticks = new SharedRound<bool>(DecideAsync);
     }
 
     /// <summary>How often to tick.</summary>
     public static TimeSpan TickPeriod { get; } = TimeSpan.FromMilliseconds(500);
+
+    private TimeSpan Now => _time.GetElapsedTime(_began);
 
     /// <summary>
     /// Looks after the masters once: pings, decides, stores, announces. To be called every <see cref="TickPeriod"/>; calls
@@ -96,7 +97,7 @@ public sealed partial class MasterRegistry : IRegistry
 
         if (view.Other is { } other)
         {
-            PassOver(other);
+            _seen = _seen.WithPassedOver(other, Now);
         }
 
         return await ReplaceAsync(stored, view with { Epoch = epoch + 1, Other = null, OtherInSync = false }, "the primary lost its peer");
@@ -137,16 +138,16 @@ public sealed partial class MasterRegistry : IRegistry
         }
 
         Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members]);
-        PassOver(master);
+        _seen = _seen.WithPassedOver(master, Now);
         if (answers.GetValueOrDefault(view.Primary.Name)?.Id != view.Primary)
         {
             return stored.View;
         }
 
-        KeptPlace? kept = stops ? PlaceToKeep(view, master, answers) : null;
-        answers.Remove(master.Name);
+        Observations seen = _seen.Asked(answers, _transport.Members, Now);
+        KeptPlace? kept = stops ? Judgement.PlaceToKeep(view, master, seen, _settings) : null;
         MasterView next = kept is null
-            ? Succeed(view, view.Primary, answers)
+            ? Judgement.Succeed(view, view.Primary, seen)
             : view with { Epoch = epoch + 1, Other = null, OtherInSync = false, Kept = kept };
         return await ReplaceAsync(stored, next, kept is null ? $"{master.Name} leaves" : $"{master.Name} stops, for at most {kept.For}");
     }
@@ -181,7 +182,7 @@ public sealed partial class MasterRegistry : IRegistry
     private async Task CheckPrimaryAsync(MasterView view)
     {
         PingReply? answer = null;
-        for (int missed = 0; answer is null && missed < PingsMissedToBeLost; missed++)
+        for (int missed = 0; answer is null && missed < Observations.PingsMissedToBeLost; missed++)
         {
             long asked = _time.GetTimestamp();
             answer = await PingAsync(view.Primary.Name);
@@ -199,7 +200,7 @@ public sealed partial class MasterRegistry : IRegistry
         if (answer is null)
         {
             // Nobody waits for it when the next view is decided on.
-            _unreachable = (view.Primary.Name, _time.GetTimestamp());
+            _seen = _seen.WithUnreachable(view.Primary.Name, Now);
         }
 
         await TickAsync();
@@ -208,19 +209,66 @@ public sealed partial class MasterRegistry : IRegistry
     private async Task<bool> DecideAsync()
     {
         StoredView stored = await _storage.ReadAsync();
-        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members.Where(name => !IsUnreachable(name))]);
-        Remember(answers);
-        if (HighestRemembered(answers.Values, stored.View) is { } remembered && remembered.Epoch > (stored.View?.Epoch ?? 0))
+        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members.Where(name => !_seen.IsUnreachable(name, Now))]);
+        _seen = _seen.After(stored.View, answers, _transport.Members, Now);
+        if (Histories.HighestRemembered(answers.Values, stored.View) is { } remembered && remembered.Epoch > (stored.View?.Epoch ?? 0))
         {
-            await TakeUpAsync(stored, remembered, answers);
+            await TakeUpAsync(stored, remembered, _seen);
         }
-        else if (stored.View is { } view && (Contest(view, answers) ?? Judge(view, answers)) is { } decision)
+        else if (stored.View is { } view)
         {
-            await ReplaceAsync(stored, decision.Next, decision.Reason);
+            (Decision? decision, _seen) = Judgement.Judge(view, _seen, _settings, NewHistory());
+            if (decision is not null)
+            {
+                await ReplaceAsync(stored, decision.Next, decision.Reason);
+            }
         }
 
         return true;
     }
+
+    // No stored view: elect, if every live node says that it remembers none either.
+    private async Task ElectFirstAsync(string? poster)
+    {
+        StoredView stored = await _storage.ReadAsync();
+        if (stored.View is not null)
+        {
+            return;
+        }
+
+        string[] members = [.. _transport.Members];
+        Dictionary<string, PingReply> answers = await PingAsync(members);
+        if (answers.Count < members.Length)
+        {
+            _log.NotElecting($"{members.Length - answers.Count} of {members.Length} live nodes do not answer");
+        }
+        else if (Histories.HighestRemembered(answers.Values, null) is { } remembered)
+        {
+            await TakeUpAsync(stored, remembered, _seen.Asked(answers, members, Now));
+        }
+        else if (Election.First(answers.Values, poster, NewHistory()) is { } first)
+        {
+            await ReplaceAsync(stored, first, "first election");
+        }
+        else
+        {
+            _log.NotElecting("more than one store holds replicated entries; an operator has to force an election");
+        }
+    }
+
+    // Storage has lost the view, or went back to an older one: the highest remembered one is taken up again.
+    private async Task TakeUpAsync(StoredView stored, MasterView remembered, Observations seen)
+    {
+        if (Histories.MissingToTakeUp(remembered, seen) is { } missing)
+        {
+            _log.NotTakingUp(remembered, missing);
+            return;
+        }
+
+        await ReplaceAsync(stored, remembered with { Epoch = Histories.NextEpoch(remembered, seen.Answers) }, "the storage had lost the view");
+    }
+
+    private Guid NewHistory() => Ids.Next(_random);
 
     // Persisted first, announced second. Whatever becomes of it, the answer is what is stored then.
     private async Task<MasterView?> ReplaceAsync(StoredView stored, MasterView next, string reason)
@@ -255,7 +303,7 @@ public sealed partial class MasterRegistry : IRegistry
     {
         try
         {
-            await _transport.Peer(member).AnnounceAsync(view).WaitAsync(PingTimeout, _time);
+            await _transport.Peer(member).AnnounceAsync(view).WaitAsync(Observations.PingTimeout, _time);
         }
         catch (Exception e)
         {
@@ -273,7 +321,7 @@ public sealed partial class MasterRegistry : IRegistry
     {
         try
         {
-            return await _transport.Peer(name).PingAsync(write).WaitAsync(PingTimeout, _time);
+            return await _transport.Peer(name).PingAsync(write).WaitAsync(Observations.PingTimeout, _time);
         }
         catch (Exception e)
         {
