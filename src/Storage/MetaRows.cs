@@ -2,14 +2,6 @@ using System.Collections.Immutable;
 
 namespace Diststore.Storage;
 
-/// <summary>What the store keeps beside <see cref="StoreState"/>, from the same moment.</summary>
-/// <param name="State">The state.</param>
-/// <param name="CandidateEpoch">The epoch that the candidate was remembered in.</param>
-internal sealed record Ledger(StoreState State, long CandidateEpoch)
-{
-    public static Ledger Empty { get; } = new(StoreState.Empty, 0);
-}
-
 /// <summary>
 /// The rows of the meta family: who the store is, and its state. What changes with each batch is one short row; the rest
 /// is written when it changes.
@@ -53,13 +45,12 @@ internal static class MetaRows
     }
 
     /// <summary>Writes the rows in which the two differ.</summary>
-    public static void Write(RowWriter row, Put put, Ledger old, Ledger next)
+    public static void Write(RowWriter row, Put put, StoreState old, StoreState state)
     {
-        StoreState state = next.State;
         row.Clear().Point(state.Applied).Long(state.Floor).Flag(state.IsWhole).Long(state.HighestEpoch).Id(state.History)
             .Long(state.Entries).Long(state.LocalEntries).Long(state.LiveBytes).Long(state.LocalBytes);
         put(Point, row.Written);
-        if (state.Epochs != old.State.Epochs)
+        if (state.Epochs != old.Epochs)
         {
             row.Clear().Int(state.Epochs.Starts.Length);
             foreach (EpochStart start in state.Epochs.Starts)
@@ -70,7 +61,7 @@ internal static class MetaRows
             put(Epochs, row.Written);
         }
 
-        if (state.View != old.State.View)
+        if (state.View != old.View)
         {
             MasterView view = state.View!;
             row.Clear().Long(view.Epoch).Id(view.History).Flag(view.OtherInSync).Flag(view.IsForced).Flag(view.IsContested).Flag(view.Other is not null);
@@ -80,14 +71,14 @@ internal static class MetaRows
             put(View, row.Written);
         }
 
-        if (state.Candidate != old.State.Candidate || next.CandidateEpoch != old.CandidateEpoch)
+        if (state.Candidate != old.Candidate || state.CandidateEpoch != old.CandidateEpoch)
         {
-            row.Clear().Long(next.CandidateEpoch).Flag(state.Candidate is not null);
+            row.Clear().Long(state.CandidateEpoch).Flag(state.Candidate is not null);
             WriteMaster(row, state.Candidate);
             put(Candidate, row.Written);
         }
 
-        if (state.Cursor != old.State.Cursor)
+        if (state.Cursor != old.Cursor)
         {
             row.Clear().Flag(state.Cursor is not null);
             if (state.Cursor is { } cursor)
@@ -98,7 +89,7 @@ internal static class MetaRows
             put(Cursor, row.Written);
         }
 
-        if (state.Pulled != old.State.Pulled)
+        if (state.Pulled != old.Pulled)
         {
             row.Clear().Flag(state.Pulled is not null).Point(state.Pulled ?? LogPoint.Zero);
             put(Pulled, row.Written);
@@ -106,15 +97,14 @@ internal static class MetaRows
     }
 
     /// <summary>Reads the state, all but its pending batches.</summary>
-    public static Ledger Read(Func<byte[], byte[]?> get)
+    public static StoreState Read(Func<byte[], byte[]?> get)
     {
         if (get(Point.ToArray()) is not { } pointRow)
         {
-            return Ledger.Empty;
+            return StoreState.Empty;
         }
 
         StoreState state = ReadPoint(pointRow);
-        long candidateEpoch = 0;
         if (get(Epochs.ToArray()) is { } epochs)
         {
             state = state with { Epochs = ReadEpochs(epochs) };
@@ -128,7 +118,7 @@ internal static class MetaRows
         if (get(Candidate.ToArray()) is { } candidate)
         {
             var reader = new RowReader(candidate);
-            candidateEpoch = reader.Long();
+            state = state with { CandidateEpoch = reader.Long() };
             state = state with { Candidate = reader.Flag() ? ReadMaster(ref reader) : null };
         }
 
@@ -143,7 +133,7 @@ internal static class MetaRows
             state = state with { Pulled = reader.Flag() ? reader.Point() : null };
         }
 
-        return new Ledger(state, candidateEpoch);
+        return state;
     }
 
     public static StoreState ReadPoint(ReadOnlySpan<byte> row)

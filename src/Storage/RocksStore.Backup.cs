@@ -149,7 +149,7 @@ public sealed partial class RocksStore
                 Entries = entries + batch.Entries,
                 LiveBytes = liveBytes + batch.LiveBytes,
             };
-            MetaRows.Write(new RowWriter(), batch.PutMeta, Ledger.Empty, new Ledger(state, 0));
+            MetaRows.Write(new RowWriter(), batch.PutMeta, StoreState.Empty, state);
             MetaRows.WriteIdentity(batch.PutMeta, options.ClusterId, Guid.NewGuid());
             batch.Write();
             engine.SyncLog();

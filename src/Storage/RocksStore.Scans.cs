@@ -19,7 +19,6 @@ public sealed partial class RocksStore
     private readonly ReadLane _walks;
     private readonly Lock _sweeping = new(); // one reader of the expiry index at a time
     private readonly ExpiryFloor _expiries = new();
-    private byte[]? _collectAt; // where the next step of a collecting goes on; its one caller's
 
     /// <inheritdoc/>
     public ValueTask<LocalKeysPage> ScanLocalAsync(string? after, string? upto, int maxBytes) => OnAsync(_walks, () =>

@@ -18,6 +18,7 @@ public sealed partial class RocksStore : IStore, IBackupSource
     private readonly WriteLoop _loop;
     private readonly StorageInstruments _instruments;
     private int _disposed;
+    private byte[]? _collectAt; // where the next step of a collecting goes on; its one caller's
 
     private RocksStore(RocksStoreOptions options, Folder folder, RocksDb db, OpenedStore opened)
     {
@@ -32,7 +33,7 @@ public sealed partial class RocksStore : IStore, IBackupSource
         _heads = new ReadLane($"store-head {options.NodeName}", HeadThreads);
         _pages = new ReadLane($"store-page {options.NodeName}", PageThreads);
         _walks = new ReadLane($"store-walk {options.NodeName}", WalkThreads);
-        _writer = new StoreWriter(_engine, _cache, folder, _instruments, options.TimeProvider, _expiries, opened.Ledger);
+        _writer = new StoreWriter(_engine, _cache, folder, _instruments, options.TimeProvider, _expiries, opened.State);
         _loop = new WriteLoop(_writer, _engine, folder, _instruments, options.NodeName);
         _instruments.Observe(() => State);
     }

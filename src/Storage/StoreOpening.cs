@@ -4,7 +4,7 @@ using RocksDbSharp;
 namespace Diststore.Storage;
 
 /// <summary>What was found at opening.</summary>
-internal sealed record OpenedStore(Guid Id, Ledger Ledger);
+internal sealed record OpenedStore(Guid Id, StoreState State);
 
 /// <summary>
 /// How a store is opened: first for reading only, which changes nothing, to see whether it is ours, whole and readable;
@@ -104,7 +104,7 @@ internal static class StoreOpening
         ColumnFamilyHandle meta = db.GetColumnFamily(EngineOptions.Name(Family.Meta));
         ReadOptions options = new ReadOptions().SetVerifyChecksums(true);
         Guid id = MetaRows.ReadIdentity(db.Get(MetaRows.Identity, meta, options)).StoreId;
-        Ledger ledger = MetaRows.Read(name => db.Get(name, meta, options));
+        StoreState state = MetaRows.Read(name => db.Get(name, meta, options));
         ImmutableList<Batch>.Builder pending = ImmutableList.CreateBuilder<Batch>();
         using Iterator rows = db.NewIterator(db.GetColumnFamily(EngineOptions.Name(Family.Pending)), options);
         for (rows.SeekToFirst(); rows.Valid(); rows.Next())
@@ -113,19 +113,19 @@ internal static class StoreOpening
         }
 
         ThrowIfBroken(rows);
-        if (ledger.State is { LocalEntries: > 0, LocalBytes: 0 })
+        if (state is { LocalEntries: > 0, LocalBytes: 0 })
         {
             // Written by a release that did not count them: each has a key of at least one byte.
-            ledger = ledger with { State = ledger.State with { LocalBytes = CountLocalBytes(db, options) } };
+            state = state with { LocalBytes = CountLocalBytes(db, options) };
         }
 
-        LogPoint last = ledger.State.Applied;
+        LogPoint last = state.Applied;
         foreach (Batch batch in pending)
         {
             last = batch.Before == last ? batch.Last : throw new InvalidDataException($"the pending batch {batch.Last} does not follow {last}");
         }
 
-        return new OpenedStore(id, ledger with { State = ledger.State with { Pending = pending.ToImmutable() } });
+        return new OpenedStore(id, state with { Pending = pending.ToImmutable() });
     }
 
     private static long CountLocalBytes(RocksDb db, ReadOptions options)

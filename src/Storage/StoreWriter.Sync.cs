@@ -9,48 +9,36 @@ internal sealed partial class StoreWriter
     private const int MaxRemoved = 1024;
     private const int MaxLooked = 16 * 1024;
 
-    private Removal? _removal; // of the page that is being taken, between its operations
-
-    /// <summary>Content of which only a part was taken cannot go on with changes: that is refused too.</summary>
     public bool StartSync(long epoch, SyncKind kind, Guid history)
     {
-        StoreState state = State;
-        if (state.StartSync(epoch, kind, history) is not { } started)
+        if (State.StartSync(epoch, kind, history) is not { } started)
         {
             return false;
         }
 
         _removal = null;
-        DropPending(state.Pending, started);
+        using var batch = NewBatch();
+        Write(batch, started);
         return true;
     }
 
-    /// <summary>
-    /// Refused as well: a page outside of a full sync, one that does not go on where the cursor stands, and one whose floor
-    /// has passed the first sequence; then the cursor goes, and the next start begins with the first page.
-    /// </summary>
     public PageOutcome WritePage(long epoch, string? after, KeyPage page)
     {
         StoreState state = State;
-        if (epoch < state.HighestEpoch || state.IsWhole || (after is not null && after != state.Cursor?.After))
-        {
-            return PageOutcome.Refused;
-        }
-
+        (bool isTaken, StoreState otherwise) = state.JudgePage(epoch, after, page);
         using var batch = NewBatch();
-        if (after is not null && page.Floor > state.Cursor!.FirstSequence)
+        if (!isTaken)
         {
-            Write(batch, state with { Cursor = null });
+            Write(batch, otherwise);
             return PageOutcome.Refused;
         }
 
-        string? last = page.Entries.Length > 0 ? page.Entries[^1].Key : after;
         if (!ReferenceEquals(_removal?.Page, page))
         {
             _removal = new Removal(page);
         }
 
-        if ((last is not null || !page.More) && !RemoveUnnamed(batch, after, _removal))
+        if ((page.LastKey(after) is not null || !page.More) && !RemoveUnnamed(batch, after, _removal))
         {
             Write(batch, state);
             return PageOutcome.Partly;
@@ -65,16 +53,14 @@ internal sealed partial class StoreWriter
             batch.Put(entry, now, named.TryGetValue(entry.Key, out StoredRow old) ? Known.Entry(old) : isInRange ? Known.Nothing : default);
         }
 
-        long first = after is null ? page.Applied.Sequence : state.Cursor!.FirstSequence;
-        Write(batch, State with { Cursor = new SyncCursor(last, first), Floor = page.More ? state.Floor : page.Floor });
+        Write(batch, state.AfterPage(after, page));
         return PageOutcome.Taken;
     }
 
     /// <summary>Takes a page of changes.</summary>
     public bool WriteChanges(long epoch, ChangePage page)
     {
-        StoreState state = State;
-        if (epoch < state.HighestEpoch)
+        if (State.AfterChanges(epoch, page) is not { } next)
         {
             return false;
         }
@@ -86,12 +72,6 @@ internal sealed partial class StoreWriter
             batch.Put(entry, now);
         }
 
-        StoreState next = state.AfterChanges(page);
-        foreach (Batch dropped in state.Pending.Except(next.Pending))
-        {
-            batch.DeletePending(dropped);
-        }
-
         Write(batch, next);
         return true;
     }
@@ -99,9 +79,8 @@ internal sealed partial class StoreWriter
     /// <summary>Forgets those of these tombstones that are still there, as far as they lie before <paramref name="keepFrom"/>.</summary>
     public bool ForgetTombstones(List<AgedTombstone> found, long keepFrom)
     {
-        // What lies beyond the mark was taken by a sync that has not ended: the floor must not pass the mark.
-        long end = Math.Min(keepFrom - 1, State.Applied.Sequence);
-        long floor = State.Floor;
+        long end = State.ForgetsUpTo(keepFrom);
+        long forgotten = 0;
         using var batch = NewBatch();
         foreach ((long ticks, long sequence, string key) in found)
         {
@@ -109,11 +88,11 @@ internal sealed partial class StoreWriter
             if (sequence <= end && _engine.Get(Family.Tombstones, Rows.TombstoneKey(_row, ticks, sequence, key).Written, static _ => true))
             {
                 batch.Remove(key, Known.Entry(new StoredRow(new LogPoint(0, sequence), ticks, null, 0)));
-                floor = Math.Max(floor, sequence);
+                forgotten = Math.Max(forgotten, sequence);
             }
         }
 
-        Write(batch, State with { Floor = floor });
+        Write(batch, State.WithFloor(forgotten));
         return true;
     }
 

@@ -4,7 +4,7 @@ using System.Text;
 namespace Diststore.Storage;
 
 /// <summary>
-/// The write operations, each one atomic batch; the rules are those of <see cref="MemoryStore"/>. The writer thread's. A
+/// The write operations, each one atomic batch; the rules are those of <see cref="StoreState"/>. The writer thread's. A
 /// batch is in the engine's log and visible when its operation returns, but not synced: see <see cref="WriteLoop"/>.
 /// </summary>
 internal sealed partial class StoreWriter
@@ -17,9 +17,11 @@ internal sealed partial class StoreWriter
     private readonly ExpiryFloor _expiries;
     private readonly RowWriter _row = new();
     private readonly Dictionary<string, StoredRow?> _made = RowBatch.Memory();
-    private volatile Ledger _ledger; // written by the writer thread, read by anyone
+    private volatile StoreState _state; // written by the writer thread, read by anyone
+    private Removal? _removal; // of the page that is being taken, between its operations
 
-    public StoreWriter(Engine engine, EntryCache cache, Folder folder, StorageInstruments instruments, TimeProvider time, ExpiryFloor expiries, Ledger ledger)
+    public StoreWriter(
+        Engine engine, EntryCache cache, Folder folder, StorageInstruments instruments, TimeProvider time, ExpiryFloor expiries, StoreState state)
     {
         _engine = engine;
         _cache = cache;
@@ -27,48 +29,29 @@ internal sealed partial class StoreWriter
         _instruments = instruments;
         _time = time;
         _expiries = expiries;
-        _ledger = ledger;
+        _state = state;
     }
 
-    /// <summary>What was written last, synced or not; any thread.</summary>
-    public Ledger Ledger => _ledger;
-
-    private StoreState State => _ledger.State;
+    /// <summary>The state that was written last, synced or not; any thread.</summary>
+    public StoreState State => _state;
 
     public StoreState Adopt(MasterView view, bool asPrimary)
     {
-        StoreState state = State;
-        if (asPrimary && view.Epoch >= state.HighestEpoch && view.History != state.History)
-        {
-            state = state.StartHistory(view.History, Highest());
-        }
-
         using var batch = NewBatch();
-        foreach (Batch dropped in State.Pending.Except(state.Pending))
-        {
-            batch.DeletePending(dropped);
-        }
-
-        StoreState next = state with
-        {
-            HighestEpoch = Math.Max(state.HighestEpoch, view.Epoch),
-            View = state.View is null || view.Epoch > state.View.Epoch ? view : state.View,
-            Candidate = view.Epoch > _ledger.CandidateEpoch ? null : state.Candidate,
-        };
 
         // Also when nothing changes: adopting the same view again is how a node is asked whether it can still write.
-        Write(batch, next, always: true);
+        Write(batch, State.Adopted(view, asPrimary, Highest), always: true);
         return State;
     }
 
     public AppendResult Append(long epoch, Batch appended)
     {
         AppendStatus status = State.Judge(epoch, appended);
-        if (status == AppendStatus.Persisted && appended.Before == State.Last)
+        if (status == AppendStatus.Persisted && State.WithAppended(appended) is var next && !ReferenceEquals(next, State))
         {
             using var batch = NewBatch();
             batch.PutPending(appended);
-            Write(batch, State with { Pending = State.Pending.Add(appended) });
+            Write(batch, next);
         }
 
         return new AppendResult(status, State.Last);
@@ -76,55 +59,36 @@ internal sealed partial class StoreWriter
 
     public bool Align(long epoch, EpochHistory history, LogPoint end)
     {
-        if (epoch < State.HighestEpoch)
+        if (State.AlignedTo(epoch, history, end) is not { } next)
         {
             return false;
         }
 
-        ImmutableList<Batch> pending = State.Pending;
-        int foreign = pending.FindIndex(batch => !history.Contains(batch.Last, end));
-        if (foreign >= 0)
-        {
-            DropPending(pending.GetRange(foreign, pending.Count - foreign), State with { Pending = pending.RemoveRange(foreign, pending.Count - foreign) });
-        }
-
+        using var batch = NewBatch();
+        Write(batch, next);
         return true;
     }
 
     public StoreState Apply(LogPoint commit)
     {
-        ImmutableList<Batch> pending = State.Pending;
-        int count = 1 + pending.FindIndex(batch => batch.Last == commit);
-        if (count == 0)
-        {
-            return State;
-        }
-
-        EpochHistory epochs = State.Epochs;
+        (ImmutableList<Batch> applied, StoreState next) = State.ApplyUpTo(commit);
         using var rows = NewBatch();
-        foreach (Batch batch in pending.GetRange(0, count))
+        foreach (Batch batch in applied)
         {
-            epochs = epochs.With(batch.First.Epoch, batch.First.Sequence);
             foreach (Entry entry in batch.Entries)
             {
                 rows.Put(entry, batch.OrderedAt);
             }
-
-            rows.DeletePending(batch);
         }
 
-        Write(rows, State with { Epochs = epochs, Applied = commit, Pending = pending.RemoveRange(0, count) });
+        Write(rows, next);
         return State;
     }
 
     public bool RememberCandidate(long epoch, MasterId candidate)
     {
-        if (epoch >= State.HighestEpoch)
-        {
-            using var batch = NewBatch();
-            Write(batch, State with { Candidate = candidate }, epoch);
-        }
-
+        using var batch = NewBatch();
+        Write(batch, State.WithCandidate(epoch, candidate));
         return true;
     }
 
@@ -179,26 +143,26 @@ internal sealed partial class StoreWriter
             : throw _engine.Fail("reading", $"the change index names '{Encoding.UTF8.GetString(key)}', which has no entry", isDamage: true);
     }
 
-    private void DropPending(ImmutableList<Batch> dropped, StoreState next)
+    // The counts follow from the batch, whatever `next` says of them; what is not pending any more has no row. The entries go from the
+    // cache before the batch shows.
+    private void Write(RowBatch batch, StoreState next, bool always = false)
     {
-        using var batch = NewBatch();
-        dropped.ForEach(batch.DeletePending);
-        Write(batch, next);
-    }
-
-    // The counts follow from the batch, whatever `next` says of them. The entries go from the cache before the batch shows.
-    private void Write(RowBatch batch, StoreState next, long? candidateEpoch = null, bool always = false)
-    {
-        Ledger old = _ledger;
-        var ledger = new Ledger(
-            next with { Entries = old.State.Entries + batch.Entries, LiveBytes = old.State.LiveBytes + batch.LiveBytes },
-            candidateEpoch ?? old.CandidateEpoch);
-        if (batch.IsEmpty && ledger == old && !always)
+        StoreState old = State;
+        next = next with { Entries = old.Entries + batch.Entries, LiveBytes = old.LiveBytes + batch.LiveBytes };
+        if (batch.IsEmpty && next == old && !always)
         {
             return;
         }
 
-        MetaRows.Write(_row, batch.PutMeta, old, ledger);
+        if (next.Pending.Count < old.Pending.Count)
+        {
+            foreach (Batch dropped in old.Pending.Except(next.Pending))
+            {
+                batch.DeletePending(dropped);
+            }
+        }
+
+        MetaRows.Write(_row, batch.PutMeta, old, next);
         _expiries.Lower(batch.EarliestExpiry);
         _cache.StartChange(batch.Keys);
         try
@@ -211,7 +175,7 @@ internal sealed partial class StoreWriter
             _expiries.Written();
         }
 
-        _ledger = ledger;
+        _state = next;
         _folder.MarkWritten(_engine.Sequence);
         _instruments.Wrote(batch.Bytes);
     }

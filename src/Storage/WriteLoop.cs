@@ -73,7 +73,7 @@ internal sealed class WriteLoop : IDisposable
         _engine = engine;
         _folder = folder;
         _instruments = instruments;
-        _state = writer.Ledger.State;
+        _state = writer.State;
         _syncedLast = _state.Last;
         _writerThread = new Thread(Write) { IsBackground = true, Name = $"store-writer {name}" };
         _syncerThread = new Thread(Sync) { IsBackground = true, Name = $"store-syncer {name}" };
@@ -148,7 +148,7 @@ internal sealed class WriteLoop : IDisposable
                         SyncLog();
                     }
 
-                    Publish(_writer.Ledger.State.Last);
+                    Publish(_writer.State.Last);
                     operation.Complete(_state);
                 }
                 else
@@ -184,7 +184,7 @@ internal sealed class WriteLoop : IDisposable
 
     private void WriteTogether(Operation operation)
     {
-        Ledger before = _writer.Ledger;
+        StoreState before = _writer.State;
         operation.Run(_writer);
         bool isSynced = operation.Answer == Answer.Written;
         if (operation.Answer == Answer.Applied)
@@ -198,7 +198,7 @@ internal sealed class WriteLoop : IDisposable
         {
             lock (_gate)
             {
-                isSynced = _underWay == 0 && ReferenceEquals(before, _writer.Ledger);
+                isSynced = _underWay == 0 && ReferenceEquals(before, _writer.State);
             }
         }
 
@@ -209,7 +209,7 @@ internal sealed class WriteLoop : IDisposable
             return;
         }
 
-        operation.Last = _writer.Ledger.State.Last;
+        operation.Last = _writer.State.Last;
         lock (_gate)
         {
             _underWay++;
@@ -292,7 +292,7 @@ internal sealed class WriteLoop : IDisposable
         lock (_publishing)
         {
             _syncedLast = syncedLast ?? _syncedLast;
-            StoreState state = _writer.Ledger.State;
+            StoreState state = _writer.State;
             ImmutableList<Batch> pending = state.Pending;
             int unsynced = 0;
             while (unsynced < pending.Count && pending[^(unsynced + 1)].Last > _syncedLast)

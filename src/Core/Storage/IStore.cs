@@ -222,7 +222,11 @@ public sealed record KeyPage(
     [property: Id(0)] ImmutableArray<Entry> Entries,
     [property: Id(1)] bool More,
     [property: Id(2)] LogPoint Applied,
-    [property: Id(3)] long Floor);
+    [property: Id(3)] long Floor)
+{
+    /// <summary>The last key that it names; <paramref name="after"/>, which it goes on from, where it names none.</summary>
+    public string? LastKey(string? after) => Entries.Length > 0 ? Entries[^1].Key : after;
+}
 
 /// <summary>Changes in sequence order.</summary>
 /// <param name="Entries">The entries, tombstones included.</param>

@@ -9,7 +9,6 @@ public sealed partial class MemoryStore
     private const int MaxRemoved = 1024;
 
     /// <inheritdoc/>
-    /// <remarks>Content of which only a part was taken cannot go on with changes: that is refused too.</remarks>
     public ValueTask<bool> StartSyncAsync(long epoch, SyncKind kind, Guid history)
     {
         lock (_gate)
@@ -21,29 +20,19 @@ public sealed partial class MemoryStore
     }
 
     /// <inheritdoc/>
-    /// <remarks>
-    /// Refused as well: a page outside of a full sync, one that does not go on where the cursor stands, and one whose
-    /// floor has passed the first sequence. Of what changed since then tombstones are forgotten, so this sync cannot end:
-    /// its cursor goes, and the next start begins with the first page.
-    /// </remarks>
     public ValueTask<PageOutcome> WritePageAsync(long epoch, string? after, KeyPage page)
     {
         ArgumentNullException.ThrowIfNull(page);
         lock (_gate)
         {
             StoreState state = _state;
-            if (epoch < state.HighestEpoch || state.IsWhole || (after is not null && after != state.Cursor?.After))
+            (bool isTaken, _state) = state.JudgePage(epoch, after, page);
+            if (!isTaken)
             {
                 return new ValueTask<PageOutcome>(PageOutcome.Refused);
             }
 
-            if (after is not null && page.Floor > state.Cursor!.FirstSequence)
-            {
-                _state = state with { Cursor = null };
-                return new ValueTask<PageOutcome>(PageOutcome.Refused);
-            }
-
-            string? last = page.Entries.Length > 0 ? page.Entries[^1].Key : after;
+            string? last = page.LastKey(after);
             if (last is not null || !page.More)
             {
                 var named = page.Entries.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal);
@@ -52,20 +41,13 @@ public sealed partial class MemoryStore
                 unnamed.ForEach(Remove);
                 if (unnamed.Count == MaxRemoved)
                 {
-                    _state = state with { Entries = _values, LiveBytes = _liveBytes };
+                    _state = Counted(state);
                     return new ValueTask<PageOutcome>(PageOutcome.Partly);
                 }
             }
 
             Take(page.Entries);
-            long first = after is null ? page.Applied.Sequence : state.Cursor!.FirstSequence;
-            _state = state with
-            {
-                Cursor = new SyncCursor(last, first),
-                Floor = page.More ? state.Floor : page.Floor,
-                Entries = _values,
-                LiveBytes = _liveBytes,
-            };
+            _state = Counted(state.AfterPage(after, page));
             return new ValueTask<PageOutcome>(PageOutcome.Taken);
         }
     }
@@ -76,14 +58,13 @@ public sealed partial class MemoryStore
         ArgumentNullException.ThrowIfNull(page);
         lock (_gate)
         {
-            StoreState state = _state;
-            if (epoch < state.HighestEpoch)
+            if (_state.AfterChanges(epoch, page) is not { } next)
             {
                 return new ValueTask<bool>(false);
             }
 
             Take(page.Entries);
-            _state = state.AfterChanges(page) with { Entries = _values, LiveBytes = _liveBytes };
+            _state = Counted(next);
             return new ValueTask<bool>(true);
         }
     }
@@ -93,8 +74,7 @@ public sealed partial class MemoryStore
     {
         lock (_gate)
         {
-            // What lies beyond the mark was taken by a sync that has not ended: the floor must not pass the mark.
-            long end = Math.Min(keepFrom - 1, _state.Applied.Sequence);
+            long end = _state.ForgetsUpTo(keepFrom);
             var old = _tombstonesByAge
                 .TakeWhile(tombstone => tombstone.OrderedAt < orderedBefore)
                 .Where(tombstone => tombstone.Sequence <= end)
@@ -103,7 +83,7 @@ public sealed partial class MemoryStore
             if (old.Count > 0)
             {
                 old.ForEach(tombstone => Remove(tombstone.Key));
-                _state = _state with { Floor = Math.Max(_state.Floor, old.Max(static tombstone => tombstone.Sequence)) };
+                _state = _state.WithFloor(old.Max(static tombstone => tombstone.Sequence));
             }
 
             return new ValueTask<bool>(old.Count == MaxRemoved);

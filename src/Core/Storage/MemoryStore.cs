@@ -27,7 +27,6 @@ public sealed partial class MemoryStore : IStore
     private readonly SortedSet<Expiry> _expiries = new();
     private long _values; // entries that are no tombstones
     private long _liveBytes; // of their keys and values
-    private long _candidateEpoch;
 
     /// <summary>Makes an empty store.</summary>
     /// <param name="id">The store's id: random, another for each store.</param>
@@ -69,18 +68,7 @@ public sealed partial class MemoryStore : IStore
         ArgumentNullException.ThrowIfNull(view);
         lock (_gate)
         {
-            StoreState state = _state;
-            if (asPrimary && view.Epoch >= state.HighestEpoch && view.History != state.History)
-            {
-                state = state.StartHistory(view.History, Highest());
-            }
-
-            return new ValueTask<StoreState>(_state = state with
-            {
-                HighestEpoch = Math.Max(state.HighestEpoch, view.Epoch),
-                View = state.View is null || view.Epoch > state.View.Epoch ? view : state.View,
-                Candidate = view.Epoch > _candidateEpoch ? null : state.Candidate,
-            });
+            return new ValueTask<StoreState>(_state = _state.Adopted(view, asPrimary, Highest));
         }
     }
 
@@ -92,9 +80,9 @@ public sealed partial class MemoryStore : IStore
         lock (_gate)
         {
             AppendStatus status = _state.Judge(epoch, batch);
-            if (status == AppendStatus.Persisted && batch.Before == _state.Last)
+            if (status == AppendStatus.Persisted)
             {
-                _state = _state with { Pending = _state.Pending.Add(batch) };
+                _state = _state.WithAppended(batch);
             }
 
             return new ValueTask<AppendResult>(new AppendResult(status, _state.Last));
@@ -107,19 +95,9 @@ public sealed partial class MemoryStore : IStore
         ArgumentNullException.ThrowIfNull(history);
         lock (_gate)
         {
-            if (epoch < _state.HighestEpoch)
-            {
-                return new ValueTask<bool>(false);
-            }
-
-            ImmutableList<Batch> pending = _state.Pending;
-            int foreign = pending.FindIndex(batch => !history.Contains(batch.Last, end));
-            if (foreign >= 0)
-            {
-                _state = _state with { Pending = pending.RemoveRange(foreign, pending.Count - foreign) };
-            }
-
-            return new ValueTask<bool>(true);
+            StoreState? aligned = _state.AlignedTo(epoch, history, end);
+            _state = aligned ?? _state;
+            return new ValueTask<bool>(aligned is not null);
         }
     }
 
@@ -128,31 +106,16 @@ public sealed partial class MemoryStore : IStore
     {
         lock (_gate)
         {
-            ImmutableList<Batch> pending = _state.Pending;
-            int count = 1 + pending.FindIndex(batch => batch.Last == commit);
-            if (count == 0)
+            (ImmutableList<Batch> applied, StoreState next) = _state.ApplyUpTo(commit);
+            foreach (Batch batch in applied)
             {
-                return new ValueTask<StoreState>(_state);
-            }
-
-            EpochHistory epochs = _state.Epochs;
-            foreach (Batch batch in pending.GetRange(0, count))
-            {
-                epochs = epochs.With(batch.First.Epoch, batch.First.Sequence);
                 foreach (Entry entry in batch.Entries)
                 {
                     Put(entry, batch.OrderedAt);
                 }
             }
 
-            return new ValueTask<StoreState>(_state = _state with
-            {
-                Epochs = epochs,
-                Applied = commit,
-                Pending = pending.RemoveRange(0, count),
-                Entries = _values,
-                LiveBytes = _liveBytes,
-            });
+            return new ValueTask<StoreState>(_state = Counted(next));
         }
     }
 
@@ -162,11 +125,7 @@ public sealed partial class MemoryStore : IStore
         ArgumentNullException.ThrowIfNull(candidate);
         lock (_gate)
         {
-            if (epoch >= _state.HighestEpoch)
-            {
-                _candidateEpoch = epoch;
-                _state = _state with { Candidate = candidate };
-            }
+            _state = _state.WithCandidate(epoch, candidate);
         }
 
         return ValueTask.CompletedTask;
@@ -210,6 +169,8 @@ public sealed partial class MemoryStore : IStore
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private StoreState Counted(StoreState state) => state with { Entries = _values, LiveBytes = _liveBytes };
 
     private LogPoint Highest() => _changes.Count > 0 ? _entries[_changes.Max.Key].Version : LogPoint.Zero;
 

@@ -18,7 +18,8 @@ namespace Diststore.Core;
 /// <param name="LiveBytes">Bytes of the keys (as UTF-8) and values of all applied entries that are no tombstones.</param>
 /// <param name="LocalBytes">The same of all local-only entries.</param>
 /// <param name="Pulled">Up to where changes were pulled beyond the mark, if a pull of them is under way; of <paramref name="History"/>.</param>
-public sealed record StoreState(
+/// <param name="CandidateEpoch">The epoch that the candidate was remembered in.</param>
+public sealed partial record StoreState(
     long HighestEpoch,
     MasterView? View,
     Guid History,
@@ -33,11 +34,9 @@ public sealed record StoreState(
     long LocalEntries,
     long LiveBytes,
     long LocalBytes,
-    LogPoint? Pulled = null)
+    LogPoint? Pulled = null,
+    long CandidateEpoch = 0)
 {
-    // What was written after a backup has used the epochs that would come next.
-    private const int EpochsSkipped = 1000;
-
     /// <summary>An empty store's.</summary>
     public static StoreState Empty { get; } = new(
         0, null, Guid.Empty, EpochHistory.Empty, LogPoint.Zero, ImmutableList<Batch>.Empty, 0, true, null, null, 0, 0, 0, 0);
@@ -84,102 +83,80 @@ public sealed record StoreState(
     }
 
     /// <summary>
-    /// The pending batches that stay when the mark moves to <paramref name="applied"/>: one of an earlier stream may have
-    /// come in while changes were pulled, and counts only if it continues there.
+    /// The state once a batch is taken that was judged <see cref="AppendStatus.Persisted"/>: at the end of the log, unless it is held already;
+    /// then it is this very state.
     /// </summary>
-    public ImmutableList<Batch> PendingAfter(LogPoint applied)
+    public StoreState WithAppended(Batch batch)
     {
-        int next = Pending.FindIndex(batch => batch.Before == applied);
-        return next < 0 ? ImmutableList<Batch>.Empty : Pending.RemoveRange(0, next);
+        ArgumentNullException.ThrowIfNull(batch);
+        return batch.Before == Last ? this with { Pending = Pending.Add(batch) } : this;
     }
+
+    /// <summary>
+    /// The state without the pending batches that are not in the log of the primary of <paramref name="epoch"/>; <see langword="null"/>, and
+    /// nothing is dropped, where a higher epoch was seen.
+    /// </summary>
+    /// <param name="epoch">The message's epoch.</param>
+    /// <param name="history">Which epoch gave which sequences of that log.</param>
+    /// <param name="end">Where it ends.</param>
+    public StoreState? AlignedTo(long epoch, EpochHistory history, LogPoint end)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        if (epoch < HighestEpoch)
+        {
+            return null;
+        }
+
+        int foreign = Pending.FindIndex(batch => !history.Contains(batch.Last, end));
+        return foreign < 0 ? this : this with { Pending = Pending.RemoveRange(foreign, Pending.Count - foreign) };
+    }
+
+    /// <summary>
+    /// The pending batches that a commit point says are to be applied, in order, and the state once they are. None, and this very state,
+    /// where it is no end of a pending batch: it is of another log, or applied already.
+    /// </summary>
+    public (ImmutableList<Batch> Applied, StoreState Next) ApplyUpTo(LogPoint commit)
+    {
+        int count = 1 + Pending.FindIndex(batch => batch.Last == commit);
+        if (count == 0)
+        {
+            return (ImmutableList<Batch>.Empty, this);
+        }
+
+        ImmutableList<Batch> applied = Pending.GetRange(0, count);
+        StoreState next = this with
+        {
+            Epochs = applied.Aggregate(Epochs, static (epochs, batch) => epochs.With(batch.First.Epoch, batch.First.Sequence)),
+            Applied = commit,
+            Pending = Pending.RemoveRange(0, count),
+        };
+        return (applied, next);
+    }
+
+    /// <summary>
+    /// The state in which a view is remembered, if it is newer than the one before. Whoever is its primary begins its history with what is held.
+    /// </summary>
+    /// <param name="view">The view.</param>
+    /// <param name="asPrimary">Whether the store's node is its primary.</param>
+    /// <param name="highest">Finds the highest version that is held; asked where a history begins.</param>
+    public StoreState Adopted(MasterView view, bool asPrimary, Func<LogPoint> highest)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        ArgumentNullException.ThrowIfNull(highest);
+        bool begins = asPrimary && view.Epoch >= HighestEpoch && view.History != History;
+        return (begins ? StartHistory(view.History, highest()) : this) with
+        {
+            HighestEpoch = Math.Max(HighestEpoch, view.Epoch),
+            View = View is null || view.Epoch > View.Epoch ? view : View,
+            Candidate = view.Epoch > CandidateEpoch ? null : Candidate,
+        };
+    }
+
+    /// <summary>The state in which it is remembered whom this node asks to add to the in-sync set; the same where a higher epoch was seen.</summary>
+    public StoreState WithCandidate(long epoch, MasterId candidate) =>
+        epoch < HighestEpoch ? this : this with { Candidate = candidate, CandidateEpoch = epoch };
 
     /// <summary>The epoch history up to <see cref="Last"/>.</summary>
     public EpochHistory EpochsWithPending =>
         Pending.Aggregate(Epochs, static (epochs, batch) => epochs.With(batch.First.Epoch, batch.First.Sequence));
-
-    /// <summary>
-    /// The state of a store that a backup of this one is restored to: without a view, of a history of its own, and as if it had seen
-    /// the epochs that the lost future may have used.
-    /// </summary>
-    /// <param name="history">Random.</param>
-    /// <param name="skipped">Epochs skipped besides the first thousand, random: the same backup may be restored twice.</param>
-    public StoreState Restored(Guid history, int skipped)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(skipped);
-        return Empty with
-        {
-            HighestEpoch = HighestEpoch + EpochsSkipped + skipped,
-            History = history,
-            Epochs = Epochs,
-            Applied = Applied,
-            Floor = Floor,
-            Entries = Entries,
-            LiveBytes = LiveBytes,
-        };
-    }
-
-    /// <summary>
-    /// The state in which a sync begins, without pending batches; <see langword="null"/> where it must not: a higher epoch was
-    /// seen, or content of which only a part was taken would have to go on with changes. A full sync goes on where an earlier one
-    /// of the same history stands.
-    /// </summary>
-    public StoreState? StartSync(long epoch, SyncKind kind, Guid history)
-    {
-        if (kind is not (SyncKind.Full or SyncKind.Changes))
-        {
-            throw new ArgumentOutOfRangeException(nameof(kind), kind, "nothing to start");
-        }
-
-        return epoch < HighestEpoch || (kind == SyncKind.Changes && !IsWhole && Pulled is null) ? null
-            : kind == SyncKind.Changes ? this with { Pending = ImmutableList<Batch>.Empty }
-            : this with
-            {
-                Pending = ImmutableList<Batch>.Empty,
-                History = history,
-                Epochs = EpochHistory.Empty,
-                Applied = LogPoint.Zero,
-                IsWhole = false,
-                Cursor = !IsWhole && History == history ? Cursor : null,
-                Pulled = null,
-            };
-    }
-
-    /// <summary>
-    /// The state once a page of changes is taken. Only one that reaches what the primary has applied moves the mark there; another
-    /// says up to where changes were pulled, so that a sync which starts again goes on from there.
-    /// </summary>
-    public StoreState AfterChanges(ChangePage page)
-    {
-        ArgumentNullException.ThrowIfNull(page);
-        return page.IsWhole
-            ? this with
-            {
-                Applied = page.Applied,
-                Epochs = page.Epochs,
-                Floor = Math.Max(Floor, page.Floor),
-                IsWhole = true,
-                Cursor = null,
-                Pulled = null,
-                Pending = PendingAfter(page.Applied),
-            }
-            : this with { Pulled = page.Epochs.PointAt(page.Upto) ?? Pulled };
-    }
-
-    /// <summary>
-    /// The state in which the content is the start of another history. Where a sync had not ended, the mark lies below what is
-    /// held: the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below.
-    /// </summary>
-    public StoreState StartHistory(Guid history, LogPoint highest)
-    {
-        StoreState started = this with { History = history, IsWhole = true, Cursor = null, Pulled = null };
-        return highest.Sequence <= Applied.Sequence
-            ? started
-            : started with
-            {
-                Epochs = Epochs.With(highest.Epoch, highest.Sequence),
-                Applied = highest,
-                Pending = PendingAfter(highest),
-                Floor = Math.Max(Floor, highest.Sequence),
-            };
-    }
 }
