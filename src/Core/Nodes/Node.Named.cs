@@ -7,8 +7,6 @@ public sealed partial class Node
     private const int MaxNamedCalls = 4;
     private const int MaxNamedCallsWaiting = 1024;
 
-    private readonly Turns _named;
-
     /// <inheritdoc/>
     public async ValueTask<ReadResult> GetLocalAsync(string? node, string key, CancellationToken cancellation = default)
     {

@@ -10,9 +10,6 @@ public sealed partial class Node
     private const int MaxQuestions = 512;
     private const int MaxTold = 4096;
 
-    private readonly StrongBox<int> _asked = new(); // any thread
-    private readonly StrongBox<int> _told = new(); // any thread
-
     /// <summary>Takes a datagram that came from the endpoint of the live node <paramref name="sender"/>. Any thread.</summary>
     public void ReceiveDatagram(string sender, ReadOnlySpan<byte> datagram)
     {

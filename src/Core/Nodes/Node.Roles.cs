@@ -11,10 +11,6 @@ public sealed partial class Node
 
     private static readonly TimeSpan RolePause = TimeSpan.FromMilliseconds(50);
 
-    private volatile bool _isStopping;
-    private bool _hasSteppedDown; // and was asked to by an operator
-    private int _underWay; // requests of users that wait for others; any thread
-
     /// <summary>Whether it takes no more requests: who asks is told that nothing was done here. Any thread.</summary>
     public bool IsStopping => _isStopping;
 

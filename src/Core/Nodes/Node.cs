@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 
 namespace Diststore.Core;
@@ -27,9 +28,15 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly WritePath _writes;
     private readonly BackupSessions _backups;
     private readonly Sweep _sweep;
+    private readonly Turns _named; // calls to nodes that a user has named
     private volatile string? _notReady = "the node is starting";
     private bool _hasFailed;
     private bool _hasStarted;
+    private bool _hasSteppedDown; // and was asked to by an operator
+    private volatile bool _isStopping;
+    private int _underWay; // requests of users that wait for others; any thread
+    private readonly StrongBox<int> _asked = new(); // datagrams with questions that are being taken; any thread
+    private readonly StrongBox<int> _told = new(); // other datagrams that are being taken; any thread
 
     /// <summary>Puts a node together; <see cref="Start"/> begins its work.</summary>
     /// <param name="settings">What its decisions depend on.</param>
