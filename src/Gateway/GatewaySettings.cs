@@ -1,5 +1,3 @@
-using System.Net;
-using Diststore.Http;
 using Diststore.PostgreSql;
 using Diststore.Settings;
 using StackExchange.Redis;
@@ -37,37 +35,18 @@ internal sealed record ClusterWay(ClusterProvider Provider)
 }
 
 /// <summary>The gateway's settings, as <see cref="GatewaySettingsTable"/> names them.</summary>
-internal sealed record GatewaySettings
+internal sealed record GatewaySettings : CommonSettings
 {
     private const string Section = CommandLine.Section;
 
     private static readonly SettingsReader<GatewaySettings> s_reader = new(GatewaySettingsTable.All);
 
-    public IPAddress Address { get; set; } = IPAddress.Loopback;
-
-    public int HttpPort { get; set; } = 8080;
-
-    public string ClusterId { get; set; } = "diststore";
+    public GatewaySettings() => HttpPort = 8080;
 
     public ClusterProvider Provider { get; set; }
 
     /// <summary>With <see cref="ClusterProvider.Development"/>: the silos' gateway endpoints.</summary>
     public IReadOnlyList<GatewayEndpoint> Gateways { get; set; } = [GatewayEndpoint.TryParse("127.0.0.1:30000")!];
-
-    public string? ConnectionString { get; set; }
-
-    public int MaxValueBytes { get; set; } = 4 << 20;
-
-    public int MaxConnections { get; set; } = 10_000;
-
-    public long MaxBytesInFlight { get; set; } = 256L << 20;
-
-    public int MaxStreams { get; set; } = 1000;
-
-    /// <summary>The hosts that requests may name; <see langword="null"/> for those that follow from the address.</summary>
-    public IReadOnlyList<string>? AllowedHosts { get; set; }
-
-    public IReadOnlyList<string> Tokens { get; set; } = [];
 
     /// <summary>How the cluster is found.</summary>
     public ClusterWay Cluster { get; private set; } = new(ClusterProvider.Development);
@@ -100,11 +79,7 @@ internal sealed record GatewaySettings
     {
         var settings = new GatewaySettings();
         s_reader.Apply(configuration, settings);
-        if (settings.MaxBytesInFlight < (long)DiststoreHttpOptions.ValuesInFlight * settings.MaxValueBytes)
-        {
-            throw new StartException(DiststoreHttpOptions.TooFewInFlight(settings.MaxBytesInFlight, settings.MaxValueBytes));
-        }
-
+        settings.Check();
         settings.Cluster = settings.FindCluster();
         return settings;
     }

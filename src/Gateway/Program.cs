@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Diststore.Gateway;
@@ -34,12 +33,7 @@ WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplica
 builder.Configuration.AddConfiguration(configuration);
 builder.Logging.AddConfiguration(configuration.GetSection("Logging")).AddProvider(new LineLoggerProvider(output, TimeProvider.System));
 builder.WebHost.UseKestrelCore();
-builder.Services.AddDiststoreHttp(http =>
-{
-    (http.MaxValueBytes, http.Tokens) = (settings.MaxValueBytes, settings.Tokens);
-    http.AllowedHosts = settings.AllowedHosts ?? DiststoreHttpOptions.HostsOf(settings.Address, Dns.GetHostName());
-    (http.MaxConnections, http.MaxBytesInFlight, http.MaxChangeStreams) = (settings.MaxConnections, settings.MaxBytesInFlight, settings.MaxStreams);
-});
+builder.Services.AddDiststoreHttp(settings.ApplyTo);
 builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System);
 builder.Services.AddSingleton<LiveNodes>().AddSingleton<ClusterDiststore>();
 builder.Services.AddHostedService<ClusterConnection>();

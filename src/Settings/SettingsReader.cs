@@ -35,7 +35,7 @@ public sealed class SettingsReader<T>(IReadOnlyList<Setting<T>> table)
         var text = new StringBuilder();
         text.AppendLine(
             $"Settings come from appsettings.json, the environment ({Section}__Http__Port=8181) and the command line (--{Section}:Http:Port=8181):");
-        foreach (Setting<T> setting in table)
+        foreach (Setting<T> setting in table.GroupBy(static setting => setting.Name.Split(':')[0]).SelectMany(static section => section))
         {
             text.AppendLine($"  --{Section}:{setting.Name,-30} {setting.Default,-14} {setting.Takes}");
         }

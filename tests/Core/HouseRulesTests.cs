@@ -20,7 +20,7 @@ public sealed partial class HouseRulesTests
         ["Http"] = ["Core"],
         ["PostgreSql"] = [],
         ["Logging"] = [],
-        ["Settings"] = [],
+        ["Settings"] = ["Http"],
         ["Grains"] = ["Core", "Contracts"],
         ["Gateway"] = ["Core", "Contracts", "Http", "Logging", "PostgreSql", "Settings"],
         ["Silo"] = ["Core", "Storage", "Contracts", "Http", "Grains", "Logging", "PostgreSql", "Settings"],

@@ -111,12 +111,7 @@ internal static class NodeHostFactory
     {
         builder.WebHost.UseKestrelCore();
         builder.ListenOn(settings.Address, settings.HttpPort);
-        builder.Services.AddDiststoreHttp(http =>
-        {
-            (http.MaxValueBytes, http.Tokens) = (settings.MaxValueBytes, settings.Tokens);
-            (http.MaxConnections, http.MaxBytesInFlight, http.MaxChangeStreams) = (settings.MaxConnections, settings.MaxBytesInFlight, settings.MaxStreams);
-            http.AllowedHosts = settings.AllowedHosts ?? DiststoreHttpOptions.HostsOf(settings.Address, settings.NodeName);
-        });
+        builder.Services.AddDiststoreHttp(settings.ApplyTo);
     }
 
     private sealed class NoLifetime : IHostLifetime

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using Diststore.Http;
 using Diststore.PostgreSql;
 using Diststore.Settings;
 
@@ -43,22 +42,18 @@ internal static class SettingsReader
         var settings = new SiloSettings();
         s_reader.Apply(configuration, settings);
         int? count = nodes is null ? null : ParseNodes(nodes);
-        CheckName(settings, configuration, count);
+        CheckName(configuration, count);
         CheckTogether(settings, count ?? 1);
-        return settings.Nodes(count);
+        IReadOnlyList<SiloSettings> all = settings.Nodes(count);
+        all[0].Check();
+        return all;
     }
 
-    private static void CheckName(SiloSettings settings, IConfiguration configuration, int? count)
+    private static void CheckName(IConfiguration configuration, int? count)
     {
         if (count is not null && configuration[$"{Section}:Node:Name"] is not null)
         {
             throw new StartException($"{Section}:Node:Name is for one node; with --nodes they are named node-1, node-2 and so on.");
-        }
-
-        if (count is null && !SettingValues.IsName(settings.NodeName))
-        {
-            throw new StartException(
-                $"{Section}:Node:Name takes {SettingValues.NameWords}; the name of this machine, '{settings.NodeName}', is none, so one has to be given.");
         }
     }
 
@@ -88,11 +83,6 @@ internal static class SettingsReader
         {
             string takes = settings.Provider == ClusterProvider.Redis ? "the server's host:port" : PostgreSqlServer.Takes;
             throw new StartException($"{Section}:Cluster:ConnectionString takes {takes}; Cluster:Provider={settings.Provider} needs it.");
-        }
-
-        if (settings.MaxBytesInFlight < (long)DiststoreHttpOptions.ValuesInFlight * settings.MaxValueBytes)
-        {
-            throw new StartException(DiststoreHttpOptions.TooFewInFlight(settings.MaxBytesInFlight, settings.MaxValueBytes));
         }
 
         if (!IPAddress.IsLoopback(settings.Address) && settings.ClusterKey is null && !settings.AllowInsecure)

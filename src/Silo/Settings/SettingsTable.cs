@@ -1,16 +1,12 @@
 using System.Net;
-using Diststore.Http;
 using Diststore.Settings;
 using static Diststore.Settings.SettingValues;
 
 namespace Diststore.Silo;
 
-/// <summary>Every setting there is.</summary>
+/// <summary>Every setting that a node takes; what a gateway takes too is in <see cref="CommonSettings"/>.</summary>
 internal static class SettingsTable
 {
-    /// <summary>The largest value that may be allowed, in bytes: a message between nodes carries it whole.</summary>
-    public const int MaxValueBytesLimit = 64 << 20;
-
     private const int MinKeyLength = 16;
 
     // More memory than a machine has is a mistake.
@@ -24,20 +20,13 @@ internal static class SettingsTable
 
     public static IReadOnlyList<Setting<SiloSettings>> All { get; } =
     [
-        new("Node:Name", "host name", NameWords,
-            (s, v) => IsName(v) && Do(s.NodeName = v)),
         new("Node:Address", "127.0.0.1", "the IPv4 address of this machine at which the others reach it",
             (s, v) => TakeIPv4(v, x => s.Address = x) && !s.Address.Equals(IPAddress.Any)),
         new("Http:Port", "8181", PortWords, (s, v) => TakePort(v, x => s.HttpPort = x), "1", "65535"),
-        new("Http:AllowedHosts", "on loopback localhost and the node's name, else any", DiststoreHttpOptions.HostsWords,
-            (s, v) => DiststoreHttpOptions.TryParseHosts(v, out IReadOnlyList<string> hosts) && Do(s.AllowedHosts = hosts)),
         new("Silo:Port", "11111", PortWords, (s, v) => TakePort(v, x => s.SiloPort = x), "1", "65535"),
         new("Silo:GatewayPort", "30000", PortWords, (s, v) => TakePort(v, x => s.GatewayPort = x), "1", "65535"),
         new("Cluster:Provider", "Single", "Single, Development, Redis or PostgreSql", (s, v) => TakeWord<ClusterProvider>(v, x => s.Provider = x)),
-        new("Cluster:Id", "diststore", NameWords,
-            (s, v) => IsName(v) && Do(s.ClusterId = v)),
         new("Cluster:Primary", "none", "host:port of the silo that keeps the membership", (s, v) => IsHostAndPort(v) && Do(s.Primary = v)),
-        new("Cluster:ConnectionString", "none", "how to reach the provider's server", (s, v) => Do(s.ConnectionString = v)),
         new("Data:Path", "./data/NAME", "a folder; with --nodes each node has one below it",
             (s, v) => v.Length > 0 && !v.Contains('\0', StringComparison.Ordinal) && Do(s.DataPath = v)),
         new("Data:Durability", "Fsync", "Fsync (on disk, synced before a write is answered) or Memory",
@@ -69,19 +58,9 @@ internal static class SettingsTable
             (s, v) => TakeSpan(v, s_second / 1000, s_mostRetention, x => s.CopiesTimeToLive = x), "00:00:00.001", "366.00:00:00"),
         new("Copies:MaxStaleness", "00:00:01", SpanWords + "from 00:00:00.05 to 1 day",
             (s, v) => TakeSpan(v, s_least, s_mostStaleness, x => s.MaxStaleness = x), "00:00:00.05", "1.00:00:00"),
-        new("Limits:MaxValueBytes", "4 MiB", BytesWords + "from 1 to 64 MiB",
-            (s, v) => TakeBytes(v, 1, MaxValueBytesLimit, x => s.MaxValueBytes = (int)x), "1", "64 MiB"),
-        new("Limits:MaxConnections", "10000", $"1 to {DiststoreHttpOptions.MostConnections}",
-            (s, v) => TakeInt(v, 1, DiststoreHttpOptions.MostConnections, x => s.MaxConnections = x), "1", $"{DiststoreHttpOptions.MostConnections}"),
-        new("Limits:MaxBytesInFlight", "256 MiB",
-            BytesWords + $"from 1 MiB to 1024 GiB, at least {DiststoreHttpOptions.ValuesInFlight} times Limits:MaxValueBytes",
-            (s, v) => TakeBytes(v, DiststoreHttpOptions.LeastBytesInFlight, DiststoreHttpOptions.MostBytesInFlight, x => s.MaxBytesInFlight = x),
-            "1 MiB", "1024 GiB"),
-        new("Limits:MaxStreams", "1000", $"1 to {DiststoreHttpOptions.MostStreams}",
-            (s, v) => TakeInt(v, 1, DiststoreHttpOptions.MostStreams, x => s.MaxStreams = x), "1", $"{DiststoreHttpOptions.MostStreams}"),
         new("Security:ClusterKey", "none", $"at least {MinKeyLength} characters, the same on every node",
             (s, v) => v.Length >= MinKeyLength && Do(s.ClusterKey = v)),
         new("Security:AllowInsecure", "false", "true or false", (s, v) => TakeBool(v, x => s.AllowInsecure = x)),
-        new("Security:Tokens", "none", "one or more bearer tokens without spaces, separated by commas", (s, v) => TakeTokens(v, x => s.Tokens = x)),
+        .. CommonSettings.Table<SiloSettings>(),
     ];
 }

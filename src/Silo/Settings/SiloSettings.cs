@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Diststore.Core;
+using Diststore.Settings;
 
 namespace Diststore.Silo;
 
@@ -31,16 +32,11 @@ internal enum DataDurability
 }
 
 /// <summary>One node's settings, as <see cref="SettingsTable"/> names them; already checked.</summary>
-internal sealed record SiloSettings
+internal sealed record SiloSettings : CommonSettings
 {
     private const string DataFolder = "data"; // below where the process was started
 
-    // Whole: machines of several sites may differ after the first dot only.
-    public string NodeName { get; set; } = Dns.GetHostName();
-
-    public IPAddress Address { get; set; } = IPAddress.Loopback;
-
-    public int HttpPort { get; set; } = 8181;
+    public SiloSettings() => HttpPort = 8181;
 
     public int SiloPort { get; set; } = 11111;
 
@@ -48,12 +44,8 @@ internal sealed record SiloSettings
 
     public ClusterProvider Provider { get; set; }
 
-    public string ClusterId { get; set; } = "diststore";
-
     /// <summary>Host and port of the silo that keeps the membership with <see cref="ClusterProvider.Development"/>.</summary>
     public string? Primary { get; set; }
-
-    public string? ConnectionString { get; set; }
 
     /// <summary>The folder of the data; <see langword="null"/> for the default, until <see cref="Nodes"/> has made it whole.</summary>
     public string? DataPath { get; set; }
@@ -92,22 +84,9 @@ internal sealed record SiloSettings
 
     public TimeSpan MaxStaleness { get; set; } = TimeSpan.FromSeconds(1);
 
-    public int MaxValueBytes { get; set; } = 4 << 20;
-
-    /// <summary>The hosts that HTTP requests may name; <see langword="null"/> for those that follow from the address and the name.</summary>
-    public IReadOnlyList<string>? AllowedHosts { get; set; }
-
-    public int MaxConnections { get; set; } = 10_000;
-
-    public long MaxBytesInFlight { get; set; } = 256L << 20;
-
-    public int MaxStreams { get; set; } = 1000;
-
     public string? ClusterKey { get; set; }
 
     public bool AllowInsecure { get; set; }
-
-    public IReadOnlyList<string> Tokens { get; set; } = [];
 
     /// <summary>The part that Core decides by.</summary>
     public NodeSettings ToNodeSettings() => new()
