@@ -11,7 +11,7 @@ public sealed class CopyKeeperTests
     public CopyKeeperTests()
     {
         _keeper = new CopyKeeper(_copies);
-        _keeper.Follow(s_history, new FollowReply(true, null, [], new LogPoint(3, 10), true, true, default));
+        _keeper.Follow(new News(s_history, [], new LogPoint(3, 10), IsWhole: true, Jumps: true));
     }
 
     [Fact]

@@ -53,7 +53,7 @@ public sealed class StoreStateTests
         (ImmutableList<Batch> applied, StoreState next) = Some.ApplyUpTo(Third.Last);
         Assert.Equal([Second, Third], applied);
         Assert.Equal((Third.Last, 0), (next.Applied, next.Pending.Count));
-        Assert.Equal(Some.EpochsWithPending.Starts, next.Epochs.Starts);
+        Assert.Equal(Some.EpochsWithPending.Starts.ToArray(), next.Epochs.Starts.ToArray());
 
         Assert.Equal([Second], Some.ApplyUpTo(Second.Last).Applied);
         Assert.Same(Some, Some.ApplyUpTo(new LogPoint(5, 3)).Next);

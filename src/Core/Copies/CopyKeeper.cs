@@ -1,9 +1,9 @@
 namespace Diststore.Core;
 
 /// <summary>
-/// Decides what is kept as a copy, and drops what has changed. It follows the primary's changes: up to its followed point
+/// Decides what is kept as a copy, and drops what has changed. It follows an upstream's changes: up to its followed point
 /// every change is known here, so a value that is not older than that point may be kept; an older one only if the window of
-/// recent changes reaches back to it without its key. What is not kept is served once. For the node's scheduler.
+/// recent changes reaches back to it without its key. What is not kept is served once. One caller at a time.
 /// </summary>
 internal sealed class CopyKeeper(CopyTable copies)
 {
@@ -16,7 +16,7 @@ internal sealed class CopyKeeper(CopyTable copies)
     private readonly Queue<ChangedKey> _remembered = new();
     private long _windowStart;
 
-    /// <summary>Up to where the primary's changes were followed; <see langword="null"/> before the first answer.</summary>
+    /// <summary>Up to where the upstream's changes were followed; <see langword="null"/> before the first answer.</summary>
     public LogPoint? Followed { get; private set; }
 
     /// <summary>The history that the followed point belongs to.</summary>
@@ -62,21 +62,21 @@ internal sealed class CopyKeeper(CopyTable copies)
         _remembered.Enqueue(change);
     }
 
-    /// <summary>Follows an answer of the primary.</summary>
-    public void Follow(Guid history, FollowReply reply)
+    /// <summary>Follows what the upstream has told.</summary>
+    public void Follow(in News news)
     {
-        if (reply.Jumps || history != History || Followed is null)
+        if (news.Jumps || news.History != History || Followed is null)
         {
-            JumpTo(history, reply.Upto);
+            JumpTo(news.History, news.Upto);
             return;
         }
 
-        foreach (ChangedKey change in reply.Changes)
+        foreach (ChangedKey change in news.Changes)
         {
             OnChanged(change);
         }
 
-        Followed = reply.Upto;
+        Followed = news.Upto;
     }
 
     /// <summary>Drops all copies, and what is known of changes.</summary>

@@ -9,7 +9,7 @@ namespace Diststore.Core;
 /// oldest end, spares once what was read since it last came by, and evicts the first that was not.
 /// <para>
 /// Reads come from any thread, take no lock and allocate nothing: a hit costs a look-up, a clock reading and at most one
-/// write of a flag. One writer at a time, on the node's scheduler.
+/// write of a flag. One writer at a time.
 /// </para>
 /// </summary>
 internal sealed class CopyTable

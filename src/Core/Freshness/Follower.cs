@@ -77,10 +77,11 @@ internal sealed class Follower
         {
             bool isMaster = _partition.Role == NodeRole.Secondary;
             LocalSaying local = _partition.Locals.Say(_told);
+            CopyReader.Standing copies = _partition.Copies.Now;
             FollowRequest request = isMaster
                 ? new FollowRequest(view.Epoch, true, view.History, _context.Store.State.Applied, local)
-                : new FollowRequest(view.Epoch, false, _partition.Copies.History, _partition.Copies.Followed, local);
-            long sent = _context.Time.GetTimestamp();
+                : new FollowRequest(view.Epoch, false, copies.History, copies.Followed, local);
+            AsOf sent = AsOf.Now(_context.Time);
             FollowReply? reply = await _context.AskAsync(view.Primary.Name, peer => peer.FollowAsync(request), ReplyTimeout);
             if (reply is not { IsGiven: true })
             {
@@ -101,13 +102,13 @@ internal sealed class Follower
                 return false;
             }
 
-            long currentAsOf = sent - _context.Timestamps(reply.Age);
+            AsOf currentAsOf = sent.Less(reply.Age, _context.Time);
             if (isMaster)
             {
                 return await _partition.Replica.FollowAsync(view, reply, sent, currentAsOf);
             }
 
-            _partition.Follow(request, reply, currentAsOf);
+            _partition.Copies.Follow(request.Since, new News(reply.View!.History, reply.Changes, reply.Upto, reply.IsWhole, reply.Jumps), currentAsOf);
             if (reply.IsWhole)
             {
                 return true;

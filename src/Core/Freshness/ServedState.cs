@@ -17,34 +17,25 @@ internal enum ServedFrom
 }
 
 /// <summary>
-/// What a node may show and how fresh that is, all from one moment, for readers on any thread. A reader takes it first and
-/// the value after it; the node's scheduler drops what is old first and puts the next of these in place after it. So a
-/// value is never older than the state it was read with.
+/// What a node may show from where and, if that is its store, how fresh it is, all from one moment, for readers on any thread. A reader
+/// takes it first and the value after it; the node's scheduler lets go of what is old first and puts the next of these in place after it.
+/// So a value is never older than the state it was read with.
 /// </summary>
 /// <param name="From">Where to look.</param>
 /// <param name="CurrentAsOf">
-/// When, by the node's own monotonic clock, this was surely the cluster's state; <see cref="Never"/>, or <see cref="Always"/>
-/// where nobody else can be promoted.
+/// When what a master's store shows was surely the cluster's state: always where nobody else can be promoted. Copies say it for
+/// themselves, see <see cref="CopyReader"/>.
 /// </param>
-/// <param name="Followed">Up to where copies follow the primary; a store's applied point says that for itself.</param>
 /// <param name="Clock">What the other master was told of the primary's wall clock, with the answer that <paramref name="CurrentAsOf"/> is from.</param>
-internal sealed record ServedState(ServedFrom From, long CurrentAsOf, LogPoint Followed, ToldClock? Clock = null)
+internal sealed record ServedState(ServedFrom From, AsOf CurrentAsOf, ToldClock? Clock = null)
 {
-    public const long Never = long.MinValue;
-    public const long Always = long.MaxValue;
-
     /// <summary>Before the first view.</summary>
-    public static ServedState Nothing { get; } = new(ServedFrom.Nothing, Never, LogPoint.Zero);
+    public static ServedState Nothing { get; } = new(ServedFrom.Nothing, AsOf.Never);
 
     public bool IsFromStore => From is ServedFrom.Store or ServedFrom.StoreAsPrimary;
 
-    /// <summary>How old what is shown may be now; <see cref="TimeSpan.MaxValue"/> where that is not known.</summary>
-    public TimeSpan Age(TimeProvider time) => CurrentAsOf switch
-    {
-        Never => TimeSpan.MaxValue,
-        Always => TimeSpan.Zero,
-        _ => time.GetElapsedTime(CurrentAsOf) is var age && age > TimeSpan.Zero ? age : TimeSpan.Zero,
-    };
+    /// <summary>How old what a master shows may be now; <see cref="TimeSpan.MaxValue"/> where that is not known.</summary>
+    public TimeSpan Age(TimeProvider time) => CurrentAsOf.Age(time);
 
     /// <summary>
     /// The moment that what expires is judged by, not before the primary's clock; <see langword="null"/> where it is not known, so
@@ -58,9 +49,9 @@ internal sealed record ServedState(ServedFrom From, long CurrentAsOf, LogPoint F
 /// that and all the time since the sending is an upper bound of what it shows now, as long as nobody sets it.
 /// </summary>
 /// <param name="Told">What it showed.</param>
-/// <param name="SentAt">When the question was sent, by the own monotonic clock.</param>
-internal sealed record ToldClock(DateTimeOffset Told, long SentAt)
+/// <param name="Sent">When the question was sent.</param>
+internal sealed record ToldClock(DateTimeOffset Told, AsOf Sent)
 {
     public DateTimeOffset UpperBound(TimeProvider time) =>
-        time.GetElapsedTime(SentAt) is var since && since < DateTimeOffset.MaxValue - Told ? Told + since : DateTimeOffset.MaxValue;
+        Sent.Age(time) is var since && since < DateTimeOffset.MaxValue - Told ? Told + since : DateTimeOffset.MaxValue;
 }

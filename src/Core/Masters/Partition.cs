@@ -18,7 +18,7 @@ internal sealed class Partition
     /// <param name="copies">The node's copies, which end when it becomes a master or ceases to be one.</param>
     /// <param name="locals">What this node holds local-only.</param>
     /// <param name="onApplied">Called at the primary with each batch that is committed and applied.</param>
-    public Partition(NodeContext context, CopyKeeper copies, LocalOnlyEntries locals, Action<Batch> onApplied)
+    public Partition(NodeContext context, CopyReader copies, LocalOnlyEntries locals, Action<Batch> onApplied)
     {
         _context = context;
         _onApplied = onApplied;
@@ -47,7 +47,7 @@ internal sealed class Partition
     public bool IsStreaming => Role == NodeRole.Learner && Learner is { IsStreaming: true };
 
     /// <summary>The copies, and what of the primary's changes they follow.</summary>
-    public CopyKeeper Copies { get; }
+    public CopyReader Copies { get; }
 
     /// <summary>What this node holds local-only: in no partition, but each primary has to know who holds any.</summary>
     public LocalOnlyEntries Locals { get; }
@@ -56,7 +56,7 @@ internal sealed class Partition
     public ServedState Served => _served;
 
     /// <summary>The history of what this node shows: that of its store as a master in sync, else that of its copies.</summary>
-    public Guid History => _served.IsFromStore ? Views.Acting?.History ?? Guid.Empty : Copies.History;
+    public Guid History => _served.IsFromStore ? Views.Acting?.History ?? Guid.Empty : Copies.Now.History;
 
     /// <summary>Told of each new view that this node acts in.</summary>
     public Action? Acted { get; set; }
@@ -66,10 +66,10 @@ internal sealed class Partition
     /// <summary>The primary has taken over the whole log.</summary>
     public void OnPrimaryReady() => Serve(_served.CurrentAsOf);
 
-    /// <summary>What this master shows was surely the cluster's state at that moment, or is <see cref="ServedState.Always"/>.</summary>
-    public void SetCurrentAsOf(long moment, ToldClock? clock = null)
+    /// <summary>What this master shows was surely the cluster's state at that moment.</summary>
+    public void SetCurrentAsOf(AsOf moment, ToldClock? clock = null)
     {
-        if (moment > _served.CurrentAsOf)
+        if (moment != _served.CurrentAsOf && AsOf.Later(moment, _served.CurrentAsOf) == moment)
         {
             Serve(moment, clock);
         }
@@ -78,23 +78,10 @@ internal sealed class Partition
     /// <summary>From now on this primary needs others to say that it still is the primary.</summary>
     public void EndAlwaysCurrent()
     {
-        if (_served.CurrentAsOf == ServedState.Always)
+        if (_served.CurrentAsOf == AsOf.Always)
         {
-            Serve(_context.Time.GetTimestamp());
+            Serve(AsOf.Now(_context.Time));
         }
-    }
-
-    /// <summary>The copies follow an answer of the primary; only one that tells everything makes them current.</summary>
-    public void Follow(FollowRequest request, FollowReply reply, long currentAsOf)
-    {
-        // Two questions may be under way after a change of role; an answer to the earlier one does not continue here.
-        if (Copies.Followed != request.Since)
-        {
-            return;
-        }
-
-        Copies.Follow(reply.View!.History, reply);
-        Serve(reply.IsWhole ? Math.Max(_served.CurrentAsOf, currentAsOf) : _served.CurrentAsOf);
     }
 
     /// <summary>The node cannot go on: nothing is shown any more, and everybody who waits hears so.</summary>
@@ -102,7 +89,7 @@ internal sealed class Partition
     {
         _stopped = true;
         Primary?.End();
-        Serve(ServedState.Never);
+        Serve(AsOf.Never);
     }
 
     private void Act(MasterView? former)
@@ -122,7 +109,7 @@ internal sealed class Partition
         {
             // Dropped before anything of the new role is shown.
             Copies.Forget();
-            Serve(ServedState.Never);
+            Serve(AsOf.Never);
         }
         else
         {
@@ -154,12 +141,12 @@ internal sealed class Partition
     }
 
     // What was told of the primary's clock counts in the view that it was told in, and no longer.
-    private void Serve(long currentAsOf, ToldClock? clock = null)
+    private void Serve(AsOf currentAsOf, ToldClock? clock = null)
     {
         ServedFrom from = _stopped ? ServedFrom.Nothing
             : !IsInSyncMaster(Role) || !_context.Store.State.IsWhole ? ServedFrom.Copies
             : Primary is { IsReady: true } ? ServedFrom.StoreAsPrimary
             : ServedFrom.Store;
-        _served = new ServedState(from, currentAsOf, Copies.Followed ?? LogPoint.Zero, clock);
+        _served = new ServedState(from, currentAsOf, clock);
     }
 }

@@ -1,12 +1,10 @@
-using System.Runtime.InteropServices;
-
 namespace Diststore.Core;
 
 /// <summary>
 /// What this node itself holds of a replicated key, and how fresh that is. Any thread; touches neither the scheduler nor a
 /// lock.
 /// </summary>
-internal sealed class LocalReads(NodeContext context, Partition partition, CopyTable copies)
+internal sealed class LocalReads(NodeContext context, Partition partition, CopyReader copies)
 {
     /// <summary>Looks in the copies or, on an in-sync master, in the store.</summary>
     public ValueTask<HeldEntry> LookAsync(string key)
@@ -18,8 +16,7 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
             case ServedFrom.Nothing:
                 return default;
             case ServedFrom.Copies:
-                copies.TryGet(key, out Entry? copy);
-                return new ValueTask<HeldEntry>(new HeldEntry(copy, served.Age(context.Time), served.Followed));
+                return new ValueTask<HeldEntry>(copies.Look(key));
             default:
                 LogPoint applied = context.Store.State.Applied;
                 ValueTask<Entry?> read = context.Store.ReadAsync(key);
@@ -96,18 +93,3 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyT
         return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied, IsFromStore: true, isUntold);
     }
 }
-
-/// <summary>What a node could show of a key.</summary>
-/// <param name="Version">The entry's version; <see langword="null"/> where it holds none that it could show.</param>
-/// <param name="Age">How long ago what it holds was surely the cluster's state.</param>
-[StructLayout(LayoutKind.Auto)]
-internal readonly record struct HeldHead(LogPoint? Version, TimeSpan Age);
-
-/// <summary>What a node holds of a key.</summary>
-/// <param name="Entry">The entry; <see langword="null"/> where it holds none that it could show.</param>
-/// <param name="Age">How long ago what it holds was surely the cluster's state.</param>
-/// <param name="CurrentAt">The point up to which that follows the primary's changes.</param>
-/// <param name="IsFromStore">Whether a master's store holds it, and not a copy.</param>
-/// <param name="IsUntold">Whether it holds one that expires, and nothing was told of the primary's clock.</param>
-[StructLayout(LayoutKind.Auto)]
-internal readonly record struct HeldEntry(Entry? Entry, TimeSpan Age, LogPoint CurrentAt, bool IsFromStore = false, bool IsUntold = false);

@@ -15,7 +15,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly NodeContext _context;
     private readonly TaskScheduler _scheduler;
     private readonly DatagramChannel _channel;
-    private readonly CopyTable _copies; // read from any thread
+    private readonly CopyReader _copies; // any thread
     private readonly Partition _partition;
     private readonly LocalReads _here; // any thread
     private readonly NodeKeys _keys; // any thread
@@ -74,9 +74,9 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             Fail = reason => FailOnScheduler(() => OnFailure(reason)),
         };
         _channel = new DatagramChannel(settings.Name, settings.ClusterKey, transport);
-        _copies = new CopyTable(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);
+        _copies = new CopyReader(settings.CopiesMaxBytes, settings.CopiesTimeToLive, time);
         _locals = new LocalOnlyEntries(_context);
-        _partition = new Partition(_context, new CopyKeeper(_copies), _locals, _channel.Hint);
+        _partition = new Partition(_context, _copies, _locals, _channel.Hint);
         _here = new LocalReads(_context, _partition, _copies);
         _keys = new NodeKeys(_context, _partition, _copies);
         _finder = new PrimaryFinder(_context, _partition.Views);
@@ -202,7 +202,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         : Forwarding.Request;
 
     private ReadResult? Hit(in HeldEntry held, in ReadOptions options) =>
-        held.Entry is not null && held.Age <= options.BoundOf(_context.Settings.MaxStaleness) && held.CurrentAt.Sequence >= options.MinSequence
+        held.Serves(options, _context.Settings.MaxStaleness)
             ? new ReadResult(ReadOutcome.Found, held.Entry, Name, Age: held.Age)
             : null;
 

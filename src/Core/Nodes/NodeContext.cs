@@ -63,9 +63,6 @@ internal sealed class NodeContext
 
     public void Stop() => _stopping.Cancel();
 
-    /// <summary>A span in the clock's timestamps.</summary>
-    public long Timestamps(TimeSpan span) => (long)(span.TotalSeconds * Time.TimestampFrequency);
-
     /// <summary>Waits on the node's clock; ends early, and throws, when the node stops.</summary>
     public Task Delay(TimeSpan delay) => Task.Delay(delay, Time, Stopping);
 

@@ -50,9 +50,9 @@ internal sealed class NodeInstruments
     /// <param name="copies">The node's copies.</param>
     /// <param name="served">What the node may show, and up to where that follows the primary's changes. Any thread.</param>
     /// <param name="missing">Masters in sync, where none of them is alive.</param>
-    public void Observe(IStore store, CopyTable copies, Func<ServedState> served, Func<string> missing)
+    public void Observe(IStore store, CopyReader copies, Func<ServedState> served, Func<string> missing)
     {
-        long? Followed() => served() is { From: ServedFrom.Copies } state ? state.Followed.Sequence : store.State.Applied.Sequence;
+        long? Followed() => served().From == ServedFrom.Copies ? copies.Now.Followed?.Sequence ?? 0 : store.State.Applied.Sequence;
 
         Gauge("diststore.sequence.pending", null, "The last sequence that the log holds, pending ones included.", () => store.State.Last.Sequence);
         Gauge("diststore.sequence.applied", null, "The last sequence that is applied.", () => store.State.Applied.Sequence);

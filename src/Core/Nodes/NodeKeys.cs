@@ -7,7 +7,7 @@ namespace Diststore.Core;
 /// the local-only ones, in one order. Where the node's role changes between two pages, the later one goes on with what the
 /// node holds then. Any thread; a page's work is bounded.
 /// </summary>
-internal sealed class NodeKeys(NodeContext context, Partition partition, CopyTable copies)
+internal sealed class NodeKeys(NodeContext context, Partition partition, CopyReader copies)
 {
     /// <summary>Bytes of one page: of its keys as UTF-8, and of what a message adds to each.</summary>
     public const int MaxPageBytes = 1 << 20;

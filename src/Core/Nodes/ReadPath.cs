@@ -18,7 +18,6 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
 
     private readonly Turns _fetches = new(MaxFetches, MaxWaitingFetches, context.Settings.ReplyTimeout, context.Time);
     private readonly LocalSearch _localSearch = new(context, finder);
-    private readonly Dictionary<(string Key, ReadScope Scope, bool KeepsNoCopy), Task<ReadResult>> _flights = [];
 
     private string Name => context.Settings.Name;
 
@@ -93,23 +92,11 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
     }
 
     // Concurrent misses for one key become one question.
-    private Task<ReadResult> ShareAsync(string key, ReadOptions options, out bool isJoined)
-    {
-        var shared = (key, options.Scope, options.KeepsNoCopy);
-        isJoined = _flights.TryGetValue(shared, out Task<ReadResult>? flight);
-        if (flight is null)
-        {
-            flight = FlyAsync(key, options);
-            _flights[shared] = flight;
-        }
+    private Task<ReadResult> ShareAsync(string key, ReadOptions options, out bool isJoined) =>
+        partition.Copies.Misses.Join((key, options.Scope, options.KeepsNoCopy), () => SearchAsync(key, options), out isJoined);
 
-        return flight;
-    }
-
-    private async Task<ReadResult> FlyAsync(string key, ReadOptions options)
+    private async Task<ReadResult> SearchAsync(string key, ReadOptions options)
     {
-        // So that the flight is in the table before it can end.
-        await Task.Yield();
         bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
 
         // A master has all replicated keys: if it lacks one, only the primary's word is missing.
@@ -122,7 +109,6 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         finally
         {
             questions.Close(question);
-            _flights.Remove((key, options.Scope, options.KeepsNoCopy));
         }
     }
 
@@ -174,7 +160,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             return new ReadResult(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
         }
 
-        var none = new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key", Sum(reply.Age, context.Time.GetElapsedTime(asked)));
+        var none = new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key", AsOf.Sum(reply.Age, context.Time.GetElapsedTime(asked)));
         if (options.Scope != ReadScope.IncludingLocalOnly)
         {
             return none;
@@ -191,13 +177,11 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         TimeSpan since = context.Time.GetElapsedTime(asked);
         TimeSpan? life = reply.Life - since;
         bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, life);
-        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: Sum(reply.Age, since), IsKept: isKept);
+        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: AsOf.Sum(reply.Age, since), IsKept: isKept);
     }
 
     private static bool IsLocalOnly(ReadOptions options, in ReadResult result) => options.Scope == ReadScope.IncludingLocalOnly
         && (result.Outcome == ReadOutcome.NotFound || result.Entry?.Version == LogPoint.Zero);
-
-    private static TimeSpan Sum(TimeSpan age, TimeSpan since) => age >= TimeSpan.MaxValue - since ? TimeSpan.MaxValue : age + since;
 
     // The first holder that gives a value which is not too old. None, or silence until the time is out: on to the primary.
     private async Task<FetchReply?> FromHoldersAsync(Question question, long asked)
@@ -207,7 +191,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             if (question.TryTakeHolder(out string holder))
             {
                 FetchReply? reply = await FetchAsync(holder, new FetchRequest(question.Key, false, Bound));
-                if (reply is { Status: FetchStatus.Found } && Sum(reply.Age, context.Time.GetElapsedTime(asked)) <= Bound)
+                if (reply is { Status: FetchStatus.Found } && AsOf.Sum(reply.Age, context.Time.GetElapsedTime(asked)) <= Bound)
                 {
                     // The holder lags behind what is known here: whoever deleted a key from here does not want to see it again.
                     return partition.Copies.IsOutdated(reply.Entry!) ? null : reply;
@@ -234,7 +218,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         {
             // Another primary may have heard of other holders since: this one's word may be too old.
             bool isTooOld = request.NamesHolders && reply.Entry is null
-                && Sum(reply.Age, context.Time.GetElapsedTime(asked)) > context.Settings.LocalOnlyBound;
+                && AsOf.Sum(reply.Age, context.Time.GetElapsedTime(asked)) > context.Settings.LocalOnlyBound;
             return isTooOld ? Attempt<FetchReply>.Again : reply;
         }
 

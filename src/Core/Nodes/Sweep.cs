@@ -4,7 +4,7 @@ namespace Diststore.Core;
 /// Forgets from time to time what is old enough: copies whose time is up, and, on an in-sync master, tombstones. For the
 /// node's scheduler.
 /// </summary>
-internal sealed class Sweep(NodeContext context, Partition partition, CopyTable copies)
+internal sealed class Sweep(NodeContext context, Partition partition, CopyReader copies)
 {
     private static readonly TimeSpan MaxPeriod = TimeSpan.FromMinutes(1);
 

@@ -59,7 +59,7 @@ internal sealed class Confirmation
     private async Task<bool> AskAsync()
     {
         MasterView view = _standing.View;
-        long sent = _context.Time.GetTimestamp();
+        AsOf sent = AsOf.Now(_context.Time);
         if (!_standing.IsActing || !_partition.Views.IsNewest(view))
         {
             return false;
@@ -74,7 +74,7 @@ internal sealed class Confirmation
         // Before all that it took over is applied, what it shows is not all that was acknowledged.
         if (_standing.IsReady)
         {
-            _partition.SetCurrentAsOf(_other.Needed is not null || NeedsRegistry ? sent : ServedState.Always);
+            _partition.SetCurrentAsOf(_other.Needed is not null || NeedsRegistry ? sent : AsOf.Always);
         }
 
         return true;

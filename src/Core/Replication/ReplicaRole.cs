@@ -62,7 +62,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     /// Takes the primary's answer to this master's question: what is committed is applied, and then this master is current as
     /// of that moment. Only the answer of the primary of this very view counts.
     /// </summary>
-    public async Task<bool> FollowAsync(MasterView view, FollowReply reply, long sent, long currentAsOf)
+    public async Task<bool> FollowAsync(MasterView view, FollowReply reply, AsOf sent, AsOf currentAsOf)
     {
         if (reply.View?.Epoch != view.Epoch)
         {

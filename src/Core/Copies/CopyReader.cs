@@ -1,0 +1,143 @@
+using System.Collections.Immutable;
+
+namespace Diststore.Core;
+
+/// <summary>
+/// Answers bounded reads from copies: what a node that is no master does, and a gateway. It follows somebody upstream who tells what has
+/// changed, a node the primary, a gateway any node; who asks them, and how, is not its business. Reads come from any thread and take no
+/// lock; whoever changes something takes one.
+/// <para>
+/// A reader takes how fresh the copies are first and the value after it; a writer drops what is old first and says after it how fresh the
+/// rest is. So no value is older than what is said of it.
+/// </para>
+/// </summary>
+internal sealed class CopyReader
+{
+    private readonly Lock _writing = new();
+    private readonly TimeProvider _time;
+    private readonly CopyTable _table; // written under _writing
+    private readonly CopyKeeper _keeper; // under _writing
+    private volatile Standing _standing = Standing.Nothing; // set under _writing
+
+    /// <summary>Without copies, following nobody.</summary>
+    /// <param name="maxBytes">The copies' budget, in <see cref="Entry.SizeBytes"/>.</param>
+    /// <param name="timeToLive">How long a copy is shown at most.</param>
+    /// <param name="time">The clock.</param>
+    public CopyReader(long maxBytes, TimeSpan timeToLive, TimeProvider time)
+    {
+        _time = time;
+        _table = new CopyTable(maxBytes, timeToLive, time);
+        _keeper = new CopyKeeper(_table);
+    }
+
+    /// <summary>Up to where the upstream's changes are followed, and how fresh the copies are.</summary>
+    public Standing Now => _standing;
+
+    /// <summary>Misses under way.</summary>
+    public Flights<(string Key, ReadScope Scope, bool KeepsNoCopy), ReadResult> Misses { get; } = new();
+
+    /// <summary>How many copies there are.</summary>
+    public int Count => _table.Count;
+
+    /// <summary>What they cost, in <see cref="Entry.SizeBytes"/>.</summary>
+    public long Bytes => _table.Bytes;
+
+    /// <summary>Their keys, in no order.</summary>
+    public IEnumerable<string> Keys => _table.Keys;
+
+    /// <summary>What there is of that key, and how fresh it is.</summary>
+    public HeldEntry Look(string key)
+    {
+        Standing standing = _standing;
+        _table.TryGet(key, out Entry? copy);
+        return new HeldEntry(copy, standing.CurrentAsOf.Age(_time), standing.Followed ?? LogPoint.Zero);
+    }
+
+    /// <summary>What remains of an entry that expires; see <see cref="CopyTable.TryGetLife"/>.</summary>
+    public bool TryGetLife(Entry entry, out TimeSpan? life) => _table.TryGetLife(entry, out life);
+
+    /// <summary>
+    /// Takes what the upstream has told. Of several questions under way after a change an answer to an earlier one does not continue here, and
+    /// is not taken. Only what tells everything makes the copies current.
+    /// </summary>
+    /// <param name="asked">The point that was asked from.</param>
+    /// <param name="news">What was told.</param>
+    /// <param name="currentAsOf">When it was asked, less the age that was told.</param>
+    public void Follow(LogPoint? asked, in News news, AsOf currentAsOf)
+    {
+        lock (_writing)
+        {
+            if (_standing.Followed != asked)
+            {
+                return;
+            }
+
+            _keeper.Follow(news);
+            AsOf before = _standing.CurrentAsOf;
+            _standing = new Standing(news.History, _keeper.Followed, news.IsWhole ? AsOf.Later(before, currentAsOf) : before);
+        }
+    }
+
+    /// <summary>Keeps what was fetched, or written from here, if it is surely not outdated; see <see cref="CopyKeeper.Keep"/>.</summary>
+    public bool Keep(Entry entry, Guid history, LogPoint currentAt, TimeSpan? life)
+    {
+        lock (_writing)
+        {
+            return _keeper.Keep(entry, history, currentAt, life);
+        }
+    }
+
+    /// <summary>Whether a newer change of the key is known here.</summary>
+    public bool IsOutdated(Entry entry)
+    {
+        lock (_writing)
+        {
+            return _keeper.IsOutdated(entry);
+        }
+    }
+
+    /// <summary>A key has changed, as a hint or an own write says: an older copy goes, and an older value on its way will not be kept.</summary>
+    public void OnChanged(ChangedKey change)
+    {
+        lock (_writing)
+        {
+            _keeper.OnChanged(change);
+        }
+    }
+
+    /// <summary>Gives back the room of what has expired.</summary>
+    public void DropExpired()
+    {
+        lock (_writing)
+        {
+            _table.DropExpired();
+        }
+    }
+
+    /// <summary>Drops all copies; until the upstream has told something again nothing is kept or shown.</summary>
+    public void Forget()
+    {
+        lock (_writing)
+        {
+            _keeper.Forget();
+            _standing = Standing.Nothing with { History = _keeper.History };
+        }
+    }
+
+    /// <summary>Where a reader of copies stands.</summary>
+    /// <param name="History">The history that the point belongs to.</param>
+    /// <param name="Followed">Up to where it follows; <see langword="null"/> before it was told anything.</param>
+    /// <param name="CurrentAsOf">When the copies were surely the cluster's state.</param>
+    internal sealed record Standing(Guid History, LogPoint? Followed, AsOf CurrentAsOf)
+    {
+        public static Standing Nothing { get; } = new(Guid.Empty, null, AsOf.Never);
+    }
+}
+
+/// <summary>What an upstream tells of its changes.</summary>
+/// <param name="History">The history that they are of.</param>
+/// <param name="Changes">What changed after the asked point, ascending, up to <paramref name="Upto"/>.</param>
+/// <param name="Upto">Up to where this is complete.</param>
+/// <param name="IsWhole">Whether that is all.</param>
+/// <param name="Jumps">Whether the asked point is of no use: all copies go, and it goes on from <paramref name="Upto"/>.</param>
+internal readonly record struct News(Guid History, ImmutableArray<ChangedKey> Changes, LogPoint Upto, bool IsWhole, bool Jumps);
