@@ -12,10 +12,15 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
 {
     /// <summary>
     /// Reads many replicated keys, but only what this node may show without asking anyone; null where it would have to
-    /// ask, and where the answer would grow beyond <see cref="MaxAnswerBytes"/> (the first key always gets its turn).
+    /// ask, and where the answer would grow beyond <see cref="MaxAnswerBytes"/> (the first key always gets its turn). What is found
+    /// comes with its <see cref="Origin"/>, so that a gateway may keep it.
     /// </summary>
     [Alias("TryGetMany")]
     Task<ReadResult?[]> TryGetManyAsync(string[] keys);
+
+    /// <summary>What has changed of what this node shows, for a gateway that keeps copies; waits a while for the first change.</summary>
+    [Alias("FollowCopies")]
+    Task<CopyNews> FollowCopiesAsync(CopyQuestion question);
 
     /// <summary>Reads one key, asking others if need be.</summary>
     [Alias("Get")]

@@ -110,12 +110,14 @@ public enum WriteOutcome
 /// <param name="Version">The version that the write made, where it was acknowledged.</param>
 /// <param name="Node">The name of the node that answered the caller.</param>
 /// <param name="Detail">A sentence for the caller where it was not acknowledged.</param>
+/// <param name="History">The history that the version is of.</param>
 [GenerateSerializer, Immutable, Alias("diststore.write")]
 public readonly record struct WriteResult(
     [property: Id(0)] WriteOutcome Outcome,
     [property: Id(1)] LogPoint Version,
     [property: Id(2)] string Node,
-    [property: Id(3)] string? Detail = null);
+    [property: Id(3)] string? Detail = null,
+    [property: Id(4)] Guid History = default);
 
 /// <summary>Which keys to list.</summary>
 /// <param name="Prefix">Only keys that start with this; empty for all.</param>

@@ -11,7 +11,7 @@ namespace Diststore.Gateway;
 /// stopped; once connected the client follows silos that come and go by itself; meanwhile it asks who lives.
 /// </summary>
 internal sealed partial class ClusterConnection(
-    GatewaySettings settings, LiveNodes nodes, TimeProvider time, IHostApplicationLifetime lifetime, ILoggerFactory loggers,
+    GatewaySettings settings, LiveNodes nodes, GatewayCopies copies, TimeProvider time, IHostApplicationLifetime lifetime, ILoggerFactory loggers,
     ILogger<ClusterConnection> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromMilliseconds(500);
@@ -42,8 +42,10 @@ internal sealed partial class ClusterConnection(
             LogConnected();
             var grains = client.Services.GetRequiredService<IClusterClient>();
             nodes.Connect(name => grains.GetGrain<INodeGrain>(name));
-            await new MembersWatch(nodes, () => Tried, time, loggers.CreateLogger<MembersWatch>())
-                .RunAsync(grains.GetGrain<IMasterRegistryGrain>(0), stoppingToken);
+            var members = new MembersWatch(nodes, () => Tried, time, loggers.CreateLogger<MembersWatch>());
+            var upstream = new CopyUpstream(nodes, time, loggers.CreateLogger<CopyUpstream>());
+            await Task.WhenAll(
+                members.RunAsync(grains.GetGrain<IMasterRegistryGrain>(0), stoppingToken), copies.FollowAsync(upstream, time, stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -33,12 +33,16 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     private readonly Turns _turns;
     private readonly Turns _localTurns; // of their own: those to a node that stands still last longer
     private readonly WriteTurns _writeTurns;
+    private readonly CopyReader? _copies; // none where the gateway keeps none
+    private readonly CopiedReads? _copied;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
     /// <summary>Puts the store together.</summary>
-    public ClusterDiststore(LiveNodes nodes, TimeProvider time, ILogger<ClusterDiststore> logger)
+    public ClusterDiststore(LiveNodes nodes, GatewayCopies copies, TimeProvider time, ILogger<ClusterDiststore> logger)
     {
+        _copies = copies.Reader;
+        _copied = copies.Reader is null ? null : new CopiedReads(copies.Reader, copies.Name, copies.Bound, time, AskClusterAsync);
         _nodes = nodes;
         _time = time;
         _logger = logger;
@@ -55,8 +59,11 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     public string? NotWritableBecause => _nodes.NotWritableBecause;
 
     /// <inheritdoc/>
+    public ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default) =>
+        _copied?.GetAsync(key, options) ?? AskClusterAsync(key, options);
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
+    private async ValueTask<ReadResult> AskClusterAsync(string key, ReadOptions options)
     {
         ReadResult last = new(ReadOutcome.Unavailable, null, "");
         for (int attempt = 0; attempt < MaxReadAttempts; attempt++)
@@ -101,7 +108,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
     /// <inheritdoc/>
     public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) =>
-        WriteInTurnAsync(write.SizeBytes, () => WriteAsync(grain => grain.WriteAsync(write)));
+        WriteInTurnAsync(write.SizeBytes, () => WriteThroughAsync(write));
 
     /// <inheritdoc/>
     public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
@@ -213,6 +220,19 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         {
             _writeTurns.Give(bytes);
         }
+    }
+
+    // What it writes it keeps.
+    private async ValueTask<WriteResult> WriteThroughAsync(Write write)
+    {
+        long sent = _time.GetTimestamp();
+        WriteResult result = await WriteAsync(grain => grain.WriteAsync(write));
+        if (result.Outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted)
+        {
+            _copies?.OnWritten(write, result.History, result.Version, _time.GetElapsedTime(sent));
+        }
+
+        return result;
     }
 
     private async Task<ReadResult?[]> AskAsync(string[] keys)

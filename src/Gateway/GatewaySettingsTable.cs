@@ -15,6 +15,10 @@ internal static class GatewaySettingsTable
         new("Cluster:Provider", "none", "Development, Redis or PostgreSql", (s, v) => TakeWord<ClusterProvider>(v, x => s.Provider = x)),
         new("Cluster:Gateways", "127.0.0.1:30000", "the silos' gateway endpoints as host:port,host:port; with Cluster:Provider=Development",
             (s, v) => GatewayEndpoints.TryParse(v) is { } gateways && Do(s.Gateways = gateways)),
+        new("Copies:MaxBytes", "256 MiB", BytesWords + "from 1 MiB to 1024 GiB, or 0 for no copies", TakeCopies, "0", "1024 GiB"),
         .. CommonSettings.Table<GatewaySettings>(),
     ];
+
+    private static bool TakeCopies(GatewaySettings settings, string value) =>
+        TakeBytes(value, 0, CommonSettings.MostMemoryBytes, x => settings.CopiesMaxBytes = x) && settings.CopiesMaxBytes is 0 or >= 1 << 20;
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Diststore.Gateway;
@@ -35,6 +36,7 @@ builder.Logging.AddConfiguration(configuration.GetSection("Logging")).AddProvide
 builder.WebHost.UseKestrelCore();
 builder.Services.AddDiststoreHttp(settings.ApplyTo);
 builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System);
+builder.Services.AddSingleton(GatewayCopies.Of(settings, TimeProvider.System));
 builder.Services.AddSingleton<LiveNodes>().AddSingleton<ClusterDiststore>();
 builder.Services.AddHostedService<ClusterConnection>();
 builder.ListenOn(settings.Address, settings.HttpPort);
@@ -51,6 +53,7 @@ using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
     signal.Cancel = true;
     app.Lifetime.StopApplication();
 });
+app.Services.GetRequiredService<GatewayCopies>().Observe(app.Services.GetRequiredService<IMeterFactory>());
 var store = app.Services.GetRequiredService<ClusterDiststore>();
 app.MapDiststore(store, store);
 try

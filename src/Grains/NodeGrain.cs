@@ -21,6 +21,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
         return node.FindManyHereAsync(keys, INodeGrain.MaxAnswerBytes).AsTask();
     }
 
+    public Task<CopyNews> FollowCopiesAsync(CopyQuestion question) => Serving.FollowCopiesAsync(question);
+
     public Task<ReadResult> GetAsync(string key, ReadOptions options) => Serving.GetAsync(key, options).AsTask();
 
     public async Task<WriteResult> WriteAsync(Write write)

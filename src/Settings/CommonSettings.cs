@@ -12,6 +12,9 @@ public abstract record CommonSettings
     /// <summary>The largest value that may be allowed, in bytes: a message between nodes carries it whole.</summary>
     public const int MostValueBytes = 64 << 20;
 
+    /// <summary>More memory than a machine has is a mistake.</summary>
+    public const long MostMemoryBytes = 1L << 40;
+
     private const string Section = CommandLine.Section;
 
     /// <summary>The name, as answers tell it. The whole host name by default: machines of several sites may differ after the first dot only.</summary>
@@ -44,6 +47,15 @@ public abstract record CommonSettings
     /// <summary>Streams of changes that are served at once.</summary>
     public int MaxStreams { get; set; } = 1000;
 
+    /// <summary>The budget of copies, in bytes.</summary>
+    public long CopiesMaxBytes { get; set; } = 256L << 20;
+
+    /// <summary>How long a copy is shown at most.</summary>
+    public TimeSpan CopiesTimeToLive { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How old what is shown may be by default.</summary>
+    public TimeSpan MaxStaleness { get; set; } = TimeSpan.FromSeconds(1);
+
     /// <summary>The bearer tokens; none leave the API open.</summary>
     public IReadOnlyList<string> Tokens { get; set; } = [];
 
@@ -57,6 +69,12 @@ public abstract record CommonSettings
             (s, v) => DiststoreHttpOptions.TryParseHosts(v, out IReadOnlyList<string> hosts) && Do(s.AllowedHosts = hosts)),
         new("Cluster:Id", "diststore", NameWords, (s, v) => IsName(v) && Do(s.ClusterId = v)),
         new("Cluster:ConnectionString", "none", "how to reach the provider's server", (s, v) => Do(s.ConnectionString = v)),
+        new("Copies:TimeToLive", "00:05:00", SpanWords + "from 00:00:00.001 to 366 days",
+            (s, v) => TakeSpan(v, TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(366), x => s.CopiesTimeToLive = x), "00:00:00.001", "366.00:00:00"),
+
+        // Timers wait for 49 days at most, and several bounds make one.
+        new("Copies:MaxStaleness", "00:00:01", SpanWords + "from 00:00:00.05 to 1 day",
+            (s, v) => TakeSpan(v, TimeSpan.FromMilliseconds(50), TimeSpan.FromDays(1), x => s.MaxStaleness = x), "00:00:00.05", "1.00:00:00"),
         new("Limits:MaxValueBytes", "4 MiB", BytesWords + "from 1 to 64 MiB",
             (s, v) => TakeBytes(v, 1, MostValueBytes, x => s.MaxValueBytes = (int)x), "1", "64 MiB"),
         new("Limits:MaxConnections", "10000", $"1 to {DiststoreHttpOptions.MostConnections}",

@@ -151,7 +151,7 @@ public sealed class ClusterDiststoreTests
 
         // Before there is a connection nobody knows any name.
         var live = new LiveNodes(nodes.Time, NullLogger<LiveNodes>.Instance);
-        var early = new ClusterDiststore(live, nodes.Time, NullLogger<ClusterDiststore>.Instance);
+        var early = new ClusterDiststore(live, GatewayCopies.None, nodes.Time, NullLogger<ClusterDiststore>.Instance);
         Assert.Equal(ReadOutcome.Unavailable, (await early.GetLocalAsync("a", "key")).Outcome);
         Assert.Equal(WriteOutcome.Unavailable, (await early.PutLocalAsync("a", "key", [1], null)).Outcome);
         Assert.Equal(KeysOutcome.Unavailable, (await early.GetKeysAsync("a", null)).Outcome);

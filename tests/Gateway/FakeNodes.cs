@@ -17,7 +17,7 @@ internal sealed class FakeNodes
         Live = new LiveNodes(Time, NullLogger<LiveNodes>.Instance);
         Live.Connect(name => this[name].Grain);
         Say(1, names);
-        Store = new ClusterDiststore(Live, Time, NullLogger<ClusterDiststore>.Instance);
+        Store = new ClusterDiststore(Live, GatewayCopies.None, Time, NullLogger<ClusterDiststore>.Instance);
     }
 
     public StillTime Time { get; } = new();

@@ -9,6 +9,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     /// <summary>How long a value that ends by itself lasts at most.</summary>
     public static readonly TimeSpan MaxTimeToLive = TimeSpan.FromSeconds(4);
 
+    private const string ExpiringPrefix = "ttl";
     private const int KeysAtOnce = 5;
     private const int MaxPauseMilliseconds = 60;
     private static readonly TimeSpan KeysLastFor = TimeSpan.FromSeconds(5);
@@ -63,6 +64,26 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         });
     }
 
+    /// <summary>A client of a gateway, which mostly reads.</summary>
+    public void StartAt(SimGateway gateway, int number)
+    {
+        var scheduler = new SimScheduler(pump, $"client-{number}", 100 + number);
+        var clock = new SimClock(pump, scheduler, 1, TimeSpan.Zero);
+        scheduler.Post(async () =>
+        {
+            while (!IsOver)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(pump.Random.Next(1, MaxPauseMilliseconds)), clock);
+                long phase = pump.Now / KeysLastFor.Ticks;
+                string key = pump.Random.NextDouble() < Expiring ? $"{ExpiringPrefix}-{phase}-{pump.Random.Next(2)}" : $"key-{phase}-{pump.Random.Next(KeysAtOnce)}";
+                ReadOptions options = pump.Pick([new ReadOptions(), new ReadOptions(), Tighter, Looser, new ReadOptions(OnlyHere: true)]);
+                await (pump.Random.NextDouble() < 0.15
+                    ? PutAtAsync(gateway, key, clock)
+                    : ReadAsync(gateway.Name, () => gateway.GetAsync(key, options), key, options, clock));
+            }
+        });
+    }
+
     /// <summary>Whoever becomes the primary is asked at once for what was written last.</summary>
     public void OnView(MasterView view)
     {
@@ -91,7 +112,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         long phase = pump.Now / KeysLastFor.Ticks;
         if (pump.Random.NextDouble() < Expiring)
         {
-            return ExpiringAsync(node, $"ttl-{phase}-{pump.Random.Next(2)}", clock);
+            return ExpiringAsync(node, $"{ExpiringPrefix}-{phase}-{pump.Random.Next(2)}", clock);
         }
 
         string key = $"key-{phase}-{pump.Random.Next(KeysAtOnce)}";
@@ -116,6 +137,20 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         await WriteAsync(node, new Write(key, BitConverter.GetBytes(value)), OperationKind.Put, value, 0, clock);
     }
 
+    private async Task PutAtAsync(SimGateway gateway, string key, TimeProvider clock)
+    {
+        int value = ++_values;
+        TimeSpan? life = null;
+        if (key.StartsWith(ExpiringPrefix, StringComparison.Ordinal))
+        {
+            history.Expiring.Add(key);
+            life = TimeSpan.FromMilliseconds(pump.Random.Next(1, (int)MaxTimeToLive.TotalMilliseconds));
+        }
+
+        var write = new Write(key, BitConverter.GetBytes(value), TimeToLive: life);
+        await WriteAsync(() => gateway.WriteAsync(write), write, OperationKind.Put, value, 0, clock);
+    }
+
     private Task<LogPoint?> DeleteAsync(SimNode node, string key, TimeProvider clock) =>
         WriteAsync(node, new Write(key, null), OperationKind.Delete, 0, 0, clock);
 
@@ -129,16 +164,16 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         }
     }
 
-    private async Task<LogPoint?> WriteAsync(SimNode node, Write write, OperationKind kind, int value, int expected, TimeProvider clock)
-    {
-        if (node.Node is not { } up)
-        {
-            return null; // it was killed since it was chosen
-        }
+    // Where it was killed since it was chosen there is nobody to ask.
+    private Task<LogPoint?> WriteAsync(SimNode node, Write write, OperationKind kind, int value, int expected, TimeProvider clock) =>
+        node.Node is { } up ? WriteAsync(() => up.WriteAsync(write).AsTask(), write, kind, value, expected, clock) : Task.FromResult<LogPoint?>(null);
 
+    private async Task<LogPoint?> WriteAsync(
+        Func<Task<WriteResult>> ask, Write write, OperationKind kind, int value, int expected, TimeProvider clock)
+    {
         long began = pump.Now;
         Attempt attempt = history.Begin(write.Key, began);
-        WriteResult? result = await AskAsync(up.WriteAsync(write), WritePatience, clock);
+        WriteResult? result = await AskAsync(ask(), WritePatience, clock);
         OperationOutcome? outcome = result?.Outcome switch
         {
             WriteOutcome.Created => OperationOutcome.Absent,
@@ -182,7 +217,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     private async Task<ReadResult?> ReadStronglyAsync(SimNode node, string key, TimeProvider clock)
     {
         long began = pump.Now;
-        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)), ReadPatience, clock);
+        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, new ReadOptions(IsStrong: true)).AsTask(), ReadPatience, clock);
         if (result is { Outcome: ReadOutcome.Found or ReadOutcome.NotFound } read)
         {
             StrongReads++;
@@ -194,14 +229,18 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         return result;
     }
 
-    private async Task<ReadResult?> ReadAsync(SimNode node, string key, ReadOptions options, TimeProvider clock, LogPoint atLeast = default)
+    private Task<ReadResult?> ReadAsync(SimNode node, string key, ReadOptions options, TimeProvider clock, LogPoint atLeast = default) =>
+        ReadAsync(node.Name, () => node.Node!.GetAsync(key, options).AsTask(), key, options, clock, atLeast);
+
+    private async Task<ReadResult?> ReadAsync(
+        string name, Func<Task<ReadResult>> ask, string key, ReadOptions options, TimeProvider clock, LogPoint atLeast = default)
     {
         long arrived = pump.Now;
         TimeSpan bound = options.BoundOf(SimCluster.MaxStaleness);
-        ReadResult? result = await AskAsync(node.Node!.GetAsync(key, options), ReadPatience, clock);
+        ReadResult? result = await AskAsync(ask(), ReadPatience, clock);
         if (result is { Outcome: ReadOutcome.Found or ReadOutcome.NotFound } read)
         {
-            history.Reads.Add(new BoundedRead(key, node.Name, arrived, pump.Now, bound, read.Entry?.Version, atLeast));
+            history.Reads.Add(new BoundedRead(key, name, arrived, pump.Now, bound, read.Entry?.Version, atLeast));
         }
 
         return result;
@@ -263,10 +302,9 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         }
     }
 
-    private static async Task<T?> AskAsync<T>(ValueTask<T> request, TimeSpan patience, TimeProvider clock)
+    private static async Task<T?> AskAsync<T>(Task<T> task, TimeSpan patience, TimeProvider clock)
         where T : struct
     {
-        Task<T> task = request.AsTask();
         await Task.WhenAny(task, Task.Delay(patience, clock));
         return task.IsCompleted ? await task : null;
     }

@@ -20,6 +20,7 @@ internal sealed partial class SimCluster
     public const int LocalMaxBytes = 1 << 10;
 
     internal const int LocalClients = 3;
+    private const int GatewayClients = 2;
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(6);
 
@@ -70,12 +71,16 @@ internal sealed partial class SimCluster
             _network.Add(registry);
         }
 
+        Gateway = new SimGateway(_pump, "gateway", nodes + RegistryNames.Length, _network);
+        _network.Add(Gateway);
         _faults = new SimFaults(_pump, _network, Storage, this, new FaultKinds { Durable = durable, LosesAllStores = losesAllStores, Restores = restores });
     }
 
     public IReadOnlyList<SimNode> Nodes { get; }
 
     public IReadOnlyList<SimRegistry> Registries { get; }
+
+    public SimGateway Gateway { get; }
 
     public SimClients Clients { get; }
 
@@ -127,6 +132,11 @@ internal sealed partial class SimCluster
         for (int i = 0; i < clients; i++)
         {
             Clients.Start(i);
+        }
+
+        for (int i = 0; i < GatewayClients && clients > 0; i++)
+        {
+            Clients.StartAt(Gateway, clients + i);
         }
 
         for (int i = 0; i < localClients; i++)
@@ -238,8 +248,12 @@ internal sealed partial class SimCluster
             CheckNotLost(key, first, at);
             foreach (SimNode node in Nodes)
             {
-                CheckCopy(node, key, Live(first), at);
+                ReadResult? shown = node.Node!.FindHereAsync(key).AsTask().Result;
+                CheckCopy(node.Name, shown?.Entry, Live(first), at);
             }
+
+            HeldEntry held = Gateway.Look(key);
+            CheckCopy(Gateway.Name, held.Serves(default, MaxStaleness) ? held.Entry : null, Live(first), at);
         }
     }
 
@@ -260,11 +274,8 @@ internal sealed partial class SimCluster
     }
 
     // A copy that is not dropped in all that time would be served for ever.
-    private void CheckCopy(SimNode node, string key, Entry? kept, string at)
-    {
-        ReadResult? shown = node.Node!.FindHereAsync(key).AsTask().Result;
-        _pump.Require(shown is null || Equals(shown.Value.Entry, kept), $"{node.Name} shows {shown?.Entry}, the masters have {kept}; {at}");
-    }
+    private void CheckCopy(string name, Entry? shown, Entry? kept, string at) =>
+        _pump.Require(shown is null || Equals(shown, kept), $"{name} shows {shown}, the masters have {kept}; {at}");
 
     [LoggerMessage(1, LogLevel.Information, "{Node} is killed, for {Time}")]
     private static partial void Killed(ILogger log, string node, TimeSpan time);

@@ -119,4 +119,35 @@ internal sealed partial class SimFaults
         storage.IsDown = true;
         pump.Schedule(TimeSpan.FromMilliseconds(pump.Pick([300, 2000])), () => storage.IsDown = false);
     }
+
+    // Nobody depends on a gateway, so anything may happen to it at any time.
+    private void NextAtGateway()
+    {
+        if (pump.Elapsed >= _until)
+        {
+            return;
+        }
+
+        SimGateway gateway = cluster.Gateway;
+        pump.Schedule(pump.Exponential(TimeSpan.FromSeconds(1.5)), NextAtGateway);
+        switch (pump.Random.Next(3))
+        {
+            case 0:
+                SimScheduler scheduler = gateway.Scheduler;
+                scheduler.Pause();
+                pump.Schedule(TimeSpan.FromMilliseconds(pump.Pick([100, 700, 3000])), scheduler.Resume);
+                break;
+            case 1:
+                foreach (SimNode node in cluster.Nodes.Where(_ => pump.Random.Next(2) == 0))
+                {
+                    (string from, string to) = pump.Random.Next(2) == 0 ? (node.Name, gateway.Name) : (gateway.Name, node.Name);
+                    network.Cut(from, to);
+                }
+
+                break;
+            default:
+                gateway.Restart();
+                break;
+        }
+    }
 }

@@ -37,6 +37,7 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
         storage.Replaced += OnView;
         cluster.Clients.Acknowledged = OnAcknowledged;
         pump.Schedule(TimeSpan.FromSeconds(1), Next);
+        pump.Schedule(TimeSpan.FromSeconds(1), NextAtGateway);
         if (_losesAllStores)
         {
             pump.Schedule(TimeSpan.FromSeconds(pump.Random.Next(2, 12)), LoseAllStoresOnceCalm);

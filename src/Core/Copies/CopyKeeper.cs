@@ -62,13 +62,13 @@ internal sealed class CopyKeeper(CopyTable copies)
         _remembered.Enqueue(change);
     }
 
-    /// <summary>Follows what the upstream has told.</summary>
-    public void Follow(in News news)
+    /// <summary>Follows what the upstream has told; true where that means to drop all copies.</summary>
+    public bool Follow(in News news)
     {
         if (news.Jumps || news.History != History || Followed is null)
         {
             JumpTo(news.History, news.Upto);
-            return;
+            return true;
         }
 
         foreach (ChangedKey change in news.Changes)
@@ -77,6 +77,7 @@ internal sealed class CopyKeeper(CopyTable copies)
         }
 
         Followed = news.Upto;
+        return false;
     }
 
     /// <summary>Drops all copies, and what is known of changes.</summary>

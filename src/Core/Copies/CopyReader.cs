@@ -50,7 +50,7 @@ internal sealed class CopyReader
     {
         Standing standing = _standing;
         _table.TryGet(key, out Entry? copy);
-        return new HeldEntry(copy, standing.CurrentAsOf.Age(_time), standing.Followed ?? LogPoint.Zero);
+        return new HeldEntry(copy, standing.CurrentAsOf.Age(_time), standing.Followed ?? LogPoint.Zero, standing.History);
     }
 
     /// <summary>What remains of an entry that expires; see <see cref="CopyTable.TryGetLife"/>.</summary>
@@ -63,18 +63,20 @@ internal sealed class CopyReader
     /// <param name="asked">The point that was asked from.</param>
     /// <param name="news">What was told.</param>
     /// <param name="currentAsOf">When it was asked, less the age that was told.</param>
-    public void Follow(LogPoint? asked, in News news, AsOf currentAsOf)
+    /// <returns>What became of it.</returns>
+    public Followed Follow(LogPoint? asked, in News news, AsOf currentAsOf)
     {
         lock (_writing)
         {
             if (_standing.Followed != asked)
             {
-                return;
+                return Followed.NotTaken;
             }
 
-            _keeper.Follow(news);
-            AsOf before = _standing.CurrentAsOf;
+            bool jumps = _keeper.Follow(news);
+            AsOf before = jumps ? AsOf.Never : _standing.CurrentAsOf;
             _standing = new Standing(news.History, _keeper.Followed, news.IsWhole ? AsOf.Later(before, currentAsOf) : before);
+            return jumps ? Followed.Jumped : Followed.GoneOn;
         }
     }
 
@@ -84,6 +86,22 @@ internal sealed class CopyReader
         lock (_writing)
         {
             return _keeper.Keep(entry, history, currentAt, life);
+        }
+    }
+
+    /// <summary>
+    /// A write from here was acknowledged: what it wrote is kept, where that is surely not outdated; whatever was kept before is older and goes.
+    /// </summary>
+    /// <param name="write">The write.</param>
+    /// <param name="history">The history of its version.</param>
+    /// <param name="version">Its version.</param>
+    /// <param name="since">The time since it was sent: what expires has less of it left.</param>
+    public void OnWritten(Write write, Guid history, LogPoint version, TimeSpan since)
+    {
+        var entry = new Entry(write.Key, write.Value, write.ContentType, version);
+        if (entry.IsTombstone || !Keep(entry, history, currentAt: version, write.TimeToLive - since))
+        {
+            OnChanged(new ChangedKey(write.Key, version));
         }
     }
 
@@ -122,6 +140,19 @@ internal sealed class CopyReader
             _keeper.Forget();
             _standing = Standing.Nothing with { History = _keeper.History };
         }
+    }
+
+    /// <summary>What became of an answer of the upstream.</summary>
+    internal enum Followed
+    {
+        /// <summary>It was of a question from another point.</summary>
+        NotTaken = 0,
+
+        /// <summary>The copies follow it.</summary>
+        GoneOn = 1,
+
+        /// <summary>All copies are gone.</summary>
+        Jumped = 2,
     }
 
     /// <summary>Where a reader of copies stands.</summary>

@@ -85,6 +85,7 @@ public enum Forwarding
 /// <param name="Age">How long ago this was surely the cluster's state; never negative.</param>
 /// <param name="Forwarding">Whether the node had to ask, and why.</param>
 /// <param name="IsKept">Whether what was fetched is kept as a copy now.</param>
+/// <param name="Origin">What a gateway has to know to keep it; <see langword="null"/> where it must not.</param>
 [GenerateSerializer, Immutable, Alias("diststore.read")]
 public readonly record struct ReadResult(
     [property: Id(0)] ReadOutcome Outcome,
@@ -93,4 +94,12 @@ public readonly record struct ReadResult(
     [property: Id(3)] string? Detail = null,
     [property: Id(4)] TimeSpan Age = default,
     [property: Id(5)] Forwarding Forwarding = Forwarding.None,
-    [property: Id(6)] bool IsKept = false);
+    [property: Id(6)] bool IsKept = false,
+    [property: Id(7)] Origin? Origin = null);
+
+/// <summary>Of which state a value is.</summary>
+/// <param name="History">The history that it is of.</param>
+/// <param name="CurrentAt">The point at which it was current.</param>
+/// <param name="Life">What remains of one that expires.</param>
+[GenerateSerializer, Immutable, Alias("diststore.origin")]
+public sealed record Origin([property: Id(0)] Guid History, [property: Id(1)] LogPoint CurrentAt, [property: Id(2)] TimeSpan? Life);

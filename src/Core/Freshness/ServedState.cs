@@ -22,15 +22,16 @@ internal enum ServedFrom
 /// So a value is never older than the state it was read with.
 /// </summary>
 /// <param name="From">Where to look.</param>
+/// <param name="History">The history that a master's store belongs to.</param>
 /// <param name="CurrentAsOf">
 /// When what a master's store shows was surely the cluster's state: always where nobody else can be promoted. Copies say it for
 /// themselves, see <see cref="CopyReader"/>.
 /// </param>
 /// <param name="Clock">What the other master was told of the primary's wall clock, with the answer that <paramref name="CurrentAsOf"/> is from.</param>
-internal sealed record ServedState(ServedFrom From, AsOf CurrentAsOf, ToldClock? Clock = null)
+internal sealed record ServedState(ServedFrom From, Guid History, AsOf CurrentAsOf, ToldClock? Clock = null)
 {
     /// <summary>Before the first view.</summary>
-    public static ServedState Nothing { get; } = new(ServedFrom.Nothing, AsOf.Never);
+    public static ServedState Nothing { get; } = new(ServedFrom.Nothing, Guid.Empty, AsOf.Never);
 
     public bool IsFromStore => From is ServedFrom.Store or ServedFrom.StoreAsPrimary;
 

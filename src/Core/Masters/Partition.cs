@@ -55,8 +55,11 @@ internal sealed class Partition
     /// <summary>What this node may show, from where, and how fresh that is. Any thread.</summary>
     public ServedState Served => _served;
 
-    /// <summary>The history of what this node shows: that of its store as a master in sync, else that of its copies.</summary>
-    public Guid History => _served.IsFromStore ? Views.Acting?.History ?? Guid.Empty : Copies.Now.History;
+    /// <summary>The latest changes of what this node shows.</summary>
+    public RecentChanges Changes { get; } = new();
+
+    /// <summary>Told when what this node shows has changed, or may have.</summary>
+    public Action? Changed { get; set; }
 
     /// <summary>Told of each new view that this node acts in.</summary>
     public Action? Acted { get; set; }
@@ -81,6 +84,46 @@ internal sealed class Partition
         if (_served.CurrentAsOf == AsOf.Always)
         {
             Serve(AsOf.Now(_context.Time));
+        }
+    }
+
+    /// <summary>The copies follow an answer of the primary.</summary>
+    public void Follow(LogPoint? asked, in News news, AsOf currentAsOf)
+    {
+        switch (Copies.Follow(asked, news, currentAsOf))
+        {
+            case CopyReader.Followed.GoneOn:
+                Changes.Add(news.Changes, news.Upto);
+                break;
+            case CopyReader.Followed.Jumped:
+                Changes.Begin(news.History, news.Upto);
+                break;
+            default:
+                return;
+        }
+
+        if (news.Jumps || !news.Changes.IsEmpty)
+        {
+            Changed?.Invoke();
+        }
+    }
+
+    /// <summary>The store has applied a batch. A learner shows copies, which follow the primary by themselves.</summary>
+    public void OnApplied(Batch batch)
+    {
+        if (IsInSyncMaster(Role))
+        {
+            Changes.Add(batch);
+            Changed?.Invoke();
+        }
+    }
+
+    /// <summary>All that this master has applied up to that point is among the recent changes; or who follows from before it has to jump.</summary>
+    public void SeeChangesUpTo(LogPoint applied)
+    {
+        if (Changes.End.Sequence < applied.Sequence)
+        {
+            Changes.Begin(Views.Acting!.History, _context.Store.State.Applied);
         }
     }
 
@@ -109,6 +152,7 @@ internal sealed class Partition
         {
             // Dropped before anything of the new role is shown.
             Copies.Forget();
+            Changes.Begin(view.History, _context.Store.State.Applied);
             Serve(AsOf.Never);
         }
         else
@@ -127,12 +171,14 @@ internal sealed class Partition
         }
 
         Acted?.Invoke();
+        Changed?.Invoke();
     }
 
     private void EnterPrimary(MasterView view)
     {
         if (Primary is null)
         {
+            SeeChangesUpTo(_context.Store.State.Applied);
             Primary = new PrimaryRole(_context, this, view, _onApplied);
             Primary.Start();
         }
@@ -147,6 +193,6 @@ internal sealed class Partition
             : !IsInSyncMaster(Role) || !_context.Store.State.IsWhole ? ServedFrom.Copies
             : Primary is { IsReady: true } ? ServedFrom.StoreAsPrimary
             : ServedFrom.Store;
-        _served = new ServedState(from, currentAsOf, clock);
+        _served = new ServedState(from, Views.Acting?.History ?? Guid.Empty, currentAsOf, clock);
     }
 }

@@ -90,6 +90,6 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyR
     {
         bool isShown = entry is { IsTombstone: false } && IsShown(entry.ExpiresAt, served);
         bool isUntold = !isShown && entry is { IsTombstone: false } && served.PrimaryNow(context.Time) is null;
-        return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied, IsFromStore: true, isUntold);
+        return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied, served.History, IsFromStore: true, isUntold);
     }
 }

@@ -100,6 +100,9 @@ public sealed partial class Node
             primary => primary.Followers.FollowAsync(request),
             static newest => new FollowReply(false, newest, [], default, false, false, default));
 
+    /// <summary>What has changed of what this node shows, for a gateway that keeps copies.</summary>
+    public Task<CopyNews> FollowCopiesAsync(CopyQuestion question) => OnSchedulerAsync(() => _upstream.AnswerAsync(question));
+
     /// <inheritdoc/>
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) =>
         AsPrimaryAsync<ListResult?>(primary => primary.Reads.ListAsync(query), static _ => null);
@@ -192,6 +195,7 @@ public sealed partial class Node
             _partition.Copies.OnChanged(change);
         }
 
+        _upstream.OnHint(hint.Changes);
         return Task.FromResult(true);
     }
 

@@ -28,6 +28,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly WritePath _writes;
     private readonly BackupSessions _backups;
     private readonly Sweep _sweep;
+    private readonly Upstream _upstream;
     private readonly Turns _named; // calls to nodes that a user has named
     private volatile string? _notReady = "the node is starting";
     private bool _hasFailed;
@@ -83,6 +84,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _follower = new Follower(_context, _partition, _finder);
         _partition.Acted = () => _context.Watch(_follower.RefreshAsync());
         _locals.Ask = _partition.Acted;
+        _upstream = new Upstream(_context, _partition, _follower);
+        _partition.Changed = _upstream.OnChanged;
         _questions = new QuestionTable(_context, _channel);
         _responder = new Responder(_channel, _partition, _here, _context);
         _reads = new ReadPath(_context, _partition, _finder, _questions, _here);
@@ -146,13 +149,13 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
 
     /// <summary>
     /// The same for many keys at once, as many as <paramref name="maxBytes"/> of entries hold, at least one; null for "ask" and for
-    /// what is beyond that. Any thread.
+    /// what is beyond that. With what a gateway has to know to keep them. Any thread.
     /// </summary>
     public async ValueTask<ReadResult?[]> FindManyHereAsync(IReadOnlyList<string> keys, long maxBytes)
     {
         ArgumentNullException.ThrowIfNull(keys);
         IReadOnlyList<HeldEntry> held = await _here.LookManyAsync(keys, maxBytes);
-        return [.. keys.Select((_, i) => i < held.Count ? Hit(held[i], default) : null)];
+        return [.. keys.Select((_, i) => i < held.Count && Hit(held[i], default) is { } hit ? hit with { Origin = OriginOf(held[i]) } : (ReadResult?)null)];
     }
 
     /// <inheritdoc/>
@@ -200,6 +203,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         held.Entry is null ? Forwarding.Miss
         : held.Age > _context.Settings.MaxStaleness ? Forwarding.Stale
         : Forwarding.Request;
+
+    private Origin OriginOf(in HeldEntry held) => new(held.History, held.CurrentAt, _here.LifeOf(held));
 
     private ReadResult? Hit(in HeldEntry held, in ReadOptions options) =>
         held.Serves(options, _context.Settings.MaxStaleness)

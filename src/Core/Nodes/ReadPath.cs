@@ -68,14 +68,12 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             return await primary.Reads.FetchAsync(request);
         }
 
-        // Taken before: should it change meanwhile, the value counts as the former one's, and nobody keeps it.
-        Guid history = partition.History;
         HeldEntry held = request.IsStrong ? default : await here.LookAsync(request.Key);
         bool isGood = held.Entry is not null && held.Age <= request.MaxAge && held.CurrentAt.Sequence >= request.MinSequence;
 
         // A holder of a copy counts what remains of it by what it was told.
         return isGood
-            ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held), held.CurrentAt, held.Age, History: history)
+            ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held), held.CurrentAt, held.Age, History: held.History)
             : new FetchReply(FetchStatus.CannotTell, View: partition.Views.Newest);
     }
 
@@ -177,7 +175,8 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         TimeSpan since = context.Time.GetElapsedTime(asked);
         TimeSpan? life = reply.Life - since;
         bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, life);
-        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: AsOf.Sum(reply.Age, since), IsKept: isKept);
+        var origin = new Origin(reply.History, reply.CurrentAt, life);
+        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: AsOf.Sum(reply.Age, since), IsKept: isKept, Origin: origin);
     }
 
     private static bool IsLocalOnly(ReadOptions options, in ReadResult result) => options.Scope == ReadScope.IncludingLocalOnly

@@ -119,15 +119,12 @@ internal sealed class WritePath(NodeContext context, Partition partition, Primar
             _ => WriteOutcome.Unknown,
         };
 
-        // The posting node keeps what it wrote, where that is surely not outdated; whatever it kept before is older.
-        var entry = new Entry(write.Key, write.Value, write.ContentType, reply.Version);
-        TimeSpan? life = write.TimeToLive - context.Time.GetElapsedTime(sent);
-        bool isDone = outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted;
-        if (isDone && (entry.IsTombstone || !partition.Copies.Keep(entry, reply.View?.History ?? Guid.Empty, currentAt: reply.Version, life)))
+        Guid history = reply.View?.History ?? Guid.Empty;
+        if (outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted)
         {
-            partition.Copies.OnChanged(new ChangedKey(write.Key, reply.Version));
+            partition.Copies.OnWritten(write, history, reply.Version, context.Time.GetElapsedTime(sent));
         }
 
-        return new WriteResult(outcome, reply.Version, Name, reply.Detail);
+        return new WriteResult(outcome, reply.Version, Name, reply.Detail, history);
     }
 }

@@ -18,7 +18,7 @@ internal sealed class ChangeWatch
     private readonly PrimaryLog _log;
     private readonly Turns _reads;
     private readonly Dictionary<long, Task<ChangePage?>> _underWay = []; // by the sequence that they are read after
-    private TaskCompletionSource? _change;
+    private readonly Pulse _change = new();
 
     public ChangeWatch(NodeContext context, PrimaryStanding standing, PrimaryLog log)
     {
@@ -84,32 +84,10 @@ internal sealed class ChangeWatch
     }
 
     /// <summary>Waits for more to be applied, or for the end of the role; false when nothing came in that time.</summary>
-    public async Task<bool> WaitForChangeAsync(TimeSpan wait)
-    {
-        if (wait <= TimeSpan.Zero)
-        {
-            return false;
-        }
-
-        _change ??= new TaskCompletionSource();
-        try
-        {
-            await _change.Task.WaitAsync(wait, _context.Time, _context.Stopping);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-    }
+    public Task<bool> WaitForChangeAsync(TimeSpan wait) => _change.WaitAsync(wait, _context.Time, _context.Stopping);
 
     /// <summary>More is applied, or the role is over: whoever waits looks again.</summary>
-    public void Release()
-    {
-        TaskCompletionSource? change = _change;
-        _change = null;
-        change?.SetResult();
-    }
+    public void Release() => _change.Beat();
 
     private ChangesResult ResultOf(ChangePage page, LogPoint passUpto)
     {

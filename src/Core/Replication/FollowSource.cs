@@ -19,7 +19,6 @@ internal sealed class FollowSource
     private readonly PrimaryStanding _standing;
     private readonly PrimaryLog _log;
     private readonly Confirmation _confirmation;
-    private readonly RecentChanges _recent;
     private LocalHolderTable _localHolders; // of this view: in between, another primary may have heard otherwise
 
     public FollowSource(NodeContext context, Partition partition, PrimaryStanding standing, PrimaryLog log, Confirmation confirmation)
@@ -29,15 +28,11 @@ internal sealed class FollowSource
         _standing = standing;
         _log = log;
         _confirmation = confirmation;
-        _recent = new RecentChanges(context.Store.State.Applied);
         _localHolders = NoneHeard();
     }
 
     /// <summary>Begins with a new view of this primary.</summary>
     public void Enter() => _localHolders = NoneHeard();
-
-    /// <summary>A batch is applied.</summary>
-    public void Add(Batch batch) => _recent.Add(batch);
 
     /// <summary>The nodes that may hold local-only entries; null where they are too many to name.</summary>
     public string[]? NameLocalHolders() =>
@@ -63,23 +58,23 @@ internal sealed class FollowSource
 
         if (request.IsMaster)
         {
-            return Told([], _recent.End, isWhole: true);
+            return Told([], _partition.Changes.End, isWhole: true);
         }
 
         bool isKnown = request.Since is not null
             && request.History == _standing.View.History
-            && _log.Epochs.Contains(request.Since.Value, _recent.End);
+            && _log.Epochs.Contains(request.Since.Value, _partition.Changes.End);
         if (!isKnown)
         {
             return Jump();
         }
 
         long since = request.Since!.Value.Sequence;
-        if (_recent.Reach(since))
+        if (_partition.Changes.Reach(since))
         {
-            ImmutableArray<ChangedKey> changes = _recent.After(since, MaxChanges);
-            LogPoint upto = changes.IsEmpty ? _recent.End : changes[^1].Version;
-            return Told(changes, upto, isWhole: upto == _recent.End);
+            ImmutableArray<ChangedKey> changes = _partition.Changes.After(since, MaxChanges);
+            LogPoint upto = changes.IsEmpty ? _partition.Changes.End : changes[^1].Version;
+            return Told(changes, upto, isWhole: upto == _partition.Changes.End);
         }
 
         ChangePage page = await _context.Store.ReadChangesAsync(since, MaxReadBytes);
@@ -96,7 +91,7 @@ internal sealed class FollowSource
     private FollowReply Told(ImmutableArray<ChangedKey> changes, LogPoint upto, bool isWhole) =>
         new(true, _standing.View, changes, upto, isWhole, Jumps: false, _partition.Served.Age(_context.Time), Clock: _context.Time.GetUtcNow());
 
-    private FollowReply Jump() => Told([], _recent.End, isWhole: true) with { Jumps = true };
+    private FollowReply Jump() => Told([], _partition.Changes.End, isWhole: true) with { Jumps = true };
 
     private void Hear(LocalSaying? saying)
     {

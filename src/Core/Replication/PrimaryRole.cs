@@ -10,6 +10,7 @@ namespace Diststore.Core;
 internal sealed class PrimaryRole
 {
     private readonly NodeContext _context;
+    private readonly Partition _partition;
     private readonly Action<Batch> _onApplied;
     private readonly PrimaryStanding _standing;
     private readonly PrimaryLog _log;
@@ -24,6 +25,7 @@ internal sealed class PrimaryRole
     public PrimaryRole(NodeContext context, Partition partition, MasterView view, Action<Batch> onApplied)
     {
         _context = context;
+        _partition = partition;
         _onApplied = onApplied;
         _standing = new PrimaryStanding(context, partition, view);
         _log = new PrimaryLog(context, _standing, Advance, OnLogApplied);
@@ -182,7 +184,7 @@ internal sealed class PrimaryRole
 
     private void OnApplied(Batch batch)
     {
-        Followers.Add(batch);
+        _partition.OnApplied(batch);
         _onApplied(batch);
     }
 }

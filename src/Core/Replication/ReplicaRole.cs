@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Diststore.Core;
 
 /// <summary>
@@ -73,6 +75,7 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
         bool isWhole = partition.Views.IsActingIn(view) && context.Store.State.Applied.Sequence >= reply.Upto.Sequence;
         if (isWhole)
         {
+            partition.SeeChangesUpTo(reply.Upto);
             partition.SetCurrentAsOf(currentAsOf, reply.Clock is { } told ? new ToldClock(told, sent) : null);
         }
 
@@ -98,7 +101,9 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     {
         if (partition.Views.IsActingIn(view.Epoch) && context.Store.State.Applied.Sequence < commit.Sequence)
         {
-            await context.Store.ApplyAsync(commit);
+            ImmutableList<Batch> pending = context.Store.State.Pending;
+            long applied = (await context.Store.ApplyAsync(commit)).Applied.Sequence;
+            pending.TakeWhile(batch => batch.Last.Sequence <= applied).ToList().ForEach(partition.OnApplied);
         }
     }
 

@@ -9,11 +9,6 @@ internal static class SettingsTable
 {
     private const int MinKeyLength = 16;
 
-    // More memory than a machine has is a mistake.
-    private const long MostMemoryBytes = 1L << 40;
-
-    // Timers wait for 49 days at most, and several bounds make one.
-    private static readonly TimeSpan s_mostStaleness = TimeSpan.FromDays(1);
     private static readonly TimeSpan s_mostRetention = TimeSpan.FromDays(366);
     private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_least = TimeSpan.FromMilliseconds(50);
@@ -36,7 +31,7 @@ internal static class SettingsTable
         new("Data:LocalMaxBytes", "64 MiB", BytesWords + "of keys and values beyond which no more is stored on this node alone",
             (s, v) => TakeBytes(v, 0, long.MaxValue, x => s.LocalMaxBytes = x), "0", "9223372036854775807"),
         new("Data:CacheBytes", "64 MiB", BytesWords + "from 1 MiB to 1024 GiB, for what is kept in memory of what lies on disk",
-            (s, v) => TakeBytes(v, 1 << 20, MostMemoryBytes, x => s.DataCacheBytes = x), "1 MiB", "1024 GiB"),
+            (s, v) => TakeBytes(v, 1 << 20, CommonSettings.MostMemoryBytes, x => s.DataCacheBytes = x), "1 MiB", "1024 GiB"),
         new("Multicast:Enabled", "true", "true or false", (s, v) => TakeBool(v, x => s.MulticastEnabled = x)),
         new("Multicast:Group", "239.192.74.1", "an IPv4 multicast address, 224.0.0.0 to 239.255.255.255",
             (s, v) => TakeIPv4(v, x => s.MulticastGroup = x) && s.MulticastGroup.GetAddressBytes()[0] is >= 224 and <= 239),
@@ -53,11 +48,7 @@ internal static class SettingsTable
         new("Masters:ReplyTimeout", "00:00:01", SpanWords + "from 00:00:00.05 to 00:00:04",
             (s, v) => TakeSpan(v, s_least, 4 * s_second, x => s.ReplyTimeout = x), "00:00:00.05", "00:00:04"),
         new("Copies:MaxBytes", "256 MiB", BytesWords + "from 1 MiB to 1024 GiB",
-            (s, v) => TakeBytes(v, 1 << 20, MostMemoryBytes, x => s.CopiesMaxBytes = x), "1 MiB", "1024 GiB"),
-        new("Copies:TimeToLive", "00:05:00", SpanWords + "from 00:00:00.001 to 366 days",
-            (s, v) => TakeSpan(v, s_second / 1000, s_mostRetention, x => s.CopiesTimeToLive = x), "00:00:00.001", "366.00:00:00"),
-        new("Copies:MaxStaleness", "00:00:01", SpanWords + "from 00:00:00.05 to 1 day",
-            (s, v) => TakeSpan(v, s_least, s_mostStaleness, x => s.MaxStaleness = x), "00:00:00.05", "1.00:00:00"),
+            (s, v) => TakeBytes(v, 1 << 20, CommonSettings.MostMemoryBytes, x => s.CopiesMaxBytes = x), "1 MiB", "1024 GiB"),
         new("Security:ClusterKey", "none", $"at least {MinKeyLength} characters, the same on every node",
             (s, v) => v.Length >= MinKeyLength && Do(s.ClusterKey = v)),
         new("Security:AllowInsecure", "false", "true or false", (s, v) => TakeBool(v, x => s.AllowInsecure = x)),

@@ -78,12 +78,6 @@ internal sealed record SiloSettings : CommonSettings
 
     public TimeSpan ReplyTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
-    public long CopiesMaxBytes { get; set; } = 256L << 20;
-
-    public TimeSpan CopiesTimeToLive { get; set; } = TimeSpan.FromMinutes(5);
-
-    public TimeSpan MaxStaleness { get; set; } = TimeSpan.FromSeconds(1);
-
     public string? ClusterKey { get; set; }
 
     public bool AllowInsecure { get; set; }

@@ -1,0 +1,56 @@
+namespace Diststore.Core;
+
+/// <summary>
+/// Reads of a gateway that keeps copies: what it holds itself if that is young enough, else a node's answer, which it keeps where no change of
+/// the key can have been missed. Concurrent misses for one key are one question. Any thread.
+/// </summary>
+/// <param name="copies">The copies.</param>
+/// <param name="name">The gateway's name, which hits tell.</param>
+/// <param name="bound">How old what is shown may be by default.</param>
+/// <param name="time">The clock.</param>
+/// <param name="ask">Asks the cluster.</param>
+internal sealed class CopiedReads(CopyReader copies, string name, TimeSpan bound, TimeProvider time, Func<string, ReadOptions, ValueTask<ReadResult>> ask)
+{
+    /// <summary>Reads a key.</summary>
+    public ValueTask<ReadResult> GetAsync(string key, ReadOptions options)
+    {
+        HeldEntry held = options.IsStrong ? default : copies.Look(key);
+        return held.Serves(options, bound) ? new ValueTask<ReadResult>(new ReadResult(ReadOutcome.Found, held.Entry, name, Age: held.Age))
+            : options.OnlyHere ? new ValueTask<ReadResult>(NotHere(held))
+            : new ValueTask<ReadResult>(MissAsync(key, options));
+    }
+
+    private ReadResult NotHere(in HeldEntry held) => new(
+        ReadOutcome.NotHere, null, name, held.Entry is null ? "this gateway does not have this key" : "what this gateway has is too old");
+
+    private async Task<ReadResult> MissAsync(string key, ReadOptions options)
+    {
+        if (!options.TakesAnyHit)
+        {
+            return await FetchAsync(key, options);
+        }
+
+        ReadResult result = await copies.Misses.Join(
+            (key, options.Scope, options.KeepsNoCopy),
+            () => FetchAsync(key, new ReadOptions(options.Scope, KeepsNoCopy: options.KeepsNoCopy)),
+            out bool isJoined);
+
+        // What was asked before this read came may be too old for it, and so is the word that there is nothing, or a value of one node alone.
+        bool isReplicated = result.Outcome == ReadOutcome.Found && result.Entry!.Version != LogPoint.Zero;
+        return !isJoined || (isReplicated && result.Age <= options.BoundOf(bound)) ? result : await FetchAsync(key, options);
+    }
+
+    // The age of an answer is counted from before it was asked for.
+    private async Task<ReadResult> FetchAsync(string key, ReadOptions options)
+    {
+        long asked = time.GetTimestamp();
+        ReadResult result = await ask(key, options);
+        TimeSpan since = time.GetElapsedTime(asked);
+        if (result.Origin is { } origin && result.Entry is { } entry && !options.KeepsNoCopy)
+        {
+            copies.Keep(entry, origin.History, origin.CurrentAt, origin.Life - since);
+        }
+
+        return result with { Age = AsOf.Sum(result.Age, since), Origin = null };
+    }
+}
