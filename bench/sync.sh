@@ -17,7 +17,7 @@ build src/Silo bench/Stores
 stores=(dotnet "$(program bench/Stores Diststore.Stores)")
 
 say "making a backup and a plain database of $count entries"
-"${stores[@]}" backup --to "$work/backup" --folder "$work/made" --count "$count" --bytes $bytes
+"${stores[@]}" backup --to "$work/backup" --folder "$work/made" --cluster "bench-$base" --count "$count" --bytes $bytes
 rm -r "$work/made"
 "${stores[@]}" plain --to "$work/plain" --count "$count" --bytes $bytes
 restore_silo 1 "$work/backup"

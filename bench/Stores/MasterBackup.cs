@@ -14,7 +14,7 @@ internal static class MasterBackup
     public static async Task<int> MakeAsync(Arguments arguments)
     {
         int count = arguments.Number("count", 1_000_000), bytes = arguments.Number("bytes", 100);
-        var options = new RocksStoreOptions { Path = arguments.One("folder"), ClusterId = "bench", TimeProvider = TimeProvider.System };
+        var options = new RocksStoreOptions { Path = arguments.One("folder"), ClusterId = arguments.One("cluster"), TimeProvider = TimeProvider.System };
         await using RocksStore store = RocksStore.Open(options);
         await store.AdoptAsync(new MasterView(1, Guid.NewGuid(), new MasterId("bench", store.Id, Guid.NewGuid(), true), null, false), asPrimary: true);
         for (int done = 0; done < count; done += BatchEntries)

@@ -4,8 +4,8 @@ using Diststore.Stores;
 using RocksDbSharp;
 
 const string Usage = """
-    Diststore.Stores backup --to FILE --folder DIR --count N [--bytes N]
-        makes a node's store of N entries in a new folder, by the way that a primary writes, and a backup of it
+    Diststore.Stores backup --to FILE --folder DIR --cluster ID --count N [--bytes N]
+        makes a node's store of N entries in a new folder, of that cluster, by the way that a primary writes, and a backup of it
     Diststore.Stores plain --to DIR --count N [--bytes N]
         makes a plain RocksDB database of the same entries: keys and values, nothing else
     Diststore.Stores copy --from DIR --to DIR
