@@ -25,7 +25,8 @@ internal sealed record GatewayCopies(CopyReader? Reader, string Name, TimeSpan B
         {
             Meter meter = meters.CreateFor(Name, "Diststore.Gateway");
             KeyValuePair<string, object?> tag = NodeMeters.TagOf(Name);
-            meter.CreateObservableGauge("diststore.copies.entries", () => new Measurement<long>(reader.Count, tag), "{entry}", "Copies that the gateway keeps.");
+            meter.CreateObservableGauge(
+                "diststore.copies.entries", () => new Measurement<long>(reader.Count, tag), "{entry}", "Copies that the gateway keeps.");
             meter.CreateObservableGauge("diststore.copies.size", () => new Measurement<long>(reader.Bytes, tag), "By", "What the copies cost.");
             meter.CreateObservableGauge(
                 "diststore.sequence.followed", () => new Measurement<long>(reader.Now.Followed?.Sequence ?? 0, tag), null,

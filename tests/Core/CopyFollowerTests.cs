@@ -24,7 +24,14 @@ public sealed class CopyFollowerTests : IAsyncLifetime
     public async Task DisposeAsync()
     {
         await _stopping.CancelAsync();
-        (await NextAsync()).Answer.TrySetResult(null);
+        while (!_following.IsCompleted)
+        {
+            if (await _arrived.WaitAsync(TimeSpan.FromMilliseconds(5)))
+            {
+                Take().Answer.TrySetResult(null);
+            }
+        }
+
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _following);
     }
 
@@ -43,9 +50,9 @@ public sealed class CopyFollowerTests : IAsyncLifetime
     [Fact]
     public async Task The_moment_is_when_the_question_was_sent_less_what_the_node_tells()
     {
-        (await NextAsync()).Answer.SetResult(News(10, jumps: true));
-        Assert.True(_copies.Keep(Value(7), History, Point(10), life: null));
+        (await NextAsync()).Answer.SetResult(News(10, jumps: true) with { Age = TimeSpan.FromHours(1) });
         var second = await NextAsync();
+        Assert.True(_copies.Keep(Value(7), History, Point(10), life: null));
         _time.Advance(Bound / 4);
         second.Answer.SetResult(News(10) with { Age = Bound / 3 });
         (await NextAsync()).Answer.SetResult(null);
@@ -56,8 +63,9 @@ public sealed class CopyFollowerTests : IAsyncLifetime
     public async Task What_changed_is_dropped_and_a_hint_drops_without_moving_the_point()
     {
         (await NextAsync()).Answer.SetResult(News(10, jumps: true));
+        var second = await NextAsync();
         Assert.True(_copies.Keep(Value(7), History, Point(10), life: null));
-        (await NextAsync()).Answer.SetResult(News(10) with { Hinted = [new ChangedKey("key", Point(11))], Hints = new HintNumber(Process, 1) });
+        second.Answer.SetResult(News(10) with { Hinted = [new ChangedKey("key", Point(11))], Hints = new HintNumber(Process, 1) });
         var third = await NextAsync();
         Assert.Equal((null, Point(10), 1), (_copies.Look("key").Entry, _copies.Now.Followed, third.Question.Hints.Number));
         third.Answer.SetResult(News(12) with { Changes = [new ChangedKey("key", Point(11)), new ChangedKey("other", Point(12))] });
@@ -79,8 +87,8 @@ public sealed class CopyFollowerTests : IAsyncLifetime
     public async Task A_node_that_tells_nothing_leaves_point_and_moment_as_they_are()
     {
         (await NextAsync()).Answer.SetResult(News(10, jumps: true));
-        Assert.True(_copies.Keep(Value(7), History, Point(10), life: null));
         var second = await NextAsync();
+        Assert.True(_copies.Keep(Value(7), History, Point(10), life: null));
         _time.Advance(Bound / 2);
         second.Answer.SetResult(new CopyNews(false, default, [], default, false, false, TimeSpan.MaxValue, [], default));
         (await NextAsync()).Answer.SetResult(null);
@@ -110,6 +118,11 @@ public sealed class CopyFollowerTests : IAsyncLifetime
     private async Task<(CopyQuestion Question, TimeSpan Timeout, TaskCompletionSource<CopyNews?> Answer)> NextAsync()
     {
         Assert.True(await _arrived.WaitAsync(TimeSpan.FromSeconds(30)), "nothing was asked");
+        return Take();
+    }
+
+    private (CopyQuestion Question, TimeSpan Timeout, TaskCompletionSource<CopyNews?> Answer) Take()
+    {
         lock (_asked)
         {
             return _asked.Dequeue();

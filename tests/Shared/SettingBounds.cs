@@ -33,6 +33,8 @@ internal static class SettingBounds
     public static IReadOnlyList<(string Name, string Least, string Greatest)> Gateway { get; } =
     [
         ("Http:Port", "0", "65535"),
-        .. Silo.Where(static setting => setting.Name.StartsWith("Limits:", StringComparison.Ordinal)),
+        ("Copies:MaxBytes", "0", "1024 GiB"),
+        .. Silo.Where(static setting => setting.Name is "Copies:TimeToLive" or "Copies:MaxStaleness"
+            || setting.Name.StartsWith("Limits:", StringComparison.Ordinal)),
     ];
 }

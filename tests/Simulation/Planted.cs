@@ -55,10 +55,10 @@ internal static class Planted
         bool losesAllStores = name == "HistoryIgnoredByKeep";
         var cluster = new SimCluster(seed, durable: !losesAllStores, losesAllStores: losesAllStores, restores: name == "RestoreKeepsEpochs");
         cluster.Clients.Expiring = name is "OwnClockAtSecondary" or "FetchedCopyForgetsLife" ? 0.6 : 0.03;
-        if (name == "CountAgeFromAnswer")
+        if (name is "CountAgeFromAnswer" or "GatewayCountsAgeFromAnswer")
         {
             // What it is told is old when it comes.
-            cluster.Network.SlowHost = cluster.Nodes[seed % cluster.Nodes.Count].Name;
+            cluster.Network.SlowHost = name == "CountAgeFromAnswer" ? cluster.Nodes[seed % cluster.Nodes.Count].Name : cluster.Gateway.Name;
         }
 
         cluster.Run(TimeSpan.FromSeconds(20), localClients: name == "AcknowledgeLocalAtOnce" ? SimCluster.LocalClients : 0);

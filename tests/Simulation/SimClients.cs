@@ -75,7 +75,8 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(pump.Random.Next(1, MaxPauseMilliseconds)), clock);
                 long phase = pump.Now / KeysLastFor.Ticks;
-                string key = pump.Random.NextDouble() < Expiring ? $"{ExpiringPrefix}-{phase}-{pump.Random.Next(2)}" : $"key-{phase}-{pump.Random.Next(KeysAtOnce)}";
+                bool expires = pump.Random.NextDouble() < Expiring;
+                string key = expires ? $"{ExpiringPrefix}-{phase}-{pump.Random.Next(2)}" : $"key-{phase}-{pump.Random.Next(KeysAtOnce)}";
                 ReadOptions options = pump.Pick([new ReadOptions(), new ReadOptions(), Tighter, Looser, new ReadOptions(OnlyHere: true)]);
                 await (pump.Random.NextDouble() < 0.15
                     ? PutAtAsync(gateway, key, clock)

@@ -62,8 +62,8 @@ public sealed class GatewayFreshnessTests(ITestOutputHelper output)
 
         using var over = new CancellationTokenSource();
         Task load = Task.WhenAll(
-            EachAsync(10, over.Token, () => WriteAsync(cluster)),
-            EachAsync(300, over.Token, () => ReadAsync(gateway)));
+            EachAsync(10, () => WriteAsync(cluster), over.Token),
+            EachAsync(300, () => ReadAsync(gateway), over.Token));
         TimeSpan time = TimeSpan.FromSeconds(LongRun.Number("DISTSTORE_FRESHNESS_SECONDS", 10));
         await Task.Delay(time / 4); // polls: the load goes on for so long
         await happen(cluster, gateway, time / 2);
@@ -75,7 +75,8 @@ public sealed class GatewayFreshnessTests(ITestOutputHelper output)
         int hits = _reads.Count(static read => read.Node == Name);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{_writes.Count} writes, {_reads.Count} reads, {hits} of them from the gateway's copies; the oldest showed what had been superseded for {ages.Max().TotalMilliseconds:0} ms"));
+            $"{_writes.Count} writes, {_reads.Count} reads, {hits} of them from the gateway's copies; "
+            + $"the oldest showed what had been superseded for {ages.Max().TotalMilliseconds:0} ms"));
         Assert.True(ages.Max() <= Bound, $"a read was older than the bound: {ages.Max()}\n{cluster.Tails()}\n{gateway.Process.Tail()}");
         Assert.True(hits > _reads.Count / 2, $"only {hits} of {_reads.Count} reads were answered from copies\n{gateway.Process.Tail()}");
     }
@@ -126,7 +127,7 @@ public sealed class GatewayFreshnessTests(ITestOutputHelper output)
     }
 
     // One after the other, so often a second at most.
-    private static async Task EachAsync(int perSecond, CancellationToken over, Func<Task> act)
+    private static async Task EachAsync(int perSecond, Func<Task> act, CancellationToken over)
     {
         while (!over.IsCancellationRequested)
         {

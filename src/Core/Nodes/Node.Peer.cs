@@ -195,7 +195,7 @@ public sealed partial class Node
             _partition.Copies.OnChanged(change);
         }
 
-        _upstream.OnHint(hint.Changes);
+        _upstream.OnHint(hint.Changes.AsSpan());
         return Task.FromResult(true);
     }
 
