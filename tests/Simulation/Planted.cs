@@ -61,6 +61,9 @@ internal static class Planted
             cluster.Network.SlowHost = name == "CountAgeFromAnswer" ? cluster.Nodes[seed % cluster.Nodes.Count].Name : cluster.Gateway.Name;
         }
 
-        cluster.Run(TimeSpan.FromSeconds(20), localClients: name == "AcknowledgeLocalAtOnce" ? SimCluster.LocalClients : 0);
+        cluster.Run(
+            TimeSpan.FromSeconds(20),
+            localClients: name == "AcknowledgeLocalAtOnce" ? SimCluster.LocalClients : 0,
+            gatewayClients: name.StartsWith("Gateway", StringComparison.Ordinal) ? SimCluster.GatewayClients : 0);
     }
 }

@@ -104,6 +104,15 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         }
     }
 
+    /// <summary>What was written last is asked for from the primary by way of that node, all within so many milliseconds.</summary>
+    public void ReadStronglyWithin(int milliseconds, SimNode node)
+    {
+        foreach (string key in _written.Distinct())
+        {
+            AskSoon(pump.Random.NextDouble() * milliseconds, node, clock => ReadStronglyAsync(node, key, clock));
+        }
+    }
+
     private void AskSoon(double milliseconds, SimNode node, Func<TimeProvider, Task> ask) =>
         pump.Schedule(TimeSpan.FromMilliseconds(milliseconds), () => _eager.Post(
             () => !IsOver && node.Answers && _written.Count > 0 ? ask(new SimClock(pump, _eager, 1, TimeSpan.Zero)) : Task.CompletedTask));

@@ -20,7 +20,7 @@ internal sealed partial class SimCluster
     public const int LocalMaxBytes = 1 << 10;
 
     internal const int LocalClients = 3;
-    private const int GatewayClients = 2;
+    internal const int GatewayClients = 2;
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(6);
 
@@ -127,14 +127,19 @@ internal sealed partial class SimCluster
     }
 
     /// <summary>Random load under random faults for the given virtual time; then heals, waits and checks.</summary>
-    public void Run(TimeSpan faulty, int clients = 5, int localClients = LocalClients)
+    public void Run(TimeSpan faulty, int clients = 5, int localClients = LocalClients, int gatewayClients = GatewayClients)
     {
         for (int i = 0; i < clients; i++)
         {
             Clients.Start(i);
         }
 
-        for (int i = 0; i < GatewayClients && clients > 0; i++)
+        if (gatewayClients > 0)
+        {
+            Gateway.Start();
+        }
+
+        for (int i = 0; i < gatewayClients; i++)
         {
             Clients.StartAt(Gateway, clients + i);
         }

@@ -262,6 +262,7 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
             SimNode[] inSync = [.. storage.View!.InSyncSet.Select(master => cluster.Named(master.Name))];
             SimNode late = pump.Pick([.. cluster.Nodes.Except(inSync)]);
             (network.SlowHost, network.SlowMilliseconds) = (late.Name, (300, 950));
+            cluster.Clients.ReadStronglyWithin(milliseconds: 40, late);
             pump.Schedule(TimeSpan.FromMilliseconds(60), () =>
             {
                 (network.SlowHost, network.SlowMilliseconds) = (null, SimNetwork.UsuallySlow);

@@ -7,15 +7,14 @@ internal sealed class SimGateway : SimHost
 
     private readonly SimNetwork _network;
     private SimClock _clock = null!;
-    private CopyReader _copies = null!;
-    private CopiedReads _reads = null!;
+    private CopyReader? _copies;
+    private CopiedReads? _reads;
     private string? _followed;
 
     public SimGateway(Pump pump, string name, int number, SimNetwork network)
         : base(pump, name, number)
     {
         _network = network;
-        Start();
     }
 
     /// <summary>Reads that were answered from its copies.</summary>
@@ -24,18 +23,23 @@ internal sealed class SimGateway : SimHost
     /// <summary>The process is killed, and another one begins without copies.</summary>
     public void Restart()
     {
+        if (Service is null)
+        {
+            return;
+        }
+
         Scheduler.Kill();
         Scheduler = new SimScheduler(Pump, Name, Number);
         Start();
     }
 
     /// <summary>What it would show of a key without asking anyone.</summary>
-    public HeldEntry Look(string key) => _copies.Look(key);
+    public HeldEntry Look(string key) => _copies?.Look(key) ?? default;
 
     /// <summary>Reads a key; the answer comes on the caller's own scheduler.</summary>
     public Task<ReadResult> GetAsync(string key, ReadOptions options) => HereAsync(async () =>
     {
-        ReadResult read = await _reads.GetAsync(key, options);
+        ReadResult read = await _reads!.GetAsync(key, options);
         Hits += read is { Outcome: ReadOutcome.Found, Node: var node } && node == Name ? 1 : 0;
         return read;
     });
@@ -47,13 +51,14 @@ internal sealed class SimGateway : SimHost
         WriteResult result = await AskAsync(node => node.WriteAsync(write).AsTask(), new WriteResult(WriteOutcome.Unknown, default, Name));
         if (result.Outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted)
         {
-            _copies.OnWritten(write, result.History, result.Version, _clock.GetElapsedTime(sent));
+            _copies!.OnWritten(write, result.History, result.Version, _clock.GetElapsedTime(sent));
         }
 
         return result;
     });
 
-    private void Start()
+    /// <summary>Begins to follow some node; until then it costs nothing.</summary>
+    public void Start()
     {
         _clock = SimClock.Drifting(Pump, Scheduler);
         _copies = new CopyReader(1 << 20, TimeSpan.FromMinutes(5), _clock);
