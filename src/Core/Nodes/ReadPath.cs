@@ -102,27 +102,21 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         Question? question = asksHolders || localOnly ? questions.Ask(key, localOnly) : null;
         try
         {
-            return await FindAsync(key, options, asksHolders, question);
+            // The age of an answer is counted from before anybody was asked for it.
+            long asked = context.Time.GetTimestamp();
+            FetchReply? reply = !asksHolders || question is null ? null : await FromHoldersAsync(question, asked);
+            if (reply is null)
+            {
+                asked = context.Time.GetTimestamp();
+                reply = await FromPrimaryAsync(new FetchRequest(key, false, localOnly ? FreshWord : Bound, NamesHolders: localOnly));
+            }
+
+            return reply?.Entry is null ? await NotFoundAsync(reply, key, asked, options, question) : Found(reply, asked, options);
         }
         finally
         {
             questions.Close(question);
         }
-    }
-
-    private async Task<ReadResult> FindAsync(string key, ReadOptions options, bool asksHolders, Question? question)
-    {
-        // The age of an answer is counted from before anybody was asked for it.
-        long asked = context.Time.GetTimestamp();
-        FetchReply? reply = !asksHolders || question is null ? null : await FromHoldersAsync(question, asked);
-        if (reply is null)
-        {
-            asked = context.Time.GetTimestamp();
-            bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
-            reply = await FromPrimaryAsync(new FetchRequest(key, false, localOnly ? FreshWord : Bound, NamesHolders: localOnly));
-        }
-
-        return reply?.Entry is null ? await NotFoundAsync(reply, key, asked, options, question) : Found(reply, asked, options);
     }
 
     private async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options, long arrived)
