@@ -103,6 +103,38 @@ public sealed class CopyReaderTests
         Assert.True(_copies.Keep(Value("key", 7), History, Point(10), life: null));
     }
 
+    /// <summary>The clock is read in the middle of a look-up: what happens then is what another thread does meanwhile.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_happens_while_a_read_is_under_way_says_nothing_of_the_value_that_it_has(bool forgets)
+    {
+        _time.Advance(Second / 4);
+        _time.OnceRead = forgets ? _copies.Forget : () => Follow(Point(10), Point(12), jumps: false, new ChangedKey("key", Point(12)));
+
+        HeldEntry held = _copies.Look("key");
+
+        Assert.Equal((Point(7), Second / 4, Point(10)), (held.Entry!.Version, held.Age, held.CurrentAt));
+        Assert.Null(_copies.Look("key").Entry);
+        Assert.Equal(forgets ? null : Point(12), _copies.Now.Followed);
+    }
+
+    [Fact]
+    public void A_look_up_allocates_nothing()
+    {
+        string key = new(['k', 'e', 'y']);
+        Assert.NotNull(_copies.Look(key).Entry);
+        int found = 0;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++)
+        {
+            found += _copies.Look(key).Entry is null ? 0 : 1;
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(1000, found);
+    }
+
     [Fact]
     public async Task Whoever_asks_the_same_meanwhile_gets_the_same_answer_and_a_failure_is_asked_anew()
     {

@@ -8,7 +8,19 @@ internal sealed class ManualTime : TimeProvider
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override long GetTimestamp() => Volatile.Read(ref _ticks);
+    /// <summary>Done at the next reading of the timestamp, once.</summary>
+    public Action? OnceRead { get; set; }
+
+    public override long GetTimestamp()
+    {
+        if (OnceRead is { } once)
+        {
+            OnceRead = null;
+            once();
+        }
+
+        return Volatile.Read(ref _ticks);
+    }
 
     public override DateTimeOffset GetUtcNow() => Start.AddTicks(Volatile.Read(ref _ticks));
 
