@@ -28,6 +28,21 @@ public sealed class AsOfTests
     }
 
     [Fact]
+    public void What_nothing_was_said_of_is_never() => Assert.Equal(AsOf.Never, default);
+
+    [Theory]
+    [InlineData(150)]
+    [InlineData(300)]
+    [InlineData(29_000)]
+    public void An_age_that_the_clock_cannot_count_makes_nothing_younger(int years)
+    {
+        // Its timestamps are nanoseconds, as on Linux: they hold 292 years.
+        TimeProvider time = TimeProvider.System;
+        TimeSpan told = TimeSpan.FromDays(365 * years);
+        Assert.InRange(AsOf.Now(time).Less(told, time).Age(time), told, TimeSpan.MaxValue);
+    }
+
+    [Fact]
     public void The_later_one_is_the_younger_one()
     {
         AsOf before = AsOf.Now(_time);
@@ -37,6 +52,13 @@ public sealed class AsOfTests
         Assert.Equal(now, AsOf.Later(now, before));
         Assert.Equal(now, AsOf.Later(now, AsOf.Never));
         Assert.Equal(AsOf.Always, AsOf.Later(now, AsOf.Always));
+
+        AsOf[] ascending = [AsOf.Never, before, now, AsOf.Always];
+        for (int i = 0; i < ascending.Length; i++)
+        {
+            Assert.All(ascending[..i], earlier => Assert.True(ascending[i].IsLaterThan(earlier)));
+            Assert.All(ascending[i..], later => Assert.False(ascending[i].IsLaterThan(later)));
+        }
     }
 
     [Fact]

@@ -72,7 +72,7 @@ internal sealed class Partition
     /// <summary>What this master shows was surely the cluster's state at that moment.</summary>
     public void SetCurrentAsOf(AsOf moment, ToldClock? clock = null)
     {
-        if (moment != _served.CurrentAsOf && AsOf.Later(moment, _served.CurrentAsOf) == moment)
+        if (moment.IsLaterThan(_served.CurrentAsOf))
         {
             Serve(moment, clock);
         }

@@ -35,7 +35,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             return await LookHereAsync(key, options, why);
         }
 
-        long arrived = context.Time.GetTimestamp();
+        AsOf arrived = AsOf.Now(context.Time);
         bool asksPrimary = options.IsStrong || options.MinSequence > 0;
         bool isJoined = false;
         ReadResult result = asksPrimary ? default : await ShareAsync(key, options, out isJoined);
@@ -103,11 +103,11 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         try
         {
             // The age of an answer is counted from before anybody was asked for it.
-            long asked = context.Time.GetTimestamp();
+            AsOf asked = AsOf.Now(context.Time);
             FetchReply? reply = !asksHolders || question is null ? null : await FromHoldersAsync(question, asked);
             if (reply is null)
             {
-                asked = context.Time.GetTimestamp();
+                asked = AsOf.Now(context.Time);
                 reply = await FromPrimaryAsync(new FetchRequest(key, false, localOnly ? FreshWord : Bound, NamesHolders: localOnly));
             }
 
@@ -119,7 +119,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         }
     }
 
-    private async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options, long arrived)
+    private async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options, AsOf arrived)
     {
         // As old as the read allows is good enough; what would be older is confirmed anew.
         TimeSpan bound = options.BoundOf(Bound);
@@ -145,14 +145,14 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
     }
 
     // The masters have no such key; on the plain routes it may lie local-only on a node that the primary has named.
-    private async Task<ReadResult> NotFoundAsync(FetchReply? reply, string key, long asked, ReadOptions options, Question? question)
+    private async Task<ReadResult> NotFoundAsync(FetchReply? reply, string key, AsOf asked, ReadOptions options, Question? question)
     {
         if (reply is null)
         {
             return new ReadResult(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
         }
 
-        var none = new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key", AsOf.Sum(reply.Age, context.Time.GetElapsedTime(asked)));
+        var none = new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key", AsOf.Sum(reply.Age, asked.Age(context.Time)));
         if (options.Scope != ReadScope.IncludingLocalOnly)
         {
             return none;
@@ -164,9 +164,9 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             : new ReadResult(ReadOutcome.Unavailable, null, Name, $"the masters do not have this key; {find.Silent} may, but does not answer");
     }
 
-    private ReadResult Found(FetchReply reply, long asked, ReadOptions options)
+    private ReadResult Found(FetchReply reply, AsOf asked, ReadOptions options)
     {
-        TimeSpan since = context.Time.GetElapsedTime(asked);
+        TimeSpan since = asked.Age(context.Time);
         TimeSpan? life = reply.Life - since;
         bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, life);
         var origin = new Origin(reply.History, reply.CurrentAt, life);
@@ -177,14 +177,14 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         && (result.Outcome == ReadOutcome.NotFound || result.Entry?.Version == LogPoint.Zero);
 
     // The first holder that gives a value which is not too old. None, or silence until the time is out: on to the primary.
-    private async Task<FetchReply?> FromHoldersAsync(Question question, long asked)
+    private async Task<FetchReply?> FromHoldersAsync(Question question, AsOf asked)
     {
         while (true)
         {
             if (question.TryTakeHolder(out string holder))
             {
                 FetchReply? reply = await FetchAsync(holder, new FetchRequest(question.Key, false, Bound));
-                if (reply is { Status: FetchStatus.Found } && AsOf.Sum(reply.Age, context.Time.GetElapsedTime(asked)) <= Bound)
+                if (reply is { Status: FetchStatus.Found } && AsOf.Sum(reply.Age, asked.Age(context.Time)) <= Bound)
                 {
                     // The holder lags behind what is known here: whoever deleted a key from here does not want to see it again.
                     return partition.Copies.IsOutdated(reply.Entry!) ? null : reply;
@@ -205,13 +205,13 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
     // Found or not found by the one who knows; null when nobody who knows answers for a while.
     private Task<FetchReply?> FromPrimaryAsync(FetchRequest request) => finder.AskPrimaryAsync<FetchReply>(async view =>
     {
-        long asked = context.Time.GetTimestamp();
+        AsOf asked = AsOf.Now(context.Time);
         FetchReply? reply = await FetchAsync(view.Primary.Name, request);
         if (reply is { Status: FetchStatus.Found or FetchStatus.NotFound })
         {
             // Another primary may have heard of other holders since: this one's word may be too old.
             bool isTooOld = request.NamesHolders && reply.Entry is null
-                && AsOf.Sum(reply.Age, context.Time.GetElapsedTime(asked)) > context.Settings.LocalOnlyBound;
+                && AsOf.Sum(reply.Age, asked.Age(context.Time)) > context.Settings.LocalOnlyBound;
             return isTooOld ? Attempt<FetchReply>.Again : reply;
         }
 
