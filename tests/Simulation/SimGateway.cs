@@ -77,6 +77,9 @@ internal sealed class SimGateway : SimHost
         return answer.Task;
     }
 
+    // A node whose disk fails meanwhile answers with that, like one that throws across the network.
+    private static bool IsNoAnswer(Exception e) => e is TimeoutException or OperationCanceledException or StoreFailedException;
+
     private async Task<CopyNews?> FollowAsync(CopyQuestion question, TimeSpan timeout)
     {
         if (_network.Members.Count == 0)
@@ -93,7 +96,7 @@ internal sealed class SimGateway : SimHost
                 return news;
             }
         }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        catch (Exception e) when (IsNoAnswer(e))
         {
             // Another one is asked next.
         }
@@ -113,7 +116,7 @@ internal sealed class SimGateway : SimHost
         {
             return await _network.CallAsync(this, Pump.Pick([.. _network.Members]), call).WaitAsync(CallTimeout, _clock);
         }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        catch (Exception e) when (IsNoAnswer(e))
         {
             return otherwise;
         }
