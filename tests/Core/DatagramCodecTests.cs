@@ -27,12 +27,13 @@ public sealed class DatagramCodecTests
     [Fact]
     public void Every_kind_comes_back_as_it_was_written()
     {
-        Gen.Select(ClusterKeys, Gen.ULong, Gen.ULong, ValidKeys, Gen.Bool, Points).Sample((clusterKey, sender, request, key, local, point) =>
+        Gen<(bool Local, bool Everyone)> asked = Gen.Select(Gen.Bool, Gen.Bool);
+        Gen.Select(ClusterKeys, Gen.ULong, Gen.ULong, ValidKeys, asked, Points).Sample((clusterKey, sender, request, key, flags, point) =>
         {
             byte[] buffer = Buffer();
-            int length = DatagramCodec.WriteWhoHas(buffer, clusterKey, sender, request, key, local);
+            int length = DatagramCodec.WriteWhoHas(buffer, clusterKey, sender, request, key, flags.Local, flags.Everyone);
             Assert.Equal(
-                new Datagram(DatagramType.WhoHas, sender, request) { Key = key, IncludingLocalOnly = local },
+                new Datagram(DatagramType.WhoHas, sender, request) { Key = key, IncludingLocalOnly = flags.Local, FromEveryone = flags.Everyone },
                 Read(buffer, length, clusterKey));
 
             length = DatagramCodec.WriteHave(buffer, clusterKey, sender, request, point);
@@ -249,7 +250,8 @@ public sealed class DatagramCodecTests
         (ulong sender, ulong request) = (datagram.Sender, datagram.RequestId);
         int length = datagram.Type switch
         {
-            DatagramType.WhoHas => DatagramCodec.WriteWhoHas(buffer, clusterKey, sender, request, datagram.Key!, datagram.IncludingLocalOnly),
+            DatagramType.WhoHas => DatagramCodec.WriteWhoHas(
+                buffer, clusterKey, sender, request, datagram.Key!, datagram.IncludingLocalOnly, datagram.FromEveryone),
             DatagramType.Have => DatagramCodec.WriteHave(buffer, clusterKey, sender, request, datagram.Version),
             DatagramType.HaveLocal => DatagramCodec.WriteHaveLocal(buffer, clusterKey, sender, request),
             DatagramType.NoneLocal => DatagramCodec.WriteNoneLocal(buffer, clusterKey, sender, request),

@@ -34,12 +34,13 @@ public sealed class DatagramNoiseTests
         Gen.OneOf(Gen.ULong, Gen.Const(DatagramCodec.SenderOf(Asker))),
         Gen.ULong,
         Gen.Select(DatagramCodecTests.ValidKeys, DatagramCodecTests.Points, static (key, point) => new ChangedKey(key, point)).Array[1, 5],
-        Gen.Bool,
-        static (type, sender, request, changes, local) => DatagramCodecTests.Write(
+        Gen.Select(Gen.Bool, Gen.Bool),
+        static (type, sender, request, changes, asked) => DatagramCodecTests.Write(
             new Datagram((DatagramType)type, sender, request)
             {
                 Key = changes[0].Key,
-                IncludingLocalOnly = local,
+                IncludingLocalOnly = asked.Item1,
+                FromEveryone = asked.Item2,
                 Version = changes[0].Version,
                 Epoch = changes[0].Version.Epoch,
                 Changes = [.. changes],

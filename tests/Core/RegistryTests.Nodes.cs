@@ -39,8 +39,12 @@ public sealed partial class RegistryTests
         /// <summary>Pings that it will yet miss.</summary>
         public int Misses { get; set; }
 
+        /// <summary>How often it was asked to write.</summary>
+        public int WritesAsked { get; private set; }
+
         public Task<PingReply> PingAsync(bool write)
         {
+            WritesAsked += write ? 1 : 0;
             if (IsSilent || (write && CannotWrite) || Misses > 0)
             {
                 Misses = Math.Max(0, Misses - 1);

@@ -46,6 +46,59 @@ public sealed partial class RegistryTests
     }
 
     [Fact]
+    public async Task An_idle_node_is_seldom_asked_to_write_and_one_that_is_no_master_never()
+    {
+        FakeNode a = _nodes.Add("a", keys: 1);
+        FakeNode b = _nodes.Add("b", keys: 1);
+        FakeNode c = _nodes.Add("c");
+        MasterView view = _nodes.Store(a, b, inSync: true);
+        for (int i = 0; i < 120; i++)
+        {
+            await RoundAsync();
+        }
+
+        Assert.Equal(view, _nodes.View);
+        Assert.InRange(a.WritesAsked, 3, 8); // in a minute
+        Assert.InRange(b.WritesAsked, 3, 8);
+        Assert.Equal(0, c.WritesAsked);
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("b")]
+    public async Task A_master_whose_disk_hangs_is_found_out_though_nobody_writes(string hanging)
+    {
+        FakeNode a = _nodes.Add("a", keys: 1);
+        FakeNode b = _nodes.Add("b", keys: 1);
+        MasterView view = _nodes.Store(a, b, inSync: true);
+        await RoundAsync();
+        _nodes[hanging].CannotWrite = true;
+        for (int i = 0; i < 30; i++)
+        {
+            await RoundAsync();
+        }
+
+        Assert.Equal((hanging == "a" ? b : a).Id, _nodes.View!.Primary);
+        Assert.Null(_nodes.View.Other);
+        Assert.True(_nodes.View.Epoch > view.Epoch);
+    }
+
+    [Fact]
+    public async Task Who_cannot_write_is_given_no_role()
+    {
+        FakeNode a = _nodes.Add("a", keys: 1);
+        _nodes.Add("b", keys: 3).CannotWrite = true;
+        FakeNode c = _nodes.Add("c");
+        _nodes.Store(a, null, inSync: false);
+        for (int i = 0; i < 5; i++)
+        {
+            await RoundAsync();
+        }
+
+        Assert.Equal(c.Id, _nodes.View!.Other);
+    }
+
+    [Fact]
     public async Task A_node_with_a_new_name_is_who_its_store_says_where_masters_restarted()
     {
         FakeNode a = _nodes.Add("a", keys: 1);

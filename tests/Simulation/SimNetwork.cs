@@ -12,6 +12,9 @@ internal sealed class SimNetwork(Pump pump)
 
     public static readonly (int Least, int Most) UsuallySlow = (150, 300);
 
+    /// <summary>A datagram was sent, and to whom; it may yet be lost.</summary>
+    public event Action<string, byte[]>? Sent;
+
     /// <summary>Part of all messages that is lost.</summary>
     public double Loss { get; set; }
 
@@ -83,6 +86,7 @@ internal sealed class SimNetwork(Pump pump)
 
     public void Send(string from, string to, byte[] datagram)
     {
+        Sent?.Invoke(to, datagram);
         int copies = pump.Random.NextDouble() < DatagramLoss ? 0 : pump.Random.NextDouble() < 0.02 ? 2 : 1;
         for (int i = 0; i < copies; i++)
         {

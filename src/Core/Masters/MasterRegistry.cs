@@ -12,6 +12,10 @@ public sealed partial class MasterRegistry : IRegistry
     // Between two pings of a primary that somebody could not reach.
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
 
+    // A master that has not been seen to write for so long is asked to. While there is work, a disk that hangs is reported sooner, by
+    // whoever waits for it.
+    private static readonly TimeSpan WriteProofPeriod = TimeSpan.FromSeconds(10);
+
     private readonly IViewStorage _storage;
     private readonly ITransport _transport;
     private readonly TimeProvider _time;
@@ -21,6 +25,7 @@ public sealed partial class MasterRegistry : IRegistry
     private readonly SharedRound<StoredView> _reads;
     private readonly SharedRound<bool> _ticks;
     private readonly long _began;
+    private readonly Dictionary<string, TimeSpan> _wroteAt = new(StringComparer.Ordinal); // by the names of members
     private Observations _seen = Observations.None;
     private Task? _electing;
     private Task? _checking;
@@ -209,15 +214,28 @@ public sealed partial class MasterRegistry : IRegistry
     private async Task<bool> DecideAsync()
     {
         StoredView stored = await _storage.ReadAsync();
-        Dictionary<string, PingReply> answers = await PingAsync([.. _transport.Members.Where(name => !_seen.IsUnreachable(name, Now))]);
+        string[] names = [.. _transport.Members.Where(name => !_seen.IsUnreachable(name, Now))];
+        Dictionary<string, PingReply> answers = await PingAsync(names, name => IsToWrite(name, stored.View));
         _seen = _seen.After(stored.View, answers, _transport.Members, Now);
+        foreach (string gone in _wroteAt.Keys.Except(_transport.Members).ToArray())
+        {
+            _wroteAt.Remove(gone);
+        }
+
         if (Histories.HighestRemembered(answers.Values, stored.View) is { } remembered && remembered.Epoch > (stored.View?.Epoch ?? 0))
         {
-            await TakeUpAsync(stored, remembered, _seen);
+            await TakeUpAsync(stored, remembered, await WritingAsync(answers.Keys));
         }
         else if (stored.View is { } view)
         {
-            (Decision? decision, _seen) = Judgement.Judge(view, _seen, _settings, NewHistory());
+            (Decision? decision, Observations judged) = Judgement.Judge(view, _seen, _settings, NewHistory());
+            if (decision is null)
+            {
+                _seen = judged;
+                return true;
+            }
+
+            (decision, _seen) = Judgement.Judge(view, await WritingAsync(answers.Keys), _settings, NewHistory());
             if (decision is not null)
             {
                 await ReplaceAsync(stored, decision.Next, decision.Reason);
@@ -225,6 +243,18 @@ public sealed partial class MasterRegistry : IRegistry
         }
 
         return true;
+    }
+
+    // Every write is synced, so an idle node is not asked for one each time.
+    private bool IsToWrite(string name, MasterView? view) =>
+        (name == view?.Primary.Name || name == view?.Other?.Name)
+        && !(_wroteAt.TryGetValue(name, out TimeSpan at) && Now - at < WriteProofPeriod);
+
+    // A role is at stake: only who writes may be given one.
+    private async Task<Observations> WritingAsync(IEnumerable<string> names)
+    {
+        Dictionary<string, PingReply> answers = await PingAsync([.. names]);
+        return _seen.Asked(answers, _transport.Members, Now);
     }
 
     // No stored view: elect, if every live node says that it remembers none either.
@@ -311,17 +341,26 @@ public sealed partial class MasterRegistry : IRegistry
         }
     }
 
-    private async Task<Dictionary<string, PingReply>> PingAsync(string[] names, bool write = true)
+    private Task<Dictionary<string, PingReply>> PingAsync(string[] names, bool write = true) => PingAsync(names, _ => write);
+
+    private async Task<Dictionary<string, PingReply>> PingAsync(string[] names, Func<string, bool> writes)
     {
-        PingReply?[] replies = await Task.WhenAll(names.Select(name => PingAsync(name, write)));
+        PingReply?[] replies = await Task.WhenAll(names.Select(name => PingAsync(name, writes(name))));
         return replies.OfType<PingReply>().ToDictionary(static reply => reply.Id.Name, StringComparer.Ordinal);
     }
 
     private async Task<PingReply?> PingAsync(string name, bool write = true)
     {
+        TimeSpan asked = Now;
         try
         {
-            return await _transport.Peer(name).PingAsync(write).WaitAsync(Observations.PingTimeout, _time);
+            PingReply reply = await _transport.Peer(name).PingAsync(write).WaitAsync(Observations.PingTimeout, _time);
+            if (write)
+            {
+                _wroteAt[name] = asked;
+            }
+
+            return reply;
         }
         catch (Exception e)
         {

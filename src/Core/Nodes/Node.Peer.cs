@@ -30,7 +30,7 @@ public sealed partial class Node
         Interlocked.Increment(ref underWay.Value);
         Task taken = message.Type switch
         {
-            DatagramType.WhoHas => _responder.AnswerAsync(sender, message.RequestId, message.Key!, message.IncludingLocalOnly).AsTask(),
+            DatagramType.WhoHas => _responder.AnswerAsync(sender, message).AsTask(),
             DatagramType.Hint => OnSchedulerAsync(() => TakeHint(message)),
             _ => OnSchedulerAsync(() => TakeAnswer(sender, message)),
         };

@@ -14,7 +14,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
     internal const int MaxWaitingFetches = 4096;
 
     // Nobody was asked; no reason to think ill of whoever would have been.
-    private static readonly FetchReply NoTurn = new(FetchStatus.CannotTell);
+    private static readonly Fetched NoTurn = new(new FetchReply(FetchStatus.CannotTell), default);
 
     private readonly Turns _fetches = new(MaxFetches, MaxWaitingFetches, context.Settings.ReplyTimeout, context.Time);
     private readonly LocalSearch _localSearch = new(context, finder);
@@ -35,7 +35,6 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             return await LookHereAsync(key, options, why);
         }
 
-        AsOf arrived = AsOf.Now(context.Time);
         bool asksPrimary = options.IsStrong || options.MinSequence > 0;
         bool isJoined = false;
         ReadResult result = asksPrimary ? default : await ShareAsync(key, options, out isJoined);
@@ -48,7 +47,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         // An answer that others share may be older than this very read allows.
         if (asksPrimary || (result.Outcome is ReadOutcome.Found or ReadOutcome.NotFound && result.Age > options.BoundOf(Bound)))
         {
-            result = await AskPrimaryAsync(key, options, arrived);
+            result = await AskPrimaryAsync(key, options);
         }
 
         return result with { Forwarding = why };
@@ -102,16 +101,10 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         Question? question = asksHolders || localOnly ? questions.Ask(key, localOnly) : null;
         try
         {
-            // The age of an answer is counted from before anybody was asked for it.
-            AsOf asked = AsOf.Now(context.Time);
-            FetchReply? reply = !asksHolders || question is null ? null : await FromHoldersAsync(question, asked);
-            if (reply is null)
-            {
-                asked = AsOf.Now(context.Time);
-                reply = await FromPrimaryAsync(new FetchRequest(key, false, localOnly ? FreshWord : Bound, NamesHolders: localOnly));
-            }
-
-            return reply?.Entry is null ? await NotFoundAsync(reply, key, asked, options, question) : Found(reply, asked, options);
+            Fetched? fetched = !asksHolders || question is null ? null : await FromHoldersAsync(question);
+            fetched ??= await FromPrimaryAsync(
+                new FetchRequest(key, false, localOnly ? FreshWord : Bound, NamesHolders: localOnly), asksHolders ? question : null);
+            return fetched?.Reply.Entry is null ? await NotFoundAsync(fetched, key, options, question) : Found(fetched, options);
         }
         finally
         {
@@ -119,7 +112,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         }
     }
 
-    private async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options, AsOf arrived)
+    private async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options)
     {
         // As old as the read allows is good enough; what would be older is confirmed anew.
         TimeSpan bound = options.BoundOf(Bound);
@@ -127,16 +120,16 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         TimeSpan standard = localOnly ? FreshWord : Bound;
         var request = new FetchRequest(
             key, false, bound < standard ? bound : standard, options.IsStrong || bound < Bound, options.MinSequence, localOnly);
-        FetchReply? reply = await FromPrimaryAsync(request);
-        if (reply?.Entry is not null)
+        Fetched? fetched = await FromPrimaryAsync(request);
+        if (fetched?.Reply.Entry is not null)
         {
-            return Found(reply, arrived, options);
+            return Found(fetched, options);
         }
 
-        Question? question = localOnly && reply is not null ? questions.Ask(key, includingLocalOnly: true) : null;
+        Question? question = localOnly && fetched is not null ? questions.Ask(key, includingLocalOnly: true) : null;
         try
         {
-            return await NotFoundAsync(reply, key, arrived, options, question);
+            return await NotFoundAsync(fetched, key, options, question);
         }
         finally
         {
@@ -145,49 +138,49 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
     }
 
     // The masters have no such key; on the plain routes it may lie local-only on a node that the primary has named.
-    private async Task<ReadResult> NotFoundAsync(FetchReply? reply, string key, AsOf asked, ReadOptions options, Question? question)
+    private async Task<ReadResult> NotFoundAsync(Fetched? fetched, string key, ReadOptions options, Question? question)
     {
-        if (reply is null)
+        if (fetched is null)
         {
             return new ReadResult(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
         }
 
-        var none = new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key", AsOf.Sum(reply.Age, asked.Age(context.Time)));
+        var none = new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key", fetched.Age(context.Time));
         if (options.Scope != ReadScope.IncludingLocalOnly)
         {
             return none;
         }
 
-        LocalFind find = await _localSearch.FindAsync(key, question, reply.LocalHolders);
+        LocalFind find = await _localSearch.FindAsync(key, question, fetched.Reply.LocalHolders);
         return find.Entry is not null ? new ReadResult(ReadOutcome.Found, find.Entry, Name)
             : find.Silent is null ? none
             : new ReadResult(ReadOutcome.Unavailable, null, Name, $"the masters do not have this key; {find.Silent} may, but does not answer");
     }
 
-    private ReadResult Found(FetchReply reply, AsOf asked, ReadOptions options)
+    private ReadResult Found(Fetched fetched, ReadOptions options)
     {
-        TimeSpan since = asked.Age(context.Time);
-        TimeSpan? life = reply.Life - since;
+        FetchReply reply = fetched.Reply;
+        TimeSpan? life = reply.Life - fetched.Asked.Age(context.Time);
         bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, life);
         var origin = new Origin(reply.History, reply.CurrentAt, life);
-        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: AsOf.Sum(reply.Age, since), IsKept: isKept, Origin: origin);
+        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: fetched.Age(context.Time), IsKept: isKept, Origin: origin);
     }
 
     private static bool IsLocalOnly(ReadOptions options, in ReadResult result) => options.Scope == ReadScope.IncludingLocalOnly
         && (result.Outcome == ReadOutcome.NotFound || result.Entry?.Version == LogPoint.Zero);
 
     // The first holder that gives a value which is not too old. None, or silence until the time is out: on to the primary.
-    private async Task<FetchReply?> FromHoldersAsync(Question question, AsOf asked)
+    private async Task<Fetched?> FromHoldersAsync(Question question)
     {
         while (true)
         {
             if (question.TryTakeHolder(out string holder))
             {
-                FetchReply? reply = await FetchAsync(holder, new FetchRequest(question.Key, false, Bound));
-                if (reply is { Status: FetchStatus.Found } && AsOf.Sum(reply.Age, asked.Age(context.Time)) <= Bound)
+                Fetched? fetched = await FetchAsync(holder, new FetchRequest(question.Key, false, Bound));
+                if (fetched is { Reply.Status: FetchStatus.Found } && fetched.Age(context.Time) <= Bound)
                 {
                     // The holder lags behind what is known here: whoever deleted a key from here does not want to see it again.
-                    return partition.Copies.IsOutdated(reply.Entry!) ? null : reply;
+                    return partition.Copies.IsOutdated(fetched.Reply.Entry!) ? null : fetched;
                 }
             }
             else if (question.MasterHasNone)
@@ -202,41 +195,48 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         }
     }
 
-    // Found or not found by the one who knows; null when nobody who knows answers for a while.
-    private Task<FetchReply?> FromPrimaryAsync(FetchRequest request) => finder.AskPrimaryAsync<FetchReply>(async view =>
+    // Found or not found by the one who knows; null when nobody who knows answers for a while. When the primary fails, the question that
+    // holders were asked is asked once more, of everyone.
+    private Task<Fetched?> FromPrimaryAsync(FetchRequest request, Question? question = null) => finder.AskPrimaryAsync<Fetched>(async view =>
     {
-        AsOf asked = AsOf.Now(context.Time);
-        FetchReply? reply = await FetchAsync(view.Primary.Name, request);
-        if (reply is { Status: FetchStatus.Found or FetchStatus.NotFound })
+        Fetched? fetched = await FetchAsync(view.Primary.Name, request);
+        if (fetched is { Reply.Status: FetchStatus.Found or FetchStatus.NotFound })
         {
             // Another primary may have heard of other holders since: this one's word may be too old.
-            bool isTooOld = request.NamesHolders && reply.Entry is null
-                && AsOf.Sum(reply.Age, asked.Age(context.Time)) > context.Settings.LocalOnlyBound;
-            return isTooOld ? Attempt<FetchReply>.Again : reply;
+            bool isTooOld = request.NamesHolders && fetched.Reply.Entry is null && fetched.Age(context.Time) > context.Settings.LocalOnlyBound;
+            return isTooOld ? Attempt<Fetched>.Again : fetched;
         }
 
-        if (!ReferenceEquals(reply, NoTurn))
+        if (!ReferenceEquals(fetched, NoTurn))
         {
-            finder.OnPrimaryFailed(view, reply?.View);
+            finder.OnPrimaryFailed(view, fetched?.Reply.View);
         }
 
-        return !request.IsStrong && await FromOtherMasterAsync(view, request) is { } found ? found : Attempt<FetchReply>.Again;
+        Fetched? found = request.IsStrong ? null : await FromOtherMasterAsync(view, request);
+        if (found is null && question is not null && !ReferenceEquals(fetched, NoTurn))
+        {
+            questions.AskEveryone(question);
+            found = await FromHoldersAsync(question);
+            question = null;
+        }
+
+        return found ?? Attempt<Fetched>.Again;
     });
 
     // The secondary may not say "none", but it can show what it has.
-    private async Task<FetchReply?> FromOtherMasterAsync(MasterView view, FetchRequest request)
+    private async Task<Fetched?> FromOtherMasterAsync(MasterView view, FetchRequest request)
     {
         if (!view.OtherInSync || view.Other is null)
         {
             return null;
         }
 
-        FetchReply? reply = await FetchAsync(view.Other.Name, request);
-        return reply is { Status: FetchStatus.Found } ? reply : null;
+        Fetched? fetched = await FetchAsync(view.Other.Name, request);
+        return fetched is { Reply.Status: FetchStatus.Found } ? fetched : null;
     }
 
     // Each may bring a value of the largest size, and whoever is asked has it ready before it is taken.
-    private async Task<FetchReply?> FetchAsync(string node, FetchRequest request)
+    private async Task<Fetched?> FetchAsync(string node, FetchRequest request)
     {
         if (!await _fetches.TakeAsync())
         {
@@ -245,11 +245,19 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
 
         try
         {
-            return await context.AskAsync(node, peer => peer.FetchAsync(request), context.Settings.ReplyTimeout);
+            AsOf asked = AsOf.Now(context.Time);
+            FetchReply? reply = await context.AskAsync(node, peer => peer.FetchAsync(request), context.Settings.ReplyTimeout);
+            return reply is null ? null : new Fetched(reply, asked);
         }
         finally
         {
             _fetches.Give();
         }
+    }
+
+    // What another node answered, and when it was asked: the age of an answer is counted from there.
+    private sealed record Fetched(FetchReply Reply, AsOf Asked)
+    {
+        public TimeSpan Age(TimeProvider time) => AsOf.Sum(Reply.Age, Asked.Age(time));
     }
 }

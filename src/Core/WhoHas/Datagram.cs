@@ -36,6 +36,9 @@ internal readonly record struct Datagram(DatagramType Type, ulong Sender, ulong 
     /// <summary>Whether who has it local-only should answer too, in a <see cref="DatagramType.WhoHas"/>.</summary>
     public bool IncludingLocalOnly { get; init; }
 
+    /// <summary>Whether every holder should answer, in a <see cref="DatagramType.WhoHas"/>; else a few of many do.</summary>
+    public bool FromEveryone { get; init; }
+
     /// <summary>The version held, in a <see cref="DatagramType.Have"/>.</summary>
     public LogPoint Version { get; init; }
 

@@ -5,10 +5,10 @@ internal sealed class DatagramChannel(string name, ReadOnlyMemory<byte> clusterK
 {
     private readonly ulong _sender = DatagramCodec.SenderOf(name);
 
-    public void AskWhoHas(ulong requestId, string key, bool includingLocalOnly)
+    public void AskWhoHas(ulong requestId, string key, bool includingLocalOnly, bool fromEveryone)
     {
         Span<byte> datagram = stackalloc byte[DatagramCodec.MaxBytes];
-        int length = DatagramCodec.WriteWhoHas(datagram, clusterKey.Span, _sender, requestId, key, includingLocalOnly);
+        int length = DatagramCodec.WriteWhoHas(datagram, clusterKey.Span, _sender, requestId, key, includingLocalOnly, fromEveryone);
         transport.Multicast(datagram[..length]);
     }
 

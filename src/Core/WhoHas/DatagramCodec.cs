@@ -12,7 +12,7 @@ namespace Diststore.Core;
 /// <code>
 /// "DSTO" | format 1 byte | type 1 byte | sender 8 | request id 8 | body | with a cluster key: HMAC 16
 ///
-/// WhoHas     flags 1 (bit 0: local-only too) | key length 2 | key | zeros until the body has 16 bytes
+/// WhoHas     flags 1 (bit 0: local-only too, bit 1: everyone answers) | key length 2 | key | zeros until the body has 16 bytes
 /// Have       epoch 8 | sequence 8
 /// HaveLocal  nothing
 /// None       epoch 8
@@ -43,6 +43,7 @@ internal static class DatagramCodec
     private const int QuestionBytes = 3; // flags and key length
     private const int LargestAnswerBytes = PointBytes; // the body of a Have
     private const byte LocalOnlyFlag = 1;
+    private const byte EveryoneFlag = 2;
 
     // Throws on lone surrogates: keys given here have passed the rules.
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -64,11 +65,18 @@ internal static class DatagramCodec
     /// <param name="requestId">What answers will carry.</param>
     /// <param name="key">What is asked for.</param>
     /// <param name="includingLocalOnly">Whether who has it local-only should answer too.</param>
+    /// <param name="fromEveryone">Whether every holder should answer, not only as many as it takes.</param>
     public static int WriteWhoHas(
-        Span<byte> destination, ReadOnlySpan<byte> clusterKey, ulong sender, ulong requestId, string key, bool includingLocalOnly)
+        Span<byte> destination,
+        ReadOnlySpan<byte> clusterKey,
+        ulong sender,
+        ulong requestId,
+        string key,
+        bool includingLocalOnly,
+        bool fromEveryone = false)
     {
         Span<byte> body = WriteHeader(destination, DatagramType.WhoHas, sender, requestId);
-        body[0] = includingLocalOnly ? LocalOnlyFlag : (byte)0;
+        body[0] = (byte)((includingLocalOnly ? LocalOnlyFlag : 0) | (fromEveryone ? EveryoneFlag : 0));
         int length = QuestionBytes + WriteKey(body[1..], key);
         if (length < LargestAnswerBytes)
         {
@@ -173,7 +181,7 @@ internal static class DatagramCodec
     private static bool TryReadWhoHas(ReadOnlySpan<byte> body, ref Datagram datagram)
     {
         // Too small a question is refused: its answer would be larger.
-        if (body.Length < LargestAnswerBytes || (body[0] & ~LocalOnlyFlag) != 0)
+        if (body.Length < LargestAnswerBytes || (body[0] & ~(LocalOnlyFlag | EveryoneFlag)) != 0)
         {
             return false;
         }
@@ -186,7 +194,7 @@ internal static class DatagramCodec
             return false;
         }
 
-        datagram = datagram with { Key = key, IncludingLocalOnly = body[0] == LocalOnlyFlag };
+        datagram = datagram with { Key = key, IncludingLocalOnly = (body[0] & LocalOnlyFlag) != 0, FromEveryone = (body[0] & EveryoneFlag) != 0 };
         return true;
     }
 

@@ -1,7 +1,7 @@
 namespace Diststore.Core;
 
 /// <summary>One who-has question on its way, and what was answered so far. For the node's scheduler.</summary>
-internal sealed class Question(ulong id, string key, long askedAt)
+internal sealed class Question(ulong id, string key, bool includesLocalOnly, long askedAt)
 {
     /// <summary>Holders beyond these are not needed to find a good one.</summary>
     private const int MaxHolders = 8;
@@ -10,16 +10,23 @@ internal sealed class Question(ulong id, string key, long askedAt)
     private readonly List<string> _localHolders = [];
     private readonly HashSet<string> _withoutLocal = new(StringComparer.Ordinal);
     private TaskCompletionSource? _changed;
+    private long _askedAt = askedAt;
 
     public ulong Id => id;
 
     public string Key => key;
+
+    /// <summary>Whether nodes that hold the key local-only were asked too.</summary>
+    public bool IncludesLocalOnly => includesLocalOnly;
 
     /// <summary>A master says that the masters have no such key: a hint to ask the primary at once, no more.</summary>
     public bool MasterHasNone { get; private set; }
 
     /// <summary>Whether anyone has answered anything.</summary>
     public bool IsAnswered { get; private set; }
+
+    /// <summary>It was sent once more: answers are waited for anew.</summary>
+    public void AskedAgain(long at) => _askedAt = at;
 
     public void AddHolder(string node)
     {
@@ -62,10 +69,10 @@ internal sealed class Question(ulong id, string key, long askedAt)
     /// <summary>Nodes that hold the key local-only.</summary>
     public IReadOnlyList<string> LocalHolders => _localHolders;
 
-    /// <summary>Waits until something more is answered. False when <paramref name="timeout"/> has passed since the question was sent.</summary>
+    /// <summary>Waits until something more is answered. False when <paramref name="timeout"/> has passed since the question was last sent.</summary>
     public async Task<bool> WaitAsync(TimeSpan timeout, TimeProvider time, CancellationToken cancellation)
     {
-        TimeSpan left = timeout - time.GetElapsedTime(askedAt);
+        TimeSpan left = timeout - time.GetElapsedTime(_askedAt);
         if (left <= TimeSpan.Zero)
         {
             return false;

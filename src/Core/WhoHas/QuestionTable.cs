@@ -20,11 +20,23 @@ internal sealed class QuestionTable(NodeContext context, DatagramChannel channel
             return null;
         }
 
-        var question = new Question((ulong)context.Random.NextInt64(long.MinValue, long.MaxValue), key, context.Time.GetTimestamp());
+        var question = new Question(
+            (ulong)context.Random.NextInt64(long.MinValue, long.MaxValue), key, includingLocalOnly, context.Time.GetTimestamp());
         _open[question.Id] = question;
-        channel.AskWhoHas(question.Id, key, includingLocalOnly);
+        channel.AskWhoHas(question.Id, key, includingLocalOnly, fromEveryone: false);
         context.Instruments.QuestionSent();
         return question;
+    }
+
+    /// <summary>
+    /// Sends a question once more, to be answered by every holder: who was silent to spare this node many answers may be the one that
+    /// is left.
+    /// </summary>
+    public void AskEveryone(Question question)
+    {
+        question.AskedAgain(context.Time.GetTimestamp());
+        channel.AskWhoHas(question.Id, question.Key, question.IncludesLocalOnly, fromEveryone: true);
+        context.Instruments.QuestionSent();
     }
 
     /// <summary>Ends a question; later answers to it are dropped.</summary>

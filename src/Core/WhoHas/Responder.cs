@@ -10,13 +10,26 @@ internal sealed class Responder(
     LocalReads here,
     NodeContext context)
 {
-    /// <summary>Answers a question of <paramref name="sender"/>: who cannot show the key is silent, but for masters.</summary>
-    public async ValueTask AnswerAsync(string sender, ulong id, string key, bool includingLocalOnly)
+    /// <summary>Of holders of a copy so many answer a question, on average: enough to find a good one, at any size of the cluster.</summary>
+    internal const int AnswersWanted = 4;
+
+    private readonly ulong _dice = DatagramCodec.SenderOf(context.Settings.Name);
+
+    /// <summary>
+    /// Answers a question of <paramref name="sender"/>: who cannot show the key is silent, but for masters. Of many who hold a copy
+    /// most are silent too, unless everyone is asked.
+    /// </summary>
+    public async ValueTask AnswerAsync(string sender, Datagram question)
     {
+        (ulong id, string key, bool includingLocalOnly) = (question.RequestId, question.Key!, question.IncludingLocalOnly);
         HeldHead held = await here.LookHeadAsync(key);
         if (held.Version is { } version && held.Age <= context.Settings.MaxStaleness)
         {
-            channel.AnswerHave(sender, id, version);
+            if (question.FromEveryone || partition.Served.IsFromStore || FallsToThisNode(id))
+            {
+                channel.AnswerHave(sender, id, version);
+            }
+
             return;
         }
 
@@ -34,5 +47,16 @@ internal sealed class Responder(
         {
             channel.AnswerNone(sender, id, partition.Views.Acting?.Epoch ?? 0);
         }
+    }
+
+    // With probability min(1, wanted / live nodes). The id of the question is random, so mixed with this node's name it is as good as
+    // a throw of dice of this node's own, and needs no state (the mixing is the finalizer of SplitMix64; Steele, Lea, Flood 2014).
+    private bool FallsToThisNode(ulong id)
+    {
+        ulong mixed = id ^ _dice;
+        mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+        mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+        mixed ^= mixed >> 31;
+        return Math.BigMul(mixed, (ulong)context.Transport.Members.Count, out _) < AnswersWanted;
     }
 }
