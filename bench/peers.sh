@@ -54,6 +54,17 @@ EOF
 start nginx nginx -c "$work/nginx.conf"
 ready nginx "$nginx/v1/kv/key0"
 
+# --- Filled; the masters are elected by the first key.
+say "filling"
+for ((i = 0; i < keys; i += 50)); do
+  puts=() etcd_puts=()
+  for ((j = i; j < i + 50 && j < keys; j++)); do
+    puts+=(-X PUT -H 'Content-Type: application/octet-stream' --data-binary "@$work/value" -o /dev/null "${nodes[0]}/v1/kv/key$j" --next)
+    etcd_puts+=(-o /dev/null -d "{\"key\":\"$(printf 'key%d' "$j" | base64)\",\"value\":\"$(base64 -w0 "$work/value")\"}" "${members[0]}/v3/kv/put" --next)
+  done
+  curl -fsS "${puts[@]::${#puts[@]}-1}"
+  curl -fsS "${etcd_puts[@]::${#etcd_puts[@]}-1}"
+done
 until_cluster 1 '"secondary":"node-'
 says=$(cluster_of 1)
 node_with() { # ROLE: its address
@@ -138,17 +149,7 @@ measure() { # CONTENDER CONNECTIONS SECONDS
   esac
 }
 
-# --- Filled, and as warm as they get.
-say "filling"
-for ((i = 0; i < keys; i += 50)); do
-  puts=() etcd_puts=()
-  for ((j = i; j < i + 50 && j < keys; j++)); do
-    puts+=(-X PUT -H 'Content-Type: application/octet-stream' --data-binary "@$work/value" -o /dev/null "$primary/v1/kv/key$j" --next)
-    etcd_puts+=(-o /dev/null -d "{\"key\":\"$(printf 'key%d' "$j" | base64)\",\"value\":\"$(base64 -w0 "$work/value")\"}" "${members[0]}/v3/kv/put" --next)
-  done
-  curl -fsS "${puts[@]::${#puts[@]}-1}"
-  curl -fsS "${etcd_puts[@]::${#etcd_puts[@]}-1}"
-done
+# --- As warm as they get.
 for name in "${contenders[@]}"; do
   say "warming up: $name"
   path=$(fresh_keys)
