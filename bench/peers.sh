@@ -5,11 +5,11 @@
 # JSON) and one Redis that syncs each append. Keys vary. The contenders take turns, round by round, so that what else the
 # machine does meets all of them; each ratio is the median of the rounds' own. Prints tables in Markdown.
 #
-#   bench/peers.sh [ROUNDS [SECONDS]]        5 rounds of 3 s each unless told
+#   bench/peers.sh [ROUNDS [SECONDS [REGEX]]]        5 rounds of 3 s each unless told; only who the expression names
 set -euo pipefail
 # shellcheck source=bench/cluster.sh
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
-rounds=${1:-5} seconds=${2:-3}
+rounds=${1:-5} seconds=${2:-3} only=${3:-.}
 bytes=100 keys=2000 levels=(1 64 256)
 etcd_port=$((base + 6)) etcd_peer_port=$((base + 7))
 members=("http://127.1.4.1:$etcd_port" "http://127.1.4.2:$etcd_port" "http://127.1.4.3:$etcd_port")
@@ -131,6 +131,8 @@ on_aof() { # CONNECTIONS SECONDS: as many as fit in about that time
 join() { (IFS=,; echo "$*"); }
 
 contenders=(bare nginx node gateway strong-primary strong-elsewhere etcd-read put-primary put-elsewhere put-gateway put-dealt etcd-put redis-put)
+mapfile -t contenders < <(printf '%s\n' "${contenders[@]}" | grep -E "$only" || true)
+((${#contenders[@]})) || { say "nobody is called $only"; exit 2; }
 measure() { # CONTENDER CONNECTIONS SECONDS
   case $1 in
     bare) ask get "$bare" /v1/kv/key "$2" "$3" ;;
@@ -201,6 +203,7 @@ echo "| ratio | seen | bar | |"
 echo "| --- | --- | --- | --- |"
 bar() { # TEXT CONTENDER OTHER CONNECTIONS COLUMN RELATION BAR
   local seen
+  [[ -e $work/seen/$2.$4 && -e $work/seen/$3.$4 ]] || return 0
   seen=$(ratio "$2" "$3" "$4" "$5")
   echo "| $1 | $seen | at $([[ $6 == '>=' ]] && echo least || echo most) $7 | $(met "$seen" "$6" "$7") |"
 }

@@ -40,9 +40,19 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
         }
     }
 
-    /// <summary>Puts a piece of work in line.</summary>
+    /// <summary>
+    /// Puts a piece of work in line. Where nobody stands there, nor in the pool's, this very thread is the worker that does it: a lone
+    /// request waits for no other thread to wake.
+    /// </summary>
     public void Add(Action work)
     {
+        if (_work.IsEmpty && ThreadPool.PendingWorkItemCount == 0 && TryTakeWorker())
+        {
+            work();
+            EndTurn();
+            return;
+        }
+
         _work.Enqueue(work);
         AddWorker();
     }
@@ -55,6 +65,11 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
             work();
         }
 
+        EndTurn();
+    }
+
+    private void EndTurn()
+    {
         Interlocked.Decrement(ref _workers);
 
         // Also what was added while this worker was counted and had already found nothing.
@@ -66,18 +81,27 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
 
     private void AddWorker()
     {
+        if (TryTakeWorker())
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    private bool TryTakeWorker()
+    {
         int workers = Volatile.Read(ref _workers);
         while (workers < _maxWorkers)
         {
             int found = Interlocked.CompareExchange(ref _workers, workers + 1, workers);
             if (found == workers)
             {
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-                return;
+                return true;
             }
 
             workers = found;
         }
+
+        return false;
     }
 
     private sealed record QueuedPipe(PipeReader Input, PipeWriter Output) : IDuplexPipe;

@@ -199,7 +199,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
     // holders were asked is asked once more, of everyone.
     private Task<Fetched?> FromPrimaryAsync(FetchRequest request, Question? question = null) => finder.AskPrimaryAsync<Fetched>(async view =>
     {
-        Fetched? fetched = await FetchAsync(view.Primary.Name, request);
+        Fetched? fetched = view.Primary == context.Self ? await FetchHereAsync(request) : await FetchAsync(view.Primary.Name, request);
         if (fetched is { Reply.Status: FetchStatus.Found or FetchStatus.NotFound })
         {
             // Another primary may have heard of other holders since: this one's word may be too old.
@@ -233,6 +233,20 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
 
         Fetched? fetched = await FetchAsync(view.Other.Name, request);
         return fetched is { Reply.Status: FetchStatus.Found } ? fetched : null;
+    }
+
+    // From this very node, as the primary: nothing crosses a connection, so nobody waits for a turn.
+    private async Task<Fetched?> FetchHereAsync(FetchRequest request)
+    {
+        AsOf asked = AsOf.Now(context.Time);
+        try
+        {
+            return new Fetched(await AnswerAsync(request).WaitAsync(context.Settings.ReplyTimeout, context.Time, context.Stopping), asked);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
     }
 
     // Each may bring a value of the largest size, and whoever is asked has it ready before it is taken.
