@@ -26,6 +26,7 @@ internal sealed class NodeInstruments
     private readonly Counter<long>? _asked;
     private readonly Counter<long>? _answered;
     private readonly Counter<long>? _timedOut;
+    private readonly Counter<long>? _answers;
     private readonly Counter<long>? _datagrams;
 
     /// <param name="node">The node's name.</param>
@@ -42,6 +43,7 @@ internal sealed class NodeInstruments
         _asked = Counter("diststore.questions.sent", "{question}", "Who-has questions sent.");
         _answered = Counter("diststore.questions.answered", "{question}", "Who-has questions that someone has answered.");
         _timedOut = Counter("diststore.questions.timedout", "{question}", "Who-has questions given up when their time was out.");
+        _answers = Counter("diststore.questions.answers", "{datagram}", "Answers to who-has questions that came, needed or not.");
         _datagrams = Counter("diststore.datagrams.refused", "{datagram}", "Datagrams of members that are malformed or not authentic.");
     }
 
@@ -87,6 +89,8 @@ internal sealed class NodeInstruments
     public void ReadMissed() => _missed?.Add(1, _node);
 
     public void QuestionSent() => _asked?.Add(1, _node);
+
+    public void AnswerReceived() => _answers?.Add(1, _node);
 
     public void QuestionAnswered() => _answered?.Add(1, _node);
 

@@ -51,6 +51,7 @@ internal sealed class QuestionTable(NodeContext context, DatagramChannel channel
     /// <summary>Takes an answer from the node of that name.</summary>
     public void Answer(string sender, DatagramType type, ulong id)
     {
+        context.Instruments.AnswerReceived();
         if (!_open.TryGetValue(id, out Question? question))
         {
             return;
