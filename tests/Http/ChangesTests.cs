@@ -94,6 +94,29 @@ public sealed class ChangesTests : IAsyncLifetime
         Assert.Contains("1-4", asked);
     }
 
+    [Fact]
+    public async Task An_id_within_a_page_carries_what_was_applied_when_it_was_read_and_resumes_with_it()
+    {
+        Put("a", [1], new LogPoint(1, 1));
+        Put("b", [2], new LogPoint(1, 3));
+        var asked = new List<string>();
+        _server.Store.ListedUpTo = new LogPoint(1, 5);
+        _server.Store.Changes = query =>
+        {
+            asked.Add(query.Since.ToString());
+            Entry[] after = [.. _server.Store.Replicated.Values.Where(entry => entry.Version > query.Since.Point).OrderBy(static entry => entry.Version)];
+            return new ChangesResult(ChangesOutcome.Page, after, FakeStore.Name, Upto: new LogPoint(1, 3), ReadAt: new LogPoint(1, 3));
+        };
+
+        JsonElement[] lines = await LinesAsync("/v1/changes?live=false&since=1-0");
+        Assert.Equal(["1-1~1-3", "1-3"], lines.Select(static line => line.GetProperty("id").GetString()));
+
+        await LinesAsync("/v1/changes?live=false&since=1-1~1-3");
+        Assert.Contains("1-1~1-3", asked);
+        await LinesAsync("/v1/changes?live=false&since=1-1.1-2~1-3");
+        Assert.Contains("1-1.1-2~1-3", asked);
+    }
+
     [Theory]
     [InlineData("1-1.")]
     [InlineData("1-1.1")]
@@ -102,6 +125,13 @@ public sealed class ChangesTests : IAsyncLifetime
     [InlineData(".1-3")]
     [InlineData("01-1")]
     [InlineData("999999-1.2-100")]
+    [InlineData("1-1~")]
+    [InlineData("1-1~0-0")]
+    [InlineData("1-3~1-3")]
+    [InlineData("1-1.1-4~1-3")]
+    [InlineData("1-1~1-4.1-3")]
+    [InlineData("1-1~1-2~1-3")]
+    [InlineData("999999-1~2-100")]
     public async Task What_is_no_id_is_refused(string since) =>
         Assert.Equal(400, (await _server.SendAsync("GET", $"/v1/changes?live=false&since={since}")).Status);
 

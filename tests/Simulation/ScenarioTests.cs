@@ -108,6 +108,43 @@ public sealed class ScenarioTests
     }
 
     [Fact]
+    public void Who_saw_a_key_passed_over_for_a_later_change_that_is_lost_lists_anew()
+    {
+        Put("first", 1);
+        _cluster.RunFor(Moment);
+        MasterView before = View;
+        (SimNode primary, SimNode secondary) = (_cluster.Named(before.Primary.Name), _cluster.Named(before.Other!.Name));
+        foreach (SimNode other in _cluster.Nodes.Except([primary, secondary]))
+        {
+            _cluster.Kill(other, TimeSpan.FromHours(1));
+        }
+
+        Put("long", new byte[ChangesQuery.MaxBytes]);
+        Put("key", 3);
+        ChangeId shown = Changes(View.Primary.Name, default).Upto;
+        _cluster.RunFor(Moment);
+
+        // Only the primary has the second value of the key, and who reads page by page has not come so far.
+        _cluster.Kill(secondary, TimeSpan.FromHours(1));
+        _cluster.RunFor(Moment);
+        Put("key", 4);
+        LogPoint first = Changes(primary.Name, ChangeId.Start).Entries[0].Version;
+        ChangesResult page = Changes(primary.Name, first);
+        Assert.Equal(["long"], page.Entries.Select(static entry => entry.Key));
+        ChangeId within = page.IdOf(page.Upto);
+
+        _cluster.Kill(primary, TimeSpan.FromHours(1));
+        _cluster.StartIfDown(secondary);
+        _cluster.RunFor(Moment);
+        Assert.Equal(RoleOutcome.Done, Ask(secondary, node => node.ForceElectionAsync(secondary.Name, acceptsDataLoss: true)).Outcome);
+        Assert.Equal(3, Get("key", secondary));
+
+        Assert.Equal(ChangesOutcome.Gone, Changes(secondary.Name, within).Outcome);
+        Assert.Equal(ChangesOutcome.Page, Changes(secondary.Name, within.Point).Outcome);
+        Assert.Equal(ChangesOutcome.Page, Changes(secondary.Name, shown).Outcome);
+    }
+
+    [Fact]
     public void A_master_that_comes_back_without_its_store_is_missing_still_and_since_then()
     {
         Put("key", 1);
@@ -178,6 +215,12 @@ public sealed class ScenarioTests
 
     private void Put(string key, int value) =>
         Assert.Contains(Write(key, value).Outcome, new[] { WriteOutcome.Created, WriteOutcome.Replaced });
+
+    private void Put(string key, byte[] value) => Assert.Contains(
+        Ask(Up, node => node.WriteAsync(new Write(key, value))).Outcome, new[] { WriteOutcome.Created, WriteOutcome.Replaced });
+
+    private ChangesResult Changes(string at, ChangeId since) =>
+        Ask(_cluster.Named(at), node => node.ReadChangesAsync(new ChangesQuery(since, TimeSpan.Zero)));
 
     private WriteResult Write(string key, int value) => Ask(Up, node => node.WriteAsync(new Write(key, BitConverter.GetBytes(value))));
 

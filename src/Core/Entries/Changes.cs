@@ -5,11 +5,19 @@ namespace Diststore.Core;
 /// deleted after it was shown comes again, but of one that was deleted before its deletion may be forgotten already. That does no
 /// harm up to what was applied when its first page was read, so the pass may go on as long as no deletion later than that is
 /// forgotten; its ids carry that point until it is passed.
+/// <para>
+/// Nor is what lies before a point all that was there at that point: a key that was changed again by the time that a page was read is
+/// shown with the later change only. If that one is lost, by a forced election or because a backup is restored, the earlier one stands
+/// again, and whoever goes on from the point would never see it. So an id carries up to where the state was applied that its page
+/// shows, until it is passed too.
+/// </para>
 /// </summary>
 /// <param name="Point">The last change seen, or the point up to where there was nothing to see.</param>
 /// <param name="PassUpto">What was applied when the first pass began, if it has not come so far; else <see cref="LogPoint.Zero"/>.</param>
+/// <param name="ReadAt">What was applied when the page was read, if that is beyond the two others; else <see cref="LogPoint.Zero"/>.</param>
 [GenerateSerializer, Immutable, Alias("diststore.changeid")]
-public readonly record struct ChangeId([property: Id(0)] LogPoint Point, [property: Id(1)] LogPoint PassUpto)
+public readonly record struct ChangeId(
+    [property: Id(0)] LogPoint Point, [property: Id(1)] LogPoint PassUpto = default, [property: Id(2)] LogPoint ReadAt = default)
 {
     /// <summary>The beginning.</summary>
     public static ChangeId Start => default;
@@ -17,29 +25,53 @@ public readonly record struct ChangeId([property: Id(0)] LogPoint Point, [proper
     /// <summary>Whether a page from here begins a first pass.</summary>
     public bool IsStart => this == Start;
 
-    /// <summary>The point that decides whether what follows is complete.</summary>
+    /// <summary>The point after which no deletion may have been forgotten.</summary>
     public LogPoint Judged => PassUpto == LogPoint.Zero ? Point : PassUpto;
 
-    /// <summary>The id of a point on a pass, or after it.</summary>
-    public static ChangeId At(LogPoint point, LogPoint passUpto) => new(point, point.Sequence < passUpto.Sequence ? passUpto : LogPoint.Zero);
+    /// <summary>The latest point of which something was shown: it has to be in the history still.</summary>
+    public LogPoint Shown => ReadAt == LogPoint.Zero ? Judged : ReadAt;
 
-    /// <summary>The id of a point that is on no first pass.</summary>
-    public static implicit operator ChangeId(LogPoint point) => new(point, LogPoint.Zero);
+    /// <summary>The id of a point on a pass, or after it, of a page that was read at some point.</summary>
+    public static ChangeId At(LogPoint point, LogPoint passUpto, LogPoint readAt)
+    {
+        var id = new ChangeId(point, point.Sequence < passUpto.Sequence ? passUpto : LogPoint.Zero);
+        return id.Judged.Sequence < readAt.Sequence ? id with { ReadAt = readAt } : id;
+    }
+
+    /// <summary>The id of a point that shows all that was applied there.</summary>
+    public static implicit operator ChangeId(LogPoint point) => new(point);
 
     /// <summary>Reads what <see cref="ToString"/> gives, and nothing else.</summary>
     public static bool TryParse(string text, out ChangeId id)
     {
         ArgumentNullException.ThrowIfNull(text);
-        int dot = text.IndexOf('.', StringComparison.Ordinal);
-        LogPoint passUpto = default;
-        bool isRead = LogPoint.TryParse(dot < 0 ? text : text.AsSpan(0, dot), out LogPoint point)
-            && (dot < 0 || (LogPoint.TryParse(text.AsSpan(dot + 1), out passUpto) && point.Sequence < passUpto.Sequence && point.Epoch <= passUpto.Epoch));
-        id = new ChangeId(point, passUpto);
+        ReadOnlySpan<char> rest = text;
+        bool isRead = TryCut(ref rest, '~', out LogPoint readAt);
+        isRead &= TryCut(ref rest, '.', out LogPoint passUpto);
+        isRead &= LogPoint.TryParse(rest, out LogPoint point);
+        id = new ChangeId(point, passUpto, readAt);
+        isRead &= passUpto == LogPoint.Zero || IsBefore(point, passUpto);
+        isRead &= readAt == LogPoint.Zero || IsBefore(id.Judged, readAt);
         return isRead;
     }
 
-    /// <summary><c>epoch-sequence</c>, and on a first pass a dot and the point that it has to pass.</summary>
-    public override string ToString() => PassUpto == LogPoint.Zero ? Point.ToString() : $"{Point}.{PassUpto}";
+    /// <summary>
+    /// <c>epoch-sequence</c>; on a first pass a dot and the point that it has to pass; a tilde and the point that its page was read at.
+    /// </summary>
+    public override string ToString() =>
+        $"{Point}{(PassUpto == LogPoint.Zero ? "" : $".{PassUpto}")}{(ReadAt == LogPoint.Zero ? "" : $"~{ReadAt}")}";
+
+    private static bool IsBefore(LogPoint one, LogPoint other) => one.Sequence < other.Sequence && one.Epoch <= other.Epoch;
+
+    // Takes off the mark and the point behind it; zero where there is none.
+    private static bool TryCut(ref ReadOnlySpan<char> text, char mark, out LogPoint point)
+    {
+        point = default;
+        int at = text.IndexOf(mark);
+        bool isRead = at < 0 || (LogPoint.TryParse(text[(at + 1)..], out point) && point != LogPoint.Zero);
+        text = at < 0 ? text : text[..at];
+        return isRead;
+    }
 }
 
 /// <summary>Which changes to read.</summary>
@@ -75,6 +107,7 @@ public enum ChangesOutcome
 /// <param name="Detail">A sentence for the caller where there is no page.</param>
 /// <param name="Upto">The point up to which the changes were looked at, which is not always the last one's; zero where it did not move.</param>
 /// <param name="PassUpto">What the first pass that the page is of has to pass, or zero.</param>
+/// <param name="ReadAt">What was applied when the page was read.</param>
 [GenerateSerializer, Immutable, Alias("diststore.changespage")]
 public sealed record ChangesResult(
     [property: Id(0)] ChangesOutcome Outcome,
@@ -82,8 +115,9 @@ public sealed record ChangesResult(
     [property: Id(2)] string Node,
     [property: Id(3)] string? Detail = null,
     [property: Id(4)] LogPoint Upto = default,
-    [property: Id(5)] LogPoint PassUpto = default)
+    [property: Id(5)] LogPoint PassUpto = default,
+    [property: Id(6)] LogPoint ReadAt = default)
 {
     /// <summary>The id of a change of this page.</summary>
-    public ChangeId IdOf(LogPoint change) => ChangeId.At(change, PassUpto);
+    public ChangeId IdOf(LogPoint change) => ChangeId.At(change, PassUpto, ReadAt);
 }

@@ -250,7 +250,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
                     view.Primary.Name, peer => peer.WatchAsync(query), ChangesQuery.MaxWait + _context.Settings.ReplyTimeout);
                 return answer is { Page: not null } or { IsGone: true } or { IsBusy: true } ? answer : Attempt<WatchReply>.Failed(answer?.View);
             },
-            atLeast: query.Since.Judged.Epoch,
+            atLeast: query.Since.Shown.Epoch,
             cancellation: cancellation);
         return reply switch
         {

@@ -37,12 +37,12 @@ internal sealed class ChangeWatch
     public async Task<WatchReply> WatchAsync(ChangesQuery query)
     {
         ChangeId since = query.Since;
-        if (!_standing.IsReady || (since.Judged.Epoch > _standing.View.Epoch && !await _standing.IsStoredAsync()))
+        if (!_standing.IsReady || (since.Shown.Epoch > _standing.View.Epoch && !await _standing.IsStoredAsync()))
         {
             return new WatchReply(null, false, _standing.Newest);
         }
 
-        if (since.Judged.Epoch > _standing.View.Epoch)
+        if (since.Shown.Epoch > _standing.View.Epoch)
         {
             // Nobody has given that epoch: the id is of a history that is lost, or of another cluster.
             return new WatchReply(null, true, null);
@@ -62,10 +62,10 @@ internal sealed class ChangeWatch
 
         // Ahead of what is applied here is neither gone nor wrong: it waits. But what lies beyond the end of an epoch that is over
         // will never come.
-        bool isAhead = since.Judged.Sequence > state.Applied.Sequence;
-        bool isOver = isAhead && since.Judged.Epoch < _standing.View.Epoch;
-        bool isForeign = since.Point != since.Judged && state.Epochs.PointAt(since.Point.Sequence) is { } point && point != since.Point;
-        if (isOver || isForeign || (!isAhead && !since.IsStart && (since.Judged.Sequence < state.Floor || !state.Epochs.Contains(since.Judged, state.Applied))))
+        bool isAhead = since.Shown.Sequence > state.Applied.Sequence;
+        bool isOver = isAhead && since.Shown.Epoch < _standing.View.Epoch;
+        bool isForeign = since.Point != since.Shown && state.Epochs.PointAt(since.Point.Sequence) is { } point && point != since.Point;
+        if (isOver || isForeign || (!isAhead && !since.IsStart && (since.Judged.Sequence < state.Floor || !state.Epochs.Contains(since.Shown, state.Applied))))
         {
             return new WatchReply(null, true, null);
         }
@@ -92,7 +92,7 @@ internal sealed class ChangeWatch
     private ChangesResult ResultOf(ChangePage page, LogPoint passUpto)
     {
         LogPoint upto = page.IsWhole ? page.Applied : page.Epochs.PointAt(page.Upto) ?? page.Entries[^1].Version;
-        return new ChangesResult(ChangesOutcome.Page, [.. page.Entries], _context.Settings.Name, Upto: upto, PassUpto: passUpto);
+        return new ChangesResult(ChangesOutcome.Page, [.. page.Entries], _context.Settings.Name, Upto: upto, PassUpto: passUpto, ReadAt: page.Applied);
     }
 
     // Null when its turn does not come in time. A read that began earlier serves whoever asks later too: there was something
