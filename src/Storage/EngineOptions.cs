@@ -11,6 +11,7 @@ internal static class EngineOptions
     private const int MaxOpenFiles = 512;
     private const double UnflushedBloomRatio = 0.02; // of the family's write buffer
     private const int DeletionWindowRows = 8192;
+    private const ulong FilterPartBytes = 8 << 10;
     private const int BloomBitsPerKey = 10; // about one look-up of 100 reads a table in vain
 
     public static string Name(Family family) => family switch
@@ -65,7 +66,13 @@ internal static class EngineOptions
             .SetFormatVersion(5)
             .SetFilterPolicy(BloomFilterPolicy.Create(BloomBitsPerKey, false))
             .SetCacheIndexAndFilterBlocks(true)
-            .SetPinL0FilterAndIndexBlocksInCache(true);
+            .SetPinL0FilterAndIndexBlocksInCache(true)
+            .SetIndexType(BlockBasedTableIndexType.TwoLevelIndex);
+
+        // A file's filter grows with its keys, to a megabyte and more, and the cache is split into parts that hold less than that: it would be
+        // read and checked as a whole for every look-up. In parts it is cached like any block.
+        Native.Instance.rocksdb_block_based_options_set_partition_filters(table.Handle, 1);
+        Native.Instance.rocksdb_block_based_options_set_metadata_block_size(table.Handle, FilterPartBytes);
         var options = new ColumnFamilyOptions();
         if (family == Family.Entries)
         {
