@@ -43,7 +43,7 @@ mkdir -p "$work/www/v1/kv" "$work/nginx"
 for ((i = 0; i < keys; i++)); do cp "$work/value" "$work/www/v1/kv/key$i"; done
 chmod -R a+rX "$work"
 cat >"$work/nginx.conf" <<EOF
-worker_processes 1; daemon off; pid $work/nginx/pid; error_log $work/nginx.err;
+worker_processes 1; daemon off; master_process off; pid $work/nginx/pid; error_log $work/nginx.err;
 events { worker_connections 1024; }
 http {
   access_log off; sendfile on; open_file_cache max=5000; keepalive_requests 100000000;
