@@ -128,6 +128,34 @@ start_cluster() {
   ready gateway "$gateway/health/ready"
 }
 
+# Three members of etcd, and what their clients ask; the members talk to one another on the port after that.
+members=("http://127.1.4.1:$((base + 6))" "http://127.1.4.2:$((base + 6))" "http://127.1.4.3:$((base + 6))")
+
+# start_member NUMBER: one of them.
+start_member() {
+  local port=$((base + 7)) client=${members[$1 - 1]}
+  local peer=http://127.1.4.$1:$port
+  start "etcd-$1" etcd --name "m$1" --data-dir "$work/etcd-$1" --logger zap --log-level warn \
+    --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --listen-client-urls "$client" --advertise-client-urls "$client" \
+    --initial-cluster "m1=http://127.1.4.1:$port,m2=http://127.1.4.2:$port,m3=http://127.1.4.3:$port" --initial-cluster-state new \
+    --initial-cluster-token "bench-$base"
+}
+
+start_etcd() {
+  local number
+  for number in 1 2 3; do start_member "$number"; done
+  for number in 1 2 3; do ready "etcd-$number" "${members[number - 1]}/health"; done
+}
+
+# write_put_script: $work/put.lua, by which wrk puts new keys with 100-byte values; its argument begins their paths.
+write_put_script() {
+  cat >"$work/put.lua" <<'EOF'
+local n, body = 0, string.rep("x", 100)
+init = function(args) path = args[1]; wrk.headers["Content-Type"] = "application/octet-stream" end
+request = function() n = n + 1; return wrk.format("PUT", path .. n, nil, body) end
+EOF
+}
+
 # restore_silo NUMBER FILE: that node's data folder, from a backup.
 restore_silo() {
   dotnet "$(program src/Silo Diststore.Silo)" --restore "$2" "${cluster[@]}" --Diststore:Node:Name="node-$1" --Diststore:Data:Path="$work/data/node-$1" >&2
@@ -157,6 +185,18 @@ until_role() { until_cluster "$1" "\"name\":\"node-$1\",\"role\":\"$2\""; }
 
 # cluster_of NUMBER: what that node says of the cluster.
 cluster_of() { curl -fsS -m 5 "${nodes[$1 - 1]}/v1/cluster"; }
+
+# node_with ROLE: the address of the first node that has it, as node-1 knows it.
+node_with() {
+  local number says
+  says=$(cluster_of 1)
+  for number in 1 2 3; do
+    if [[ $says == *'"name":"node-'$number'","role":"'"$1"'"'* ]]; then
+      echo "${nodes[number - 1]}"
+      return
+    fi
+  done
+}
 
 # until_whole NUMBER NODES: until that node reaches so many, and two of them are the masters by their own word.
 until_whole() {

@@ -10,8 +10,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 rounds=${1:-7} seconds=${2:-5}
 bytes=100 connections=64 bar=2
-etcd_port=$((base + 6)) etcd_peer_port=$((base + 7))
-members=("http://127.1.4.1:$etcd_port" "http://127.1.4.2:$etcd_port" "http://127.1.4.3:$etcd_port")
 disk=$(on_disk)
 need redis-server curl dotnet etcd:etcd-server
 build src/Silo bench/Load
@@ -20,16 +18,7 @@ start_redis
 for number in 1 2 3; do
   start_silo "$number" --Diststore:Data:Durability=Fsync
 done
-initial=m1=http://127.1.4.1:$etcd_peer_port,m2=http://127.1.4.2:$etcd_peer_port,m3=http://127.1.4.3:$etcd_peer_port
-for number in 1 2 3; do
-  peer=http://127.1.4.$number:$etcd_peer_port client=${members[number - 1]}
-  start "etcd-$number" etcd --name "m$number" --data-dir "$work/etcd-$number" --logger zap --log-level warn \
-    --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --listen-client-urls "$client" --advertise-client-urls "$client" \
-    --initial-cluster "$initial" --initial-cluster-state new --initial-cluster-token "bench-$base"
-done
-for number in 1 2 3; do
-  ready "etcd-$number" "${members[number - 1]}/health"
-done
+start_etcd
 
 # Answers are taken up on the thread that waits for them: the generator shares the cores with what it measures.
 export DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS=1

@@ -11,9 +11,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 rounds=${1:-10}
 fewer=$(((rounds + 2) / 3))
-etcd_port=$((base + 6)) etcd_peer_port=$((base + 7))
-members=("http://127.1.4.1:$etcd_port" "http://127.1.4.2:$etcd_port" "http://127.1.4.3:$etcd_port")
-peers=("http://127.1.4.1:$etcd_peer_port" "http://127.1.4.2:$etcd_peer_port" "http://127.1.4.3:$etcd_peer_port")
 disk=$(on_disk)
 need redis-server curl dotnet etcd:etcd-server
 build src/Silo bench/Load
@@ -63,13 +60,6 @@ lose() {
   fi
   end_writing
   until_whole "$other" 3
-}
-
-start_member() {
-  start "etcd-$1" etcd --name "m$1" --data-dir "$work/etcd-$1" --logger zap --log-level warn \
-    --listen-peer-urls "${peers[$1 - 1]}" --initial-advertise-peer-urls "${peers[$1 - 1]}" \
-    --listen-client-urls "${members[$1 - 1]}" --advertise-client-urls "${members[$1 - 1]}" \
-    --initial-cluster "m1=${peers[0]},m2=${peers[1]},m3=${peers[2]}" --initial-cluster-state new --initial-cluster-token "bench-$base"
 }
 
 # leader: the number of the member that says of itself that it leads.
@@ -124,8 +114,7 @@ rounds_of stopped "$fewer" lose stop
 rounds_of both "$fewer" lose both
 for number in 1 2 3; do stop "silo-$number"; done
 
-for number in 1 2 3; do start_member "$number"; done
-for number in 1 2 3; do ready "etcd-$number" "${members[number - 1]}/health"; done
+start_etcd
 rounds_of etcd "$rounds" lose_leader
 
 # row NAME FILE [MEDIAN MAX]: a line of the table, with the bars in milliseconds.

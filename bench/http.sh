@@ -21,12 +21,8 @@ head -c $bytes /dev/zero | tr '\0' x >"$work/value"
 curl -fsS -o /dev/null -X PUT -H 'Content-Type: application/octet-stream' --data-binary "@$work/value" "${nodes[0]}/v1/kv/hit"
 
 # The node that is no master: it answers from a copy, and it is the one that can miss.
-masters=$(curl -fsS "${nodes[0]}/v1/cluster")
-copy_node=
-for number in 1 2 3; do
-  [[ $masters == *'"name":"node-'$number'","role":"copies"'* ]] && copy_node=${nodes[number - 1]}
-done
-[[ -n $copy_node ]] || { say "no node without a master's role: $masters"; exit 1; }
+copy_node=$(node_with copies)
+[[ -n $copy_node ]] || { say "no node without a master's role: $(cluster_of 1)"; exit 1; }
 for url in "$copy_node" "$gateway"; do
   curl -fsS "$url/v1/kv/hit" | cmp -s - "$work/value" || { say "$url gives other bytes"; exit 1; }
 done

@@ -16,14 +16,8 @@ start_redis
 for number in 1 2; do start_silo "$number" --Diststore:Data:Durability=Fsync; done
 curl -fsS -o /dev/null -X PUT --data-binary x "${nodes[0]}/v1/kv/key"
 until_whole 1 2
-says=$(cluster_of 1)
-primary=${nodes[0]}
-if [[ $says == *'"name":"node-2","role":"primary"'* ]]; then primary=${nodes[1]}; fi
-cat >"$work/put.lua" <<'EOF'
-local n, body = 0, string.rep("x", 100)
-init = function(args) path = args[1] end
-request = function() n = n + 1; return wrk.format("PUT", path .. n, nil, body) end
-EOF
+primary=$(node_with primary)
+write_put_script
 puts() { # NAME SECONDS: requests/s
   wrk -t1 -c$connections -d"$2"s -s "$work/put.lua" "$primary" -- "/v1/kv/$1-" | awk '/Requests\/sec/ { printf "%.0f\n", $2 } /Non-2xx|Socket errors/ { print > "/dev/stderr" }'
 }

@@ -11,8 +11,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 rounds=${1:-5} seconds=${2:-3} only=${3:-.}
 bytes=100 keys=2000 levels=(1 64 256)
-etcd_port=$((base + 6)) etcd_peer_port=$((base + 7))
-members=("http://127.1.4.1:$etcd_port" "http://127.1.4.2:$etcd_port" "http://127.1.4.3:$etcd_port")
 bare=http://127.0.0.1:$free_port nginx=http://127.0.0.2:$free_port aof_port=$((base + 8))
 disk=$(on_disk)
 need redis-server redis-benchmark:redis-tools curl wrk dotnet nginx:nginx-light etcd:etcd-server
@@ -27,14 +25,7 @@ start gateway dotnet "$(program src/Gateway Diststore.Gateway)" "${cluster[@]}" 
 ready gateway "$gateway/health/ready"
 start bare dotnet "$(program bench/Bare Diststore.Bare)" --urls "$bare" --bytes $bytes
 ready bare "$bare/"
-initial=m1=http://127.1.4.1:$etcd_peer_port,m2=http://127.1.4.2:$etcd_peer_port,m3=http://127.1.4.3:$etcd_peer_port
-for number in 1 2 3; do
-  peer=http://127.1.4.$number:$etcd_peer_port client=${members[number - 1]}
-  start "etcd-$number" etcd --name "m$number" --data-dir "$work/etcd-$number" --logger zap --log-level error \
-    --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --listen-client-urls "$client" --advertise-client-urls "$client" \
-    --initial-cluster "$initial" --initial-cluster-state new --initial-cluster-token "peers-$base"
-done
-for number in 1 2 3; do ready "etcd-$number" "${members[number - 1]}/health"; done
+start_etcd
 mkdir "$work/aof"
 start aof redis-server --bind 127.0.0.1 --port "$aof_port" --dir "$work/aof" --appendonly yes --appendfsync always --save ''
 
@@ -66,15 +57,8 @@ for ((i = 0; i < keys; i += 50)); do
   curl -fsS "${etcd_puts[@]::${#etcd_puts[@]}-1}"
 done
 until_cluster 1 '"secondary":"node-'
-says=$(cluster_of 1)
-node_with() { # ROLE: its address
-  local number
-  for number in 1 2 3; do
-    if [[ $says == *'"name":"node-'$number'","role":"'"$1"'"'* ]]; then echo "${nodes[number - 1]}"; fi
-  done
-}
 primary=$(node_with primary) elsewhere=$(node_with copies)
-[[ -n $primary && -n $elsewhere ]] || { say "not a primary and a node without a role: $says"; exit 1; }
+[[ -n $primary && -n $elsewhere ]] || { say "not a primary and a node without a role: $(cluster_of 1)"; exit 1; }
 
 # --- What they are asked. wrk keeps Lua of each thread apart, and there is one thread.
 cat >"$work/get.lua" <<'EOF'
@@ -82,11 +66,7 @@ init = function(args) path = args[1]; keys = tonumber(args[2]); math.randomseed(
 request = function() return wrk.format("GET", path .. math.random(0, keys - 1)) end
 EOF
 sed 's/keys - 1))/keys - 1) .. "?consistency=strong")/' "$work/get.lua" >"$work/strong.lua"
-cat >"$work/put.lua" <<'EOF'
-local n, body = 0, string.rep("x", 100)
-init = function(args) path = args[1]; wrk.headers["Content-Type"] = "application/octet-stream" end
-request = function() n = n + 1; return wrk.format("PUT", path .. n, nil, body) end
-EOF
+write_put_script
 cat >"$work/base64.lua" <<'EOF'
 local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 function encode(text)

@@ -41,10 +41,6 @@ builder.Services.AddSingleton<LiveNodes>().AddSingleton<ClusterDiststore>();
 builder.Services.AddHostedService<ClusterConnection>();
 builder.ListenOn(settings.Address, settings.HttpPort);
 
-// An answer is written where it is made, without a hop to another thread. Called unsafe because code that blocks would hold up other
-// connections: the gateway has none, all it does is to wait for nodes.
-builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
-
 await using WebApplication app = builder.Build();
 
 // A terminal that closes stops it as Ctrl-C does.

@@ -33,7 +33,13 @@ public static class DiststoreHttp
         services.AddOptions<DiststoreHttpOptions>().Configure(options => configure?.Invoke(options));
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<DiststoreHttpOptions>>(Limit);
         services.Configure<SocketTransportOptions>(static sockets =>
-            (sockets.MaxReadBufferSize, sockets.MaxWriteBufferSize) = (RequestBufferBytes, ResponseBufferBytes));
+        {
+            (sockets.MaxReadBufferSize, sockets.MaxWriteBufferSize) = (RequestBufferBytes, ResponseBufferBytes);
+
+            // A request is taken, and an answer written, where it is, without a hop to another thread. Called unsafe because code that blocks
+            // would hold up other connections: there is none, what takes the disk or another node is waited for.
+            sockets.UnsafePreferInlineScheduling = true;
+        });
         services.AddSingleton(static provider =>
             new ByteBudget(provider.GetRequiredService<IOptions<DiststoreHttpOptions>>().Value.MaxBytesInFlight, Time(provider)));
         services.AddSingleton(static provider =>

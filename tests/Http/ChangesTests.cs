@@ -74,14 +74,7 @@ public sealed class ChangesTests : IAsyncLifetime
     {
         Put("a", [1], new LogPoint(1, 1));
         Put("b", [2], new LogPoint(1, 3));
-        var asked = new List<string>();
-        _server.Store.ListedUpTo = new LogPoint(1, 5);
-        _server.Store.Changes = query =>
-        {
-            asked.Add(query.Since.ToString());
-            Entry[] after = [.. _server.Store.Replicated.Values.Where(entry => entry.Version > query.Since.Point).OrderBy(static entry => entry.Version)];
-            return new ChangesResult(ChangesOutcome.Page, after, FakeStore.Name, Upto: new LogPoint(1, 4), PassUpto: new LogPoint(1, 3));
-        };
+        List<string> asked = AnswerPages(upto: new LogPoint(1, 4), passUpto: new LogPoint(1, 3));
 
         JsonElement[] lines = await LinesAsync("/v1/changes?live=false");
         Assert.Equal(["1-1.1-3", "1-3"], lines.Select(static line => line.GetProperty("id").GetString()));
@@ -99,14 +92,7 @@ public sealed class ChangesTests : IAsyncLifetime
     {
         Put("a", [1], new LogPoint(1, 1));
         Put("b", [2], new LogPoint(1, 3));
-        var asked = new List<string>();
-        _server.Store.ListedUpTo = new LogPoint(1, 5);
-        _server.Store.Changes = query =>
-        {
-            asked.Add(query.Since.ToString());
-            Entry[] after = [.. _server.Store.Replicated.Values.Where(entry => entry.Version > query.Since.Point).OrderBy(static entry => entry.Version)];
-            return new ChangesResult(ChangesOutcome.Page, after, FakeStore.Name, Upto: new LogPoint(1, 3), ReadAt: new LogPoint(1, 3));
-        };
+        List<string> asked = AnswerPages(upto: new LogPoint(1, 3), readAt: new LogPoint(1, 3));
 
         JsonElement[] lines = await LinesAsync("/v1/changes?live=false&since=1-0");
         Assert.Equal(["1-1~1-3", "1-3"], lines.Select(static line => line.GetProperty("id").GetString()));
@@ -276,6 +262,20 @@ public sealed class ChangesTests : IAsyncLifetime
         Task stopping = _server.StopAsync();
         Assert.Equal("", (await answer.Content.ReadAsStringAsync().WaitAsync(Deadline)).Trim());
         await stopping.WaitAsync(Deadline);
+    }
+
+    // Gives what the store holds after what is asked for, as of those points; notes what is asked for.
+    private List<string> AnswerPages(LogPoint upto, LogPoint passUpto = default, LogPoint readAt = default)
+    {
+        var asked = new List<string>();
+        _server.Store.ListedUpTo = new LogPoint(1, 5);
+        _server.Store.Changes = query =>
+        {
+            asked.Add(query.Since.ToString());
+            Entry[] after = [.. _server.Store.Replicated.Values.Where(entry => entry.Version > query.Since.Point).OrderBy(static entry => entry.Version)];
+            return new ChangesResult(ChangesOutcome.Page, after, FakeStore.Name, Upto: upto, PassUpto: passUpto, ReadAt: readAt);
+        };
+        return asked;
     }
 
     private void Put(string key, byte[] value, LogPoint version, DateTimeOffset? expiresAt = null) =>

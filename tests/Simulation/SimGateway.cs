@@ -77,7 +77,7 @@ internal sealed class SimGateway : SimHost
         return answer.Task;
     }
 
-    // A node whose disk fails meanwhile answers with that, like one that throws across the network.
+    // A node whose disk fails meanwhile answers with that: the real one takes whatever a call throws for no answer.
     private static bool IsNoAnswer(Exception e) => e is TimeoutException or OperationCanceledException or StoreFailedException;
 
     private async Task<CopyNews?> FollowAsync(CopyQuestion question, TimeSpan timeout)

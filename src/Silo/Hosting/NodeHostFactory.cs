@@ -110,7 +110,6 @@ internal static class NodeHostFactory
     private static void AddHttp(WebApplicationBuilder builder, SiloSettings settings)
     {
         builder.WebHost.UseKestrelCore();
-        builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
         builder.ListenOn(settings.Address, settings.HttpPort);
         builder.Services.AddDiststoreHttp(settings.ApplyTo);
     }
