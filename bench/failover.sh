@@ -23,7 +23,7 @@ step_down() { curl -fsS -m 10 -o /dev/null -X POST "${nodes[$1 - 1]}/v1/cluster/
 # make_both: makes the node that the registry is on the primary. The registry soon leaves it for that.
 make_both() {
   local registry secondary
-  registry=$(cd "$work" && grep -H 'The registry is here' silo-?.log | sed -E 's/silo-([0-9])\.log:([0-9:.]+) .*/\2 \1/' | sort | tail -1 | cut -d' ' -f2)
+  registry=$(cd "$work" && grep -H 'The registry is here' silo-?.log | sed -E 's/silo-([0-9])\.log:[0-9-]+ ([0-9:.]+) .*/\2 \1/' | sort | tail -1 | cut -d' ' -f2)
   secondary=$(cluster_of 1 | named secondary)
   if ((registry != primary && registry != secondary)); then
     step_down "$secondary"
