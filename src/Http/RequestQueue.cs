@@ -9,14 +9,20 @@ namespace Diststore.Http;
 
 /// <summary>
 /// The line in which HTTP's work waits for the thread pool: what a connection has to do when bytes have come, that is parsing, serving
-/// and reading bodies. However many connections have something to do, as many of them as there are workers stand in the pool's own line,
-/// and each gives way after a moment. So what the nodes have to tell one another never waits behind thousands of requests; the requests
-/// wait here, in their order. Any thread.
+/// and reading bodies, and the sending of long answers and pages to many. However many connections have something to do, as many of them as
+/// there are workers stand in the pool's own line, and each gives way after a moment. So what the nodes have to tell one another never waits
+/// behind thousands of requests; the requests wait here, in their order. Any thread.
 /// </summary>
 internal sealed class RequestQueue : IThreadPoolWorkItem
 {
     // How many pieces of work a worker does before it stands in the pool's line again: some hundred microseconds.
     private const int PiecesATurn = 16;
+
+    // Sending so many bytes is work to stand in line for; less is sent where it is written.
+    private const int LongBytes = 16 * 1024;
+
+    [ThreadStatic]
+    private static bool t_hasTurn;
 
     private readonly ConcurrentQueue<Action> _work = new();
     private readonly int _maxWorkers;
@@ -29,7 +35,7 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
     public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate serve)
     {
         IDuplexPipe transport = connection.Transport;
-        connection.Transport = new QueuedPipe(new QueuedReader(transport.Input, this), transport.Output);
+        connection.Transport = new QueuedPipe(new QueuedReader(transport.Input, this), new QueuedWriter(transport.Output, this));
         try
         {
             await serve(connection);
@@ -48,7 +54,7 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
     {
         if (_work.IsEmpty && ThreadPool.PendingWorkItemCount == 0 && TryTakeWorker())
         {
-            work();
+            Do(work);
             EndTurn();
             return;
         }
@@ -62,10 +68,17 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
     {
         for (int i = 0; i < PiecesATurn && _work.TryDequeue(out Action? work); i++)
         {
-            work();
+            Do(work);
         }
 
         EndTurn();
+    }
+
+    private static void Do(Action work)
+    {
+        t_hasTurn = true;
+        work();
+        t_hasTurn = false;
     }
 
     private void EndTurn()
@@ -133,6 +146,54 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
         private async ValueTask<ReadResult> InLineAsync(ValueTask<ReadResult> read)
         {
             ReadResult result = await read.ConfigureAwait(false);
+            await _place;
+            return result;
+        }
+    }
+
+    // What is sent on a connection. The transport sends on the thread that flushes, for as long as the client's side takes it.
+    private sealed class QueuedWriter(PipeWriter bytes, RequestQueue queue) : PipeWriter
+    {
+        private readonly Place _place = new(queue);
+
+        public override bool CanGetUnflushedBytes => bytes.CanGetUnflushedBytes;
+
+        public override long UnflushedBytes => bytes.UnflushedBytes;
+
+        public override void Advance(int count) => bytes.Advance(count);
+
+        public override Memory<byte> GetMemory(int sizeHint = 0) => bytes.GetMemory(sizeHint);
+
+        public override Span<byte> GetSpan(int sizeHint = 0) => bytes.GetSpan(sizeHint);
+
+        public override void CancelPendingFlush() => bytes.CancelPendingFlush();
+
+        public override void Complete(Exception? exception = null) => bytes.Complete(exception);
+
+        public override ValueTask CompleteAsync(Exception? exception = null) => bytes.CompleteAsync(exception);
+
+        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+        {
+            if (bytes.UnflushedBytes >= LongBytes && !t_hasTurn)
+            {
+                return InLineAsync(cancellationToken);
+            }
+
+            ValueTask<FlushResult> flush = bytes.FlushAsync(cancellationToken);
+            return flush.IsCompleted ? flush : InLineAsync(flush);
+        }
+
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+        private async ValueTask<FlushResult> InLineAsync(CancellationToken cancellationToken)
+        {
+            await _place;
+            return await FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+        private async ValueTask<FlushResult> InLineAsync(ValueTask<FlushResult> flush)
+        {
+            FlushResult result = await flush.ConfigureAwait(false);
             await _place;
             return result;
         }
