@@ -39,20 +39,30 @@ internal static class Answers
                 SetWritten(context.Response.Headers, result);
                 return done(context, result);
             case WriteOutcome.NotFound:
-                return Problems.WriteAsync(context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no such key", Node: result.Node));
+                return Problems.WriteAsync(context, new Fault(
+                    StatusCodes.Status404NotFound, ProblemType.NoSuchKey, result.Detail ?? "there is no such key", Node: result.Node));
             case WriteOutcome.ConditionFailed:
                 return Problems.WriteAsync(context, Fault.ConditionFailed(result.Node));
             case WriteOutcome.OverQuota:
                 string why = result.Detail ?? "the masters hold as much as they may";
                 return Problems.WriteAsync(
-                    context, new Fault(StatusCodes.Status507InsufficientStorage, $"nothing was stored: {why}; deletes are still taken", Node: result.Node));
+                    context,
+                    new Fault(
+                        StatusCodes.Status507InsufficientStorage,
+                        ProblemType.OverQuota,
+                        $"nothing was stored: {why}; deletes are still taken",
+                        Node: result.Node));
             case WriteOutcome.UnknownNode:
                 return Problems.WriteAsync(context, Fault.UnknownNode(nodeAsked));
             case WriteOutcome.Unavailable:
-                return Unavailable(context, result.Detail ?? "nothing was stored: no master can take writes now", result.Node);
+                const string Nobody = "nothing was stored: no master can take writes now";
+                return Unavailable(context, ProblemType.NothingDone, result.Detail ?? Nobody, result.Node);
+            case WriteOutcome.Busy:
+                return Unavailable(context, ProblemType.Busy, result.Detail ?? "nothing was stored: too many writes wait already", result.Node);
             default:
                 string detail = result.Detail is null ? "" : $": {result.Detail}";
-                return Unavailable(context, $"the outcome is unknown, the write may or may not have been done{detail}", result.Node);
+                string unknown = $"the outcome is unknown, the write may or may not have been done{detail}";
+                return Unavailable(context, ProblemType.OutcomeUnknown, unknown, result.Node);
         }
     }
 
@@ -65,8 +75,8 @@ internal static class Answers
     }
 
     /// <summary>Answers 503.</summary>
-    public static Task Unavailable(HttpContext context, string detail, string? node = null) =>
-        Problems.WriteAsync(context, new Fault(StatusCodes.Status503ServiceUnavailable, detail, Node: node));
+    public static Task Unavailable(HttpContext context, string type, string detail, string? node = null) =>
+        Problems.WriteAsync(context, new Fault(StatusCodes.Status503ServiceUnavailable, type, detail, Node: node));
 
     /// <summary>
     /// Answers with a whole body; on HEAD with its headers. <paramref name="isFree"/> is for what has to be answered however little room
@@ -147,14 +157,18 @@ internal static class Answers
         // A node that only looked at what it holds itself says nothing of the cluster's state.
         ReadOutcome.NotFound => Problems.WriteAsync(context, new Fault(
             StatusCodes.Status404NotFound,
+            ProblemType.NoSuchKey,
             result.Detail ?? "there is no such key",
             Node: result.Node,
             Read: result.Forwarding == Forwarding.None ? null : result)),
         ReadOutcome.NotHere => Problems.WriteAsync(
-            context, new Fault(StatusCodes.Status504GatewayTimeout, result.Detail ?? "this node has nothing that it may show", Node: result.Node)),
+            context,
+            new Fault(
+                StatusCodes.Status504GatewayTimeout, ProblemType.NotHere, result.Detail ?? "this node has nothing that it may show", Node: result.Node)),
         ReadOutcome.UnknownNode => Problems.WriteAsync(
-            context, new Fault(StatusCodes.Status404NotFound, result.Detail ?? "there is no live node of that name")),
-        _ => Unavailable(context, result.Detail ?? "nobody who would know has answered", result.Node),
+            context, new Fault(StatusCodes.Status404NotFound, ProblemType.NoSuchNode, result.Detail ?? "there is no live node of that name")),
+        ReadOutcome.Busy => Unavailable(context, ProblemType.Busy, result.Detail ?? "too many reads wait already", result.Node),
+        _ => Unavailable(context, ProblemType.NotKnown, result.Detail ?? "nobody who would know has answered", result.Node),
     };
 
     private static Task Send(HttpContext context, byte[] body, bool isFree)

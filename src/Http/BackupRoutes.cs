@@ -26,15 +26,15 @@ internal sealed class BackupRoutes(INodeAccess nodes)
         BackupStart start = await nodes.StartBackupAsync(context.RequestAborted);
         if (start.Outcome != BackupOutcome.Started)
         {
-            await Problems.WriteAsync(context, new Fault(
-                start.Outcome == BackupOutcome.NotDurable ? StatusCodes.Status501NotImplemented : StatusCodes.Status503ServiceUnavailable,
-                start.Outcome switch
-                {
-                    BackupOutcome.NotDurable => "the masters' data is in memory, of which there is no backup",
-                    BackupOutcome.Busy => "as many backups as are allowed at once are under way",
-                    _ => "no in-sync master answers",
-                },
-                Node: start.Node));
+            (int status, string type, string detail) = start.Outcome switch
+            {
+                BackupOutcome.NotDurable => (
+                    StatusCodes.Status501NotImplemented, ProblemType.NotImplemented, "the masters' data is in memory, of which there is no backup"),
+                BackupOutcome.Busy => (
+                    StatusCodes.Status503ServiceUnavailable, ProblemType.Busy, "as many backups as are allowed at once are under way"),
+                _ => (StatusCodes.Status503ServiceUnavailable, ProblemType.NotKnown, "no in-sync master answers"),
+            };
+            await Problems.WriteAsync(context, new Fault(status, type, detail, Node: start.Node));
             return;
         }
 

@@ -9,7 +9,7 @@ namespace Diststore.Http;
 internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options, TimeProvider time, CancellationToken stopping)
 {
     private static readonly ChangesResult Busy =
-        new(ChangesOutcome.Unavailable, [], "", "slow readers take all the room that this process has for changes; ask again later");
+        new(ChangesOutcome.Busy, [], "", "slow readers take all the room that this process has for changes; ask again later");
 
     private readonly ChangeRoom _room = new(options, time, stopping);
     private readonly Lock _gate = new(); // taken before the room's

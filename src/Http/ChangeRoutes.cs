@@ -52,7 +52,7 @@ internal sealed partial class ChangeRoutes(
         if (Interlocked.Increment(ref _open) > options.MaxChangeStreams)
         {
             Interlocked.Decrement(ref _open);
-            await Answers.Unavailable(context, $"this process serves {options.MaxChangeStreams} streams of changes already");
+            await Answers.Unavailable(context, ProblemType.Busy, $"this process serves {options.MaxChangeStreams} streams of changes already");
             return;
         }
 
@@ -63,7 +63,7 @@ internal sealed partial class ChangeRoutes(
         catch (OperationCanceledException)
         {
             // The client is gone, or this process stops: what has started breaks off, perhaps within a line.
-            await Answers.Unavailable(context, "this process stops");
+            await Answers.Unavailable(context, ProblemType.NotKnown, "this process stops");
         }
         finally
         {
@@ -97,8 +97,12 @@ internal sealed partial class ChangeRoutes(
         await (first.Outcome switch
         {
             ChangesOutcome.Gone => Problems.WriteAsync(context, new Fault(
-                StatusCodes.Status410Gone, first.Detail ?? "that point is too old, or not in this history: list the keys anew", Node: first.Node)),
-            ChangesOutcome.Unavailable => Answers.Unavailable(context, first.Detail ?? "no primary answers", first.Node),
+                StatusCodes.Status410Gone,
+                ProblemType.Gone,
+                first.Detail ?? "that point is too old, or not in this history: list the keys anew",
+                Node: first.Node)),
+            ChangesOutcome.Unavailable => Answers.Unavailable(context, ProblemType.NotKnown, first.Detail ?? "no primary answers", first.Node),
+            ChangesOutcome.Busy => Answers.Unavailable(context, ProblemType.Busy, first.Detail ?? "too many changes are read already", first.Node),
             _ => StreamAsync(context, source, first.Node, isLive, ends),
         });
     }

@@ -9,6 +9,9 @@ internal static class HeaderTexts
     public const string NodeName = "Diststore-Node";
     public const string Sequence = "Diststore-Sequence";
 
+    /// <summary>What went wrong, on routes that answer in plain text: a word of <see cref="ProblemType"/>.</summary>
+    public const string Problem = "Diststore-Problem";
+
     public const string ResourcePolicy = "Cross-Origin-Resource-Policy";
 
     public static readonly StringValues NoSniff = "nosniff";

@@ -52,11 +52,13 @@ internal sealed class HostCheck
         if (_names is not null && hasHost && !Takes(host))
         {
             return new Fault(
-                StatusCodes.Status421MisdirectedRequest, "this server does not go by the name that the request has as its host; see Http:AllowedHosts");
+                StatusCodes.Status421MisdirectedRequest,
+                ProblemType.WrongHost,
+                "this server does not go by the name that the request has as its host; see Http:AllowedHosts");
         }
 
         return request.IsRead() || IsOwn(request.Headers, host) ? null : new Fault(
-            StatusCodes.Status403Forbidden, "a page of another origin may not change anything here; nothing was done");
+            StatusCodes.Status403Forbidden, ProblemType.Forbidden, "a page of another origin may not change anything here; nothing was done");
     }
 
     private static bool IsOwn(IHeaderDictionary headers, string host)

@@ -73,7 +73,8 @@ internal sealed partial class HttpApi(
         ReadOnlySpan<char> path = target.Path;
         if (_tokens is not null && !ServiceRoutes.IsOpen(path) && !_tokens.Admit(context.Request.Headers.Authorization))
         {
-            return Problems.WriteAsync(context, new Fault(StatusCodes.Status401Unauthorized, "this needs Authorization: Bearer with a known token"));
+            return Problems.WriteAsync(context, new Fault(
+                StatusCodes.Status401Unauthorized, ProblemType.Unauthorized, "this needs Authorization: Bearer with a known token"));
         }
 
         if (path.StartsWith(KeyRoutes.Prefix))
@@ -113,7 +114,11 @@ internal sealed partial class HttpApi(
         // Any coding but the framing itself is part of the value as far as Kestrel knows (RFC 9112, section 6.1).
         StringValues coding = request.Headers.TransferEncoding;
         return coding.Count > 0 && !(coding.Count == 1 && "chunked".Equals(coding[0]?.Trim(), StringComparison.OrdinalIgnoreCase))
-            ? new Fault(StatusCodes.Status501NotImplemented, "of the transfer codings only chunked is understood, and alone", Closes: true)
+            ? new Fault(
+                StatusCodes.Status501NotImplemented,
+                ProblemType.NotImplemented,
+                "of the transfer codings only chunked is understood, and alone",
+                Closes: true)
             : _hosts.Problem(request, target);
     }
 
@@ -144,16 +149,18 @@ internal sealed partial class HttpApi(
         {
             return Problems.WriteAsync(context, refused.StatusCode == StatusCodes.Status413PayloadTooLarge
                 ? Fault.TooLarge(options.MaxValueBytes)
-                : new Fault(refused.StatusCode, refused.Message, Closes: true));
+                : new Fault(refused.StatusCode, ProblemType.OfRefused(refused.StatusCode), refused.Message, Closes: true));
         }
 
         if (exception is StoreFailedException)
         {
             // The node has said it in its log, and does not go on like this.
-            return Answers.Unavailable(context, "this node's store has failed, and what became of the request is not known; ask another node");
+            const string Why = "this node's store has failed, and what became of the request is not known; ask another node";
+            return Answers.Unavailable(context, context.Request.IsRead() ? ProblemType.NotKnown : ProblemType.OutcomeUnknown, Why);
         }
 
         LogFailed(exception, context.Request.Method);
-        return Problems.WriteAsync(context, new Fault(StatusCodes.Status500InternalServerError, "an error of the server; its log says more"));
+        return Problems.WriteAsync(context, new Fault(
+            StatusCodes.Status500InternalServerError, ProblemType.Failed, "an error of the server; its log says more"));
     }
 }

@@ -46,7 +46,8 @@ internal sealed class ListRoutes(IDiststore store)
         ListResult page = await store.ListAsync(query, context.RequestAborted);
         await (page.Found
             ? Answers.BodyAsync(context, HeaderTexts.Json, Json(page), page.Node)
-            : Answers.Unavailable(context, page.Detail ?? "no master can list keys now", page.Node));
+            : Answers.Unavailable(
+                context, page.IsBusy ? ProblemType.Busy : ProblemType.NotKnown, page.Detail ?? "no master can list keys now", page.Node));
     }
 
     private static byte[] Json(ListResult page)

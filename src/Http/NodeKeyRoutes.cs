@@ -44,12 +44,12 @@ internal sealed class NodeKeyRoutes(
         {
             await (Interlocked.Increment(ref _open) <= options.MaxNodeListings
                 ? ServeAsync(context, node)
-                : Answers.Unavailable(context, $"this process sends {options.MaxNodeListings} nodes' keys already; ask again later"));
+                : Answers.Unavailable(context, ProblemType.Busy, $"this process sends {options.MaxNodeListings} nodes' keys already; ask again later"));
         }
         catch (Exception exception) when (exception is OperationCanceledException or ClientTooSlowException)
         {
             // The client is gone or reads nothing, or this process stops.
-            await Answers.Unavailable(context, "this process stops");
+            await Answers.Unavailable(context, ProblemType.NotKnown, "this process stops");
         }
         finally
         {
@@ -108,7 +108,10 @@ internal sealed class NodeKeyRoutes(
             // Where it has started it breaks off.
             await (page.Outcome == KeysOutcome.UnknownNode
                 ? Problems.WriteAsync(context, Fault.UnknownNode(node))
-                : Answers.Unavailable(context, page.Detail ?? nodes.NotReadyBecause ?? "the node does not answer"));
+                : Answers.Unavailable(
+                    context,
+                    page.Outcome == KeysOutcome.Busy ? ProblemType.Busy : ProblemType.NotKnown,
+                    page.Detail ?? nodes.NotReadyBecause ?? "the node does not answer"));
             return (false, null, null);
         }
 

@@ -29,6 +29,7 @@ internal sealed record PostedForm(string Key, byte[] Value, string ContentType, 
         {
             return (null, new Fault(
                 StatusCodes.Status415UnsupportedMediaType,
+                ProblemType.UnsupportedMediaType,
                 "this route takes a form: application/x-www-form-urlencoded or multipart/form-data with the fields key and value"));
         }
 

@@ -43,9 +43,16 @@ internal static class Problems
             case StatusCodes.Status405MethodNotAllowed:
                 headers.Allow = fault.Allow;
                 break;
-            case StatusCodes.Status503ServiceUnavailable:
-                headers.RetryAfter = "1";
-                break;
+        }
+
+        if (ProblemType.IsPassing(fault.Type))
+        {
+            headers.RetryAfter = "1";
+        }
+
+        if (!json)
+        {
+            headers[HeaderTexts.Problem] = fault.Type;
         }
 
         if (fault.Closes)
@@ -80,7 +87,7 @@ internal static class Problems
         using (var json = new Utf8JsonWriter(buffer, Readable))
         {
             json.WriteStartObject();
-            json.WriteString("type", "about:blank");
+            json.WriteString("type", ProblemType.Namespace + fault.Type);
             json.WriteString("title", ReasonPhrases.GetReasonPhrase(fault.Status));
             json.WriteNumber("status", fault.Status);
             json.WriteString("detail", fault.Detail);

@@ -65,7 +65,7 @@ internal sealed class RefusedRequests : IObserver<KeyValuePair<string, object?>>
 
         if (!error.Message.StartsWith("Invalid request target", StringComparison.Ordinal))
         {
-            return new Fault(error.StatusCode, error.Message);
+            return new Fault(error.StatusCode, ProblemType.OfRefused(error.StatusCode), error.Message);
         }
 
         // The target is there as far as it is ASCII; then our own decoder knows what Kestrel did not like.
@@ -76,6 +76,6 @@ internal sealed class RefusedRequests : IObserver<KeyValuePair<string, object?>>
                 && PercentDecoder.TryDecode(target.Path, plusIsSpace: false, "the key", out _, out problem);
         }
 
-        return new Fault(error.StatusCode, problem ?? error.Message);
+        return new Fault(error.StatusCode, ProblemType.OfRefused(error.StatusCode), problem ?? error.Message);
     }
 }

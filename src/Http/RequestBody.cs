@@ -45,7 +45,8 @@ internal static class RequestBody
     {
         if (request.Headers.ContentEncoding.Count > 0 && request.Headers.ContentEncoding != "identity")
         {
-            return new Fault(StatusCodes.Status415UnsupportedMediaType, "a Content-Encoding is not kept; send the value as it is");
+            return new Fault(
+                StatusCodes.Status415UnsupportedMediaType, ProblemType.UnsupportedMediaType, "a Content-Encoding is not kept; send the value as it is");
         }
 
         // RFC 9110, section 14.5: who does not do partial writes refuses them, for they would replace the whole.

@@ -85,9 +85,9 @@ internal sealed class RoleRoutes(INodeAccess nodes)
         {
             RoleOutcome.Done => ServiceRoutes.ShowClusterAsync(context, nodes),
             RoleOutcome.Refused => Problems.WriteAsync(
-                context, new Fault(StatusCodes.Status409Conflict, result.Detail ?? "this is not allowed now", Node: result.Node)),
+                context, new Fault(StatusCodes.Status409Conflict, ProblemType.Conflict, result.Detail ?? "this is not allowed now", Node: result.Node)),
             RoleOutcome.UnknownNode => Problems.WriteAsync(context, Fault.UnknownNode(node)),
-            _ => Answers.Unavailable(context, result.Detail ?? "nobody who could do this answers", result.Node),
+            _ => Answers.Unavailable(context, ProblemType.OutcomeUnknown, result.Detail ?? "nobody who could do this answers", result.Node),
         });
     }
 }

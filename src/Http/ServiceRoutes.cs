@@ -25,7 +25,7 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
         return target.Path switch
         {
             "/openapi/v1.json" => Answers.BodyAsync(context, HeaderTexts.Json, OpenApi, isFree: true),
-            "/health/ready" when nodes.NotReadyBecause is { } reason => Answers.Unavailable(context, reason),
+            "/health/ready" when nodes.NotReadyBecause is { } reason => Answers.Unavailable(context, ProblemType.NotKnown, reason),
 
             // Reads are served, so this is no reason to be sent nothing more.
             "/health/ready" when nodes.NotWritableBecause is { } reason => Answers.BodyAsync(
@@ -53,7 +53,7 @@ internal sealed class ServiceRoutes(INodeAccess nodes, RequestDelegate metrics)
     {
         ClusterStatus status = await nodes.GetStatusAsync();
         await (status.Nodes.Length == 0
-            ? Answers.Unavailable(context, nodes.NotReadyBecause ?? "no node answers")
+            ? Answers.Unavailable(context, ProblemType.NotKnown, nodes.NotReadyBecause ?? "no node answers")
             : Answers.BodyAsync(context, HeaderTexts.Json, Json(status), status.Node, isFree: true));
     }
 

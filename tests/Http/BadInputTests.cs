@@ -88,18 +88,20 @@ public sealed class BadInputTests : IAsyncLifetime
         Answer answer = await _server.SendAsync(method, target);
         Assert.Equal(status, answer.Status);
         Assert.Contains(word, answer.Body, StringComparison.Ordinal);
+        string type = status == 400 ? "bad-request" : status == 414 ? "malformed" : word == "nobody" ? "no-such-node" : "no-such-route";
         if (target.StartsWith("/v1/", StringComparison.Ordinal) && status != 414)
         {
             Assert.Contains("application/problem+json", answer.Headers, StringComparison.Ordinal);
             JsonElement problem = JsonDocument.Parse(answer.Body).RootElement;
             Assert.Equal(status, problem.GetProperty("status").GetInt32());
-            Assert.Equal("about:blank", problem.GetProperty("type").GetString());
+            Assert.Equal("urn:diststore:problem:" + type, problem.GetProperty("type").GetString());
             Assert.False(string.IsNullOrEmpty(problem.GetProperty("title").GetString()));
             Assert.Contains(word, problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
         }
         else
         {
             Assert.Contains("text/plain", answer.Headers, StringComparison.Ordinal);
+            Assert.Contains("Diststore-Problem: " + type, answer.Headers, StringComparison.Ordinal);
             Assert.Equal(1, answer.Body.Count(character => character == '\n'));
         }
     }
