@@ -156,6 +156,14 @@ request = function() n = n + 1; return wrk.format("PUT", path .. n, nil, body) e
 EOF
 }
 
+# asked SCRIPT CONNECTIONS SECONDS URL ARGUMENT...: by wrk and $work/SCRIPT.lua; "requests/s p50-µs p99-µs".
+asked() {
+  wrk -t1 -c"$2" -d"$3"s --latency -s "$work/$1.lua" "$4" -- "${@:5}" | awk '
+    function us(text) { return text ~ /us$/ ? text + 0 : text ~ /ms$/ ? text * 1000 : text * 1000000 }
+    $1 == "50%" { p50 = us($2) } $1 == "99%" { p99 = us($2) } /Requests\/sec/ { rate = $2 }
+    /Non-2xx|Socket errors/ { print > "/dev/stderr" } END { printf "%.0f %.0f %.0f\n", rate, p50, p99 }'
+}
+
 # restore_silo NUMBER FILE: that node's data folder, from a backup.
 restore_silo() {
   dotnet "$(program src/Silo Diststore.Silo)" --restore "$2" "${cluster[@]}" --Diststore:Node:Name="node-$1" --Diststore:Data:Path="$work/data/node-$1" >&2

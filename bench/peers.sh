@@ -93,13 +93,7 @@ init = function(args) path = args[1] end
 request = function() n = n + 1; return wrk.format("POST", "/v3/kv/put", nil, '{"key":"' .. encode(path .. n) .. '","value":"' .. value .. '"}') end
 EOF
 
-# ask SCRIPT URL PATH CONNECTIONS SECONDS: "requests/s p50-µs p99-µs".
-ask() {
-  wrk -t1 -c"$4" -d"$5"s --latency -s "$work/$1.lua" "$2" -- "$3" $keys | awk '
-    function us(text) { return text ~ /us$/ ? text + 0 : text ~ /ms$/ ? text * 1000 : text * 1000000 }
-    $1 == "50%" { p50 = us($2) } $1 == "99%" { p99 = us($2) } /Requests\/sec/ { rate = $2 }
-    /Non-2xx|Socket errors/ { print > "/dev/stderr" } END { printf "%.0f %.0f %.0f\n", rate, p50, p99 }'
-}
+ask() { asked "$1" "$4" "$5" "$2" "$3" $keys; } # SCRIPT URL PATH CONNECTIONS SECONDS
 fresh=0
 fresh_keys() { fresh=$((fresh + 1)); echo "/v1/kv/run$fresh-$RANDOM/"; }
 deal() { "${load[@]}" posts --api "$1" --urls "$2" --connections "$3" --bytes $bytes --seconds "$4" | awk '{ print $1, $2, $3 }'; }

@@ -10,7 +10,7 @@ set -euo pipefail
 # shellcheck source=bench/cluster.sh
 . "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"
 rounds=${1:-5} count=${2:-1000000}
-bytes=100 bar=3
+bytes=100 bar=2
 disk=$(on_disk)
 need redis-server curl dotnet
 build src/Silo bench/Stores
@@ -31,8 +31,8 @@ until_role 1 primary
 between() {
   awk -v from="$1" -v to="$2" '
     function ms(time, part) { split(time, part, "[:.]"); return ((part[1] * 60 + part[2]) * 60 + part[3]) * 1000 + part[4] }
-    !start && index($0, from) { start = ms($1) }
-    start && index($0, to) { end = ms($1); print end < start ? end + 86400000 - start : end - start; exit }' "$work/silo-2.log"
+    !start && index($0, from) { start = ms($2) }
+    start && index($0, to) { end = ms($2); print end < start ? end + 86400000 - start : end - start; exit }' "$work/silo-2.log"
 }
 
 for ((round = 1; round <= rounds; round++)); do

@@ -1,4 +1,4 @@
-// Stores on disk for bench/sync.sh: see Usage below.
+// Stores and files on disk for bench/sync.sh and bench/cost.sh: see Usage below.
 using Diststore.Load;
 using Diststore.Stores;
 using RocksDbSharp;
@@ -10,6 +10,8 @@ const string Usage = """
         makes a plain RocksDB database of the same entries: keys and values, nothing else
     Diststore.Stores copy --from DIR --to DIR
         copies it entry by entry into a new one; prints milliseconds from opening the one to the last sync of the other
+    Diststore.Stores append --to FILE [--bytes N] [--seconds N]
+        appends as many bytes to a file and syncs it, again and again; prints the median of microseconds
     """;
 
 if (args.Length == 0 || !Arguments.TryParse(args[1..], out Arguments? arguments))
@@ -25,6 +27,7 @@ try
         "backup" => await MasterBackup.MakeAsync(arguments),
         "plain" => PlainDatabase.Make(arguments),
         "copy" => PlainDatabase.Copy(arguments),
+        "append" => SyncedFile.Append(arguments),
         _ => throw new ArgumentException($"there is no {args[0]}\n{Usage}"),
     };
 }

@@ -12,7 +12,7 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
 {
     /// <summary>
     /// Reads many replicated keys, but only what this node may show without asking anyone; null where it would have to
-    /// ask, and where the answer would grow beyond <see cref="MaxAnswerBytes"/> (the first key always gets its turn). What is found
+    /// ask, and where the answer would grow beyond <see cref="Batches.MaxAnswerBytes"/> (the first key always gets its turn). What is found
     /// comes with its <see cref="Origin"/>, so that a gateway may keep it.
     /// </summary>
     [Alias("TryGetMany")]
@@ -63,10 +63,4 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
 
     /// <summary>How long a question for the members waits at most.</summary>
     static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(2);
-
-    /// <summary>About how many bytes of values one answer of <see cref="TryGetManyAsync"/> carries at most.</summary>
-    const int MaxAnswerBytes = 1 << 20;
-
-    /// <summary>The most keys of one <see cref="TryGetManyAsync"/>.</summary>
-    const int MaxKeys = 256;
 }

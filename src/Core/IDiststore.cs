@@ -103,6 +103,9 @@ public enum WriteOutcome
 
     /// <summary>The masters hold as much as they may; nothing was written.</summary>
     OverQuota = 8,
+
+    /// <summary>Nothing was done, for too many writes wait already.</summary>
+    Busy = 9,
 }
 
 /// <summary>A write's result.</summary>

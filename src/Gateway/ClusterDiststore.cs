@@ -28,8 +28,10 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     /// <summary>How long a write waits to be sent before it is refused.</summary>
     internal static readonly TimeSpan MaxWriteWait = TimeSpan.FromSeconds(2);
 
+    private static readonly ReadResult TooMany = new(ReadOutcome.Busy, null, "", "too many reads wait already");
+
     private readonly LiveNodes _nodes;
-    private readonly ReadBatcher _reads;
+    private readonly Batcher<string, ReadResult?> _reads;
     private readonly Turns _turns;
     private readonly Turns _localTurns; // of their own: those to a node that stands still last longer
     private readonly WriteTurns _writeTurns;
@@ -46,7 +48,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         _nodes = nodes;
         _time = time;
         _logger = logger;
-        _reads = new ReadBatcher(AskAsync);
+        _reads = new Batcher<string, ReadResult?>(AskAsync, TooMany, MaxReadWait, time);
         _turns = SingleReads(time);
         _localTurns = SingleReads(time);
         _writeTurns = new WriteTurns(MaxWriteWait, time, TaskCreationOptions.RunContinuationsAsynchronously);
@@ -72,7 +74,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
             {
                 // A hit is a hit in either scope. With nothing at hand the node may have to ask others. Any other outcome is that too
                 // many wait already: more calls would make that worse.
-                if (options.TakesAnyHit && await _reads.ReadAsync(key) is { } answer)
+                if (options.TakesAnyHit && await _reads.AskAsync(key) is { } answer)
                 {
                     return answer;
                 }
@@ -85,7 +87,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
 
             if (!await _turns.TakeAsync())
             {
-                return new ReadResult(ReadOutcome.Unavailable, null, "", ReadBatcher.TooManyReads);
+                return TooMany;
             }
 
             try
@@ -130,7 +132,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     {
         if (!await _localTurns.TakeAsync())
         {
-            return new ReadResult(ReadOutcome.Unavailable, null, "", ReadBatcher.TooManyReads);
+            return TooMany;
         }
 
         try
@@ -209,7 +211,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     {
         if (!await _writeTurns.TakeAsync(bytes))
         {
-            return new WriteResult(WriteOutcome.Unavailable, default, "", WriteTurns.Refusal);
+            return new WriteResult(WriteOutcome.Busy, default, "", WriteTurns.Refusal);
         }
 
         try

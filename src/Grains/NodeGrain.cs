@@ -17,8 +17,8 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<ReadResult?[]> TryGetManyAsync(string[] keys)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(keys.Length, INodeGrain.MaxKeys);
-        return node.FindManyHereAsync(keys, INodeGrain.MaxAnswerBytes).AsTask();
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(keys.Length, Batches.MaxQuestions);
+        return node.FindManyHereAsync(keys, Batches.MaxAnswerBytes).AsTask();
     }
 
     public Task<CopyNews> FollowCopiesAsync(CopyQuestion question) => Serving.FollowCopiesAsync(question);
@@ -72,7 +72,13 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<FollowReply> FollowAsync(FollowRequest request) => node.FollowAsync(request);
 
-    public Task<FetchReply> FetchAsync(FetchRequest request) => node.FetchAsync(request);
+    public Task<FetchReply?[]> FetchAsync(FetchRequest[] requests)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(requests.Length, Batches.MaxQuestions);
+        return node.FetchAsync(requests);
+    }
+
+    public Task<LocalReply> FetchLocalAsync(string key) => node.FetchLocalAsync(key);
 
     public Task<BackupStart> StartBackupAsync() => node.StartBackupAsync();
 

@@ -49,7 +49,7 @@ public sealed class MessageTextTests : IDisposable
         new RoleResult(RoleOutcome.Refused, "node", text),
         new OperatorReply(RoleOutcome.Refused, text, s_view),
         new SyncPageRequest(s_view, s_id, text, 7),
-        new FetchRequest(text, LocalOnly: true, TimeSpan.FromSeconds(1), IsStrong: true, MinSequence: 5, NamesHolders: true),
+        new FetchRequest(text, TimeSpan.FromSeconds(1), IsStrong: true, MinSequence: 5, NamesHolders: true),
         new ChangedKey(text, new LogPoint(1, 2)),
         new WriteRequest(4, new Write(text, null)),
     ];

@@ -61,7 +61,7 @@ public sealed class PlacementTests
         INodeGrain grain = nodes.Client.GetGrain<INodeGrain>(node.Name);
         ReadResult?[] results = await grain.TryGetManyAsync(["k0", "k1", "nope"]);
         Assert.Equal([true, false, false], results.Select(result => result is not null));
-        await Assert.ThrowsAnyAsync<ArgumentException>(() => grain.TryGetManyAsync(new string[INodeGrain.MaxKeys + 1]));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => grain.TryGetManyAsync(new string[Batches.MaxQuestions + 1]));
     }
 
     private static IGrainContext Activation(TestNodes nodes, string name)

@@ -1,7 +1,7 @@
 namespace Diststore.Core.Tests;
 
 /// <summary>How a gateway reads that keeps copies.</summary>
-public sealed class CopiedReadsTests
+public sealed class CopiedReadsTests : IDisposable
 {
     private static readonly Guid History = Guid.NewGuid();
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(1);
@@ -11,15 +11,18 @@ public sealed class CopiedReadsTests
     private readonly CopiedReads _reads;
     private readonly Queue<Func<ReadResult>> _answers = new();
     private readonly List<ReadOptions> _asked = [];
+    private readonly SemaphoreSlim _heard = new(0);
     private TaskCompletionSource _gate = new();
 
     public CopiedReadsTests()
     {
         _copies = new CopyReader(1 << 20, TimeSpan.FromMinutes(5), _time);
-        _copies.Follow(null, new News(History, [], Point(10), IsWhole: true, Jumps: true), AsOf.Now(_time));
+        _copies.Follow(_copies.Now, new News(History, [], Point(10), IsWhole: true, Jumps: true), AsOf.Now(_time));
         _reads = new CopiedReads(_copies, "door", Bound, _time, AskAsync);
         _gate.SetResult();
     }
+
+    public void Dispose() => _heard.Dispose();
 
     [Fact]
     public async Task A_miss_is_asked_once_and_shown_from_the_copy_from_then_on()
@@ -87,6 +90,7 @@ public sealed class CopiedReadsTests
         _gate = new TaskCompletionSource();
         _answers.Enqueue(() => Found(7) with { Origin = new Origin(History, Point(10), Bound) });
         Task<ReadResult> read = _reads.GetAsync("key", default).AsTask();
+        await _heard.WaitAsync();
         _time.Advance(Bound / 2);
         _gate.SetResult();
         Assert.Equal(Bound / 2, (await read).Age);
@@ -116,6 +120,48 @@ public sealed class CopiedReadsTests
         Assert.Equal(3, _asked.Count);
     }
 
+    [Fact]
+    public async Task However_many_join_a_miss_that_finds_nothing_the_next_question_is_one()
+    {
+        _gate = new TaskCompletionSource();
+        for (int i = 0; i < 3; i++)
+        {
+            _answers.Enqueue(static () => new ReadResult(ReadOutcome.NotFound, null, "a"));
+        }
+
+        // On a scheduler that runs one after the other, so that all have asked again before the second answer comes.
+        ReadResult[] read = await Task.Factory.StartNew(
+            () =>
+            {
+                Task<ReadResult>[] reads = [.. Enumerable.Range(0, 100).Select(_ => _reads.GetAsync("key", default).AsTask())];
+                _gate.SetResult();
+                return Task.WhenAll(reads);
+            },
+            CancellationToken.None,
+            TaskCreationOptions.None,
+            new NodeScheduler()).Unwrap();
+        Assert.All(read, static read => Assert.Equal(ReadOutcome.NotFound, read.Outcome));
+        Assert.Equal(2, _asked.Count);
+    }
+
+    [Fact]
+    public async Task A_read_that_takes_old_values_says_so_to_who_is_asked()
+    {
+        _answers.Enqueue(static () => Found(7));
+        var options = new ReadOptions(MaxStale: TimeSpan.MaxValue);
+        await _reads.GetAsync("key", options);
+        Assert.Equal(options, Assert.Single(_asked));
+    }
+
+    [Fact]
+    public async Task An_answer_of_a_node_with_a_wider_bound_is_asked_for_anew()
+    {
+        _answers.Enqueue(static () => Found(7) with { Age = 3 * Bound });
+        _answers.Enqueue(static () => Found(8));
+        Assert.Equal(Point(8), (await _reads.GetAsync("key", default)).Entry!.Version);
+        Assert.Equal([new ReadOptions(), new ReadOptions(MaxAge: Bound)], _asked);
+    }
+
     private static LogPoint Point(long sequence) => new(3, sequence);
 
     private static Entry Value(long sequence) => new("key", [1], null, Point(sequence));
@@ -126,6 +172,7 @@ public sealed class CopiedReadsTests
     private async ValueTask<ReadResult> AskAsync(string key, ReadOptions options)
     {
         _asked.Add(options);
+        _heard.Release();
         await _gate.Task;
         return _answers.Dequeue()();
     }

@@ -32,11 +32,11 @@ public sealed class CopyReaderTests
     public void What_an_upstream_told_that_is_old_itself_makes_nothing_younger_than_that()
     {
         _time.Advance(Second);
-        _copies.Follow(Point(10), new News(History, [], Point(10), IsWhole: true, Jumps: false), AsOf.Now(_time).Less(Second / 4, _time));
+        _copies.Follow(_copies.Now, new News(History, [], Point(10), IsWhole: true, Jumps: false), AsOf.Now(_time).Less(Second / 4, _time));
         Assert.Equal(Second / 4, _copies.Look("key").Age);
 
         // One that is older still takes nothing back.
-        _copies.Follow(Point(10), new News(History, [], Point(10), IsWhole: true, Jumps: false), AsOf.Now(_time).Less(Second, _time));
+        _copies.Follow(_copies.Now, new News(History, [], Point(10), IsWhole: true, Jumps: false), AsOf.Now(_time).Less(Second, _time));
         Assert.Equal(Second / 4, _copies.Look("key").Age);
     }
 
@@ -55,16 +55,17 @@ public sealed class CopyReaderTests
     public void An_answer_that_does_not_tell_everything_makes_nothing_younger()
     {
         _time.Advance(Second);
-        _copies.Follow(Point(10), new News(History, [], Point(11), IsWhole: false, Jumps: false), AsOf.Now(_time));
+        _copies.Follow(_copies.Now, new News(History, [], Point(11), IsWhole: false, Jumps: false), AsOf.Now(_time));
         Assert.Equal((Second, Point(11)), (_copies.Look("key").Age, _copies.Now.Followed));
     }
 
     [Fact]
-    public void An_answer_to_a_question_from_another_point_is_not_taken()
+    public void An_answer_to_a_question_from_another_point_or_history_is_not_taken()
     {
         _time.Advance(Second);
         Follow(Point(9), Point(20), jumps: false);
         Follow(null, Point(20), jumps: true);
+        _copies.Follow(_copies.Now with { History = Guid.NewGuid() }, new News(History, [], Point(20), IsWhole: true, Jumps: false), AsOf.Now(_time));
         Assert.Equal((Second, Point(10)), (_copies.Look("key").Age, _copies.Now.Followed));
         Assert.NotNull(_copies.Look("key").Entry);
     }
@@ -75,7 +76,7 @@ public sealed class CopyReaderTests
     public void A_jump_and_another_history_drop_all(bool jumps, bool another)
     {
         Guid history = another ? Guid.NewGuid() : History;
-        _copies.Follow(Point(10), new News(history, [], Point(50), IsWhole: true, jumps), AsOf.Now(_time));
+        _copies.Follow(_copies.Now, new News(history, [], Point(50), IsWhole: true, jumps), AsOf.Now(_time));
         Assert.Null(_copies.Look("key").Entry);
         Assert.False(_copies.Keep(Value("key", 7), History, Point(49), life: null));
         Assert.True(_copies.Keep(Value("key", 7), history, Point(50), life: null));
@@ -168,5 +169,5 @@ public sealed class CopyReaderTests
     private static Entry Value(string key, long sequence) => new(key, [1], null, Point(sequence));
 
     private void Follow(LogPoint? asked, LogPoint upto, bool jumps, params ChangedKey[] changes) =>
-        _copies.Follow(asked, new News(History, [.. changes], upto, IsWhole: true, jumps), AsOf.Now(_time));
+        _copies.Follow(_copies.Now with { Followed = asked }, new News(History, [.. changes], upto, IsWhole: true, jumps), AsOf.Now(_time));
 }

@@ -35,8 +35,8 @@ public sealed class FailingStoreTests : IAsyncLifetime
 
         // Nothing is shown any more, also not what can be read.
         _store.FailsReads = false;
-        Assert.Null(await _node.FindHereAsync("a"));
-        Assert.NotEqual(FetchStatus.NotFound, (await _node.FetchAsync(new FetchRequest("b", false, TimeSpan.FromSeconds(1)))).Status);
+        Assert.Null((await _node.FindManyHereAsync(["a"], long.MaxValue))[0]);
+        Assert.NotEqual(FetchStatus.NotFound, (await _node.FetchAsync([new FetchRequest("b", TimeSpan.FromSeconds(1))]))[0]?.Status);
     }
 
     [Theory]
@@ -54,7 +54,7 @@ public sealed class FailingStoreTests : IAsyncLifetime
             "changes" => _node.WatchAsync(new ChangesQuery(LogPoint.Zero, TimeSpan.Zero)),
             "local" => _node.GetLocalAsync("l"),
             "write" => WriteAsync("b"),
-            _ => _node.FetchAsync(new FetchRequest("a", false, TimeSpan.FromSeconds(1))),
+            _ => _node.FetchAsync([new FetchRequest("a", TimeSpan.FromSeconds(1))]),
         };
 
         Assert.IsType<StoreFailedException>(await _failed.Task.WaitAsync(TimeSpan.FromSeconds(10)));

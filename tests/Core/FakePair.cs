@@ -82,9 +82,17 @@ internal sealed class FakePair : ITransport
             nameof(IPeer.StartSyncAsync) => Answer(args, Pair!.OnStart, Pair.Starts),
             nameof(IPeer.ReadChangesAsync) => Answer(args, Pair!.OnChanges),
             nameof(IPeer.FollowAsync) => Answer(args, Pair!.OnFollow),
-            nameof(IPeer.FetchAsync) => Answer(args, Pair!.OnFetch, Pair.Fetches),
+            nameof(IPeer.FetchAsync) => Fetch((FetchRequest[])args![0]!),
             nameof(IPeer.PingAsync) => Task.FromException<PingReply>(new TimeoutException()),
             _ => throw new NotSupportedException(targetMethod.Name),
         };
+
+        private Task<FetchReply?[]> Fetch(FetchRequest[] requests)
+        {
+            Pair!.Fetches.AddRange(requests);
+            return Pair.OnFetch is { } answer
+                ? Task.FromResult<FetchReply?[]>([.. requests.Select(answer)])
+                : Task.FromException<FetchReply?[]>(new TimeoutException());
+        }
     }
 }

@@ -38,8 +38,8 @@ public sealed class SecondaryClockTests : IAsyncLifetime
         Assert.Equal(ReadOutcome.Found, (await _node.GetLocalAsync("key")).Outcome);
 
         _time.Advance(TimeSpan.FromSeconds(Seconds - 1));
-        FetchReply fetched = await ((IPeer)_node).FetchAsync(new FetchRequest("key", false, TimeSpan.FromHours(1)));
-        Assert.Equal((FetchStatus.Found, TimeSpan.FromSeconds(1)), (fetched.Status, fetched.Life));
+        FetchReply? fetched = (await ((IPeer)_node).FetchAsync([new FetchRequest("key", TimeSpan.FromHours(1))]))[0];
+        Assert.Equal((FetchStatus.Found, TimeSpan.FromSeconds(1)), (fetched?.Status, fetched?.Life));
         Assert.Empty(_pair.Fetches);
 
         _time.Advance(TimeSpan.FromSeconds(1));

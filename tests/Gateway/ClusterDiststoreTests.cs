@@ -162,7 +162,7 @@ public sealed class ClusterDiststoreTests
     {
         var nodes = new FakeNodes("a");
         var reads = new List<Task<ReadResult>>();
-        for (int i = 0; i < ReadBatcher.MaxUnderWay + (ReadBatcher.MaxKeys * ReadBatcher.MaxFullBatches); i++)
+        for (int i = 0; i < Batches.MaxUnderWay + (Batches.MaxQuestions * Batches.MaxFull); i++)
         {
             reads.Add(nodes.Store.GetAsync($"{i}").AsTask());
         }
@@ -170,7 +170,7 @@ public sealed class ClusterDiststoreTests
         int calls = nodes.Calls.Count();
         Task<ReadResult> refused = nodes.Store.GetAsync("one more").AsTask();
         Assert.True(refused.IsCompleted);
-        Assert.Equal((ReadOutcome.Unavailable, "too many reads wait already"), ((await refused).Outcome, (await refused).Detail));
+        Assert.Equal((ReadOutcome.Busy, "too many reads wait already"), ((await refused).Outcome, (await refused).Detail));
         Assert.Equal(calls, nodes.Calls.Count());
         Assert.DoesNotContain("a.GetAsync", nodes.Calls);
         Assert.All(reads, static read => Assert.False(read.IsCompleted));
@@ -193,7 +193,7 @@ public sealed class ClusterDiststoreTests
 
             Task<ReadResult> refused = ReadAsync();
             Assert.True(refused.IsCompleted);
-            Assert.Equal((ReadOutcome.Unavailable, "too many reads wait already"), ((await refused).Outcome, (await refused).Detail));
+            Assert.Equal((ReadOutcome.Busy, "too many reads wait already"), ((await refused).Outcome, (await refused).Detail));
             Assert.Equal(ClusterDiststore.MaxSingleReads, nodes.Calls.Count(call => call == method));
 
             answers.SetResult(Found("key"));

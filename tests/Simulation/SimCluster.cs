@@ -253,7 +253,7 @@ internal sealed partial class SimCluster
             CheckNotLost(key, first, at);
             foreach (SimNode node in Nodes)
             {
-                ReadResult? shown = node.Node!.FindHereAsync(key).AsTask().Result;
+                ReadResult? shown = node.Node!.FindManyHereAsync([key], long.MaxValue).AsTask().Result[0];
                 CheckCopy(node.Name, shown?.Entry, Live(first), at);
             }
 

@@ -78,7 +78,9 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 
     public Task<FollowReply> FollowAsync(FollowRequest request) => CallAsync(p => p.FollowAsync(request));
 
-    public Task<FetchReply> FetchAsync(FetchRequest request) => CallAsync(p => p.FetchAsync(request));
+    public Task<FetchReply?[]> FetchAsync(FetchRequest[] requests) => CallAsync(p => p.FetchAsync(requests));
+
+    public Task<LocalReply> FetchLocalAsync(string key) => CallAsync(p => p.FetchLocalAsync(key));
 
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => CallAsync(p => p.ListFromPrimaryAsync(query));
 

@@ -41,6 +41,37 @@ public sealed class GatewayFreshnessTests(ITestOutputHelper output)
             () => Task.FromResult(Followed(gateway) != followed ? null : $"{followed} is followed still"), Eventually.Patience, cluster.Tails);
     });
 
+    /// <summary>Of 400 ms, so that what it follows with is there before its copies are too old; and of 1.5 s, so that it never is.</summary>
+    [SkippableFact]
+    public async Task When_every_message_to_it_is_late()
+    {
+        LateRelay[] relays = [];
+        try
+        {
+            await NoneIsTooOldAsync(
+                async (_, _, time) =>
+                {
+                    foreach (int milliseconds in new[] { 400, 1500 })
+                    {
+                        Array.ForEach(relays, relay => relay.Delay = TimeSpan.FromMilliseconds(milliseconds));
+                        await Task.Delay(time); // polls: the load goes on for so long
+                    }
+
+                    Array.ForEach(relays, static relay => relay.Delay = TimeSpan.Zero);
+                },
+                cluster =>
+                {
+                    relays = [.. cluster.Nodes.Select(node => new LateRelay(node.Address, cluster.SiloGatewayPort))];
+                    string ways = string.Join(',', relays.Select(static relay => $"127.0.0.1:{relay.Port}"));
+                    return cluster.StartGatewayAsync($"Node:Name={Name}", "Cluster:Provider=Development", $"Cluster:Gateways={ways}");
+                });
+        }
+        finally
+        {
+            await Task.WhenAll(relays.Select(static relay => relay.DisposeAsync().AsTask()));
+        }
+    }
+
     private static async Task PauseAsync(ChildProcess process)
     {
         process.Pause();
@@ -50,11 +81,12 @@ public sealed class GatewayFreshnessTests(ITestOutputHelper output)
 
     private static string Followed(GatewayProcess gateway) => Regex.Matches(gateway.Process.Output, "Copies follow ([^ ]+)[.]")[^1].Groups[1].Value;
 
-    private async Task NoneIsTooOldAsync(Func<TestCluster, GatewayProcess, TimeSpan, Task> happen)
+    private async Task NoneIsTooOldAsync(
+        Func<TestCluster, GatewayProcess, TimeSpan, Task> happen, Func<TestCluster, Task<GatewayProcess>>? start = null)
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
         await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3 });
-        using GatewayProcess gateway = await cluster.StartGatewayAsync($"Node:Name={Name}");
+        using GatewayProcess gateway = await (start?.Invoke(cluster) ?? cluster.StartGatewayAsync($"Node:Name={Name}"));
         await WriteAsync(cluster);
         await cluster.WaitForTwoMastersAsync(cluster[1], Eventually.Patience);
         await Eventually.TrueAsync(

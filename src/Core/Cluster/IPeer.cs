@@ -42,8 +42,14 @@ public interface IPeer
     /// <summary>Asks the primary what has changed since a point, and how fresh that is.</summary>
     Task<FollowReply> FollowAsync(FollowRequest request);
 
-    /// <summary>Reads what this node can show of a key.</summary>
-    Task<FetchReply> FetchAsync(FetchRequest request);
+    /// <summary>
+    /// Reads what this node can show of some keys, at most <see cref="Batches.MaxQuestions"/>; nothing for those that would make the answer
+    /// larger than <see cref="Batches.MaxAnswerBytes"/>. The first always gets its turn.
+    /// </summary>
+    Task<FetchReply?[]> FetchAsync(FetchRequest[] requests);
+
+    /// <summary>Reads what this node holds local-only under a key.</summary>
+    Task<LocalReply> FetchLocalAsync(string key);
 
     /// <summary>Asks the primary for a page of keys; null when the asked node is not a current primary.</summary>
     Task<ListResult?> ListFromPrimaryAsync(ListQuery query);

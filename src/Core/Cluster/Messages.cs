@@ -35,6 +35,9 @@ public enum WriteStatus
 
     /// <summary>Nothing was done: the masters hold as much as they may.</summary>
     OverQuota = 8,
+
+    /// <summary>Nothing was done: this primary can acknowledge nothing now.</summary>
+    Refused = 9,
 }
 
 /// <summary>The answer to a <see cref="WriteRequest"/>.</summary>
@@ -233,7 +236,6 @@ public sealed record StreamRequest(
 
 /// <summary>Reads one key of one node.</summary>
 /// <param name="Key">The key.</param>
-/// <param name="LocalOnly">Look only among the node's local-only entries.</param>
 /// <param name="MaxAge">What is older does not help.</param>
 /// <param name="IsStrong">Asked of the primary: it has to be confirmed first that it still is the primary.</param>
 /// <param name="MinSequence">The state shown has to include the write of this sequence.</param>
@@ -241,11 +243,10 @@ public sealed record StreamRequest(
 [GenerateSerializer, Immutable, Alias("diststore.fetchreq")]
 public sealed record FetchRequest(
     [property: Id(0)] string Key,
-    [property: Id(1)] bool LocalOnly,
-    [property: Id(2)] TimeSpan MaxAge,
-    [property: Id(3)] bool IsStrong = false,
-    [property: Id(4)] long MinSequence = 0,
-    [property: Id(5)] bool NamesHolders = false);
+    [property: Id(1)] TimeSpan MaxAge,
+    [property: Id(2)] bool IsStrong = false,
+    [property: Id(3)] long MinSequence = 0,
+    [property: Id(4)] bool NamesHolders = false);
 
 /// <summary>What a node can say of a key.</summary>
 public enum FetchStatus
@@ -253,7 +254,7 @@ public enum FetchStatus
     /// <summary>The entry is given.</summary>
     Found = 0,
 
-    /// <summary>There is none: said only by a current primary, or of a node's own local-only entries.</summary>
+    /// <summary>There is none: said only by a current primary.</summary>
     NotFound = 1,
 
     /// <summary>This node cannot tell.</summary>
@@ -279,6 +280,11 @@ public sealed record FetchReply(
     [property: Id(5)] TimeSpan Age = default,
     [property: Id(6)] string[]? LocalHolders = null,
     [property: Id(7)] Guid History = default);
+
+/// <summary>What a node holds local-only under a key.</summary>
+/// <param name="Entry">The entry; null where it holds none.</param>
+[GenerateSerializer, Immutable, Alias("diststore.localrep")]
+public sealed record LocalReply([property: Id(0)] Entry? Entry);
 
 /// <summary>Asks the primary for changes after a point, as <see cref="ChangesQuery"/> says.</summary>
 /// <param name="Page">The changes; null when the asked node is not a ready primary.</param>

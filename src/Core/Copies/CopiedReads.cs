@@ -25,26 +25,41 @@ internal sealed class CopiedReads(CopyReader copies, string name, TimeSpan bound
 
     private async Task<ReadResult> MissAsync(string key, ReadOptions options)
     {
-        if (!options.TakesAnyHit)
+        if (!options.TakesAnyHit || options.MaxStale > TimeSpan.Zero)
         {
             return await FetchAsync(key, options);
         }
 
-        ReadResult result = await copies.Misses.Join(
-            (key, options.Scope, options.KeepsNoCopy),
-            () => FetchAsync(key, new ReadOptions(options.Scope, KeepsNoCopy: options.KeepsNoCopy)),
-            out bool isJoined);
+        ReadResult result = await ShareAsync(key, options, out bool isJoined);
+        if (isJoined && !IsReplicated(result))
+        {
+            // The word that there is nothing, or a value of one node alone, of before this read came is nothing to it.
+            return await ShareAsync(key, options, out _);
+        }
 
-        // What was asked before this read came may be too old for it, and so is the word that there is nothing, or a value of one node alone.
-        bool isReplicated = result.Outcome == ReadOutcome.Found && result.Entry!.Version != LogPoint.Zero;
-        return !isJoined || (isReplicated && result.Age <= options.BoundOf(bound)) ? result : await FetchAsync(key, options);
+        // What was asked before this read came may be too old for it.
+        return isJoined && result.Age > bound ? await FetchAsync(key, options) : result;
     }
+
+    private Task<ReadResult> ShareAsync(string key, ReadOptions options, out bool isJoined) => copies.Misses.Join(
+        (key, options.Scope, options.KeepsNoCopy),
+        () => FetchAsync(key, new ReadOptions(options.Scope, KeepsNoCopy: options.KeepsNoCopy)),
+        out isJoined);
+
+    private static bool IsReplicated(in ReadResult result) => result.Outcome == ReadOutcome.Found && result.Entry!.Version != LogPoint.Zero;
 
     // The age of an answer is counted from before it was asked for.
     private async Task<ReadResult> FetchAsync(string key, ReadOptions options)
     {
         long asked = time.GetTimestamp();
         ReadResult result = await ask(key, options);
+        if (options.TakesAnyHit && IsReplicated(result) && result.Age > options.BoundOf(bound))
+        {
+            // A node whose own bound is wider.
+            asked = time.GetTimestamp();
+            result = await ask(key, options with { MaxAge = bound });
+        }
+
         TimeSpan since = time.GetElapsedTime(asked);
         if (result.Origin is { } origin && result.Entry is { } entry && !options.KeepsNoCopy)
         {

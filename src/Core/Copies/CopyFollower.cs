@@ -77,7 +77,7 @@ internal sealed class CopyFollower(CopyReader copies, TimeSpan bound, TimeProvid
             copies.OnChanged(hinted);
         }
 
-        copies.Follow(standing.Followed, new News(news.History, news.Changes, news.Upto, news.IsWhole, news.Jumps), sent.Less(news.Age, time));
+        copies.Follow(standing, new News(news.History, news.Changes, news.Upto, news.IsWhole, news.Jumps), sent.Less(news.Age, time));
         return news;
     }
 }

@@ -60,15 +60,15 @@ internal sealed class CopyReader
     /// Takes what the upstream has told. Of several questions under way after a change an answer to an earlier one does not continue here, and
     /// is not taken. Only what tells everything makes the copies current.
     /// </summary>
-    /// <param name="asked">The point that was asked from.</param>
+    /// <param name="asked">Where this reader stood when it asked.</param>
     /// <param name="news">What was told.</param>
     /// <param name="currentAsOf">When it was asked, less the age that was told.</param>
     /// <returns>What became of it.</returns>
-    public Followed Follow(LogPoint? asked, in News news, AsOf currentAsOf)
+    public Followed Follow(Standing asked, in News news, AsOf currentAsOf)
     {
         lock (_writing)
         {
-            if (_standing.Followed != asked)
+            if (_standing.Followed != asked.Followed || _standing.History != asked.History)
             {
                 return Followed.NotTaken;
             }

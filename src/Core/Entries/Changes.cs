@@ -98,6 +98,9 @@ public enum ChangesOutcome
 
     /// <summary>No primary answers.</summary>
     Unavailable = 2,
+
+    /// <summary>Too many changes are read already: ask again later.</summary>
+    Busy = 3,
 }
 
 /// <summary>Changes in ascending order.</summary>

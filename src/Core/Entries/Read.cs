@@ -59,6 +59,9 @@ public enum ReadOutcome
 
     /// <summary>This node alone was asked, and has nothing that it may show.</summary>
     NotHere = 4,
+
+    /// <summary>Nobody was asked, for too many reads wait already.</summary>
+    Busy = 5,
 }
 
 /// <summary>Why a read was not answered by the asked node alone (the reasons of RFC 9211, section 2.2).</summary>

@@ -108,7 +108,7 @@ internal sealed class Follower
                 return await _partition.Replica.FollowAsync(view, reply, sent, currentAsOf);
             }
 
-            _partition.Follow(request.Since, new News(reply.View!.History, reply.Changes, reply.Upto, reply.IsWhole, reply.Jumps), currentAsOf);
+            _partition.Follow(copies, new News(reply.View!.History, reply.Changes, reply.Upto, reply.IsWhole, reply.Jumps), currentAsOf);
             if (reply.IsWhole)
             {
                 return true;

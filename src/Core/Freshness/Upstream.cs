@@ -61,7 +61,8 @@ internal sealed class Upstream(NodeContext context, Partition partition, Followe
 
         if (Shown().Age > question.MaxAge)
         {
-            await follower.RefreshAsync();
+            // Whoever asks waits about as long as that for the answer: an old one is better than none, after which it would pass this node over.
+            await Task.WhenAny(follower.RefreshAsync(), context.Delay(question.MaxAge / 2));
         }
 
         return Tell(question);

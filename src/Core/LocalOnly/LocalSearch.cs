@@ -29,15 +29,14 @@ internal sealed class LocalSearch(NodeContext context, PrimaryFinder finder)
             return new LocalFind(own);
         }
 
-        var request = new FetchRequest(key, true, TimeSpan.MaxValue);
         List<string> silent = [.. (named ?? context.Transport.Members).Where(node => node != context.Settings.Name)];
-        return question is not null && await AmongAnswersAsync(request, question, silent) is { } told
+        return question is not null && await AmongAnswersAsync(key, question, silent) is { } told
             ? new LocalFind(told)
-            : await AmongSilentAsync(request, silent);
+            : await AmongSilentAsync(key, silent);
     }
 
     // Takes those that have answered from the silent ones.
-    private async Task<Entry?> AmongAnswersAsync(FetchRequest request, Question question, List<string> silent)
+    private async Task<Entry?> AmongAnswersAsync(string key, Question question, List<string> silent)
     {
         for (int next = 0; ;)
         {
@@ -45,13 +44,13 @@ internal sealed class LocalSearch(NodeContext context, PrimaryFinder finder)
             if (next < question.LocalHolders.Count)
             {
                 string holder = question.LocalHolders[next++];
-                FetchReply? reply = await FetchAsync(holder, request);
-                if (reply is { Status: FetchStatus.Found })
+                LocalReply? reply = await FetchAsync(holder, key);
+                if (reply?.Entry is { } entry)
                 {
-                    return reply.Entry;
+                    return entry;
                 }
 
-                if (reply is { Status: FetchStatus.NotFound })
+                if (reply is not null)
                 {
                     silent.Remove(holder);
                 }
@@ -63,14 +62,14 @@ internal sealed class LocalSearch(NodeContext context, PrimaryFinder finder)
         }
     }
 
-    private async Task<LocalFind> AmongSilentAsync(FetchRequest request, List<string> silent)
+    private async Task<LocalFind> AmongSilentAsync(string key, List<string> silent)
     {
         long started = context.Time.GetTimestamp();
         while (silent.Count > 0)
         {
             foreach (string[] some in silent.ToArray().Chunk(MaxCalls))
             {
-                if (await CallAsync(request, some, silent) is { } found)
+                if (await CallAsync(key, some, silent) is { } found)
                 {
                     return new LocalFind(found);
                 }
@@ -95,21 +94,21 @@ internal sealed class LocalSearch(NodeContext context, PrimaryFinder finder)
     }
 
     // The first that has it ends it: nobody waits for the others then.
-    private async Task<Entry?> CallAsync(FetchRequest request, string[] nodes, List<string> silent)
+    private async Task<Entry?> CallAsync(string key, string[] nodes, List<string> silent)
     {
-        List<Task<(string Node, FetchReply? Reply)>> calls = [.. nodes.Select(AskAsync)];
+        List<Task<(string Node, LocalReply? Reply)>> calls = [.. nodes.Select(AskAsync)];
         while (calls.Count > 0)
         {
-            Task<(string Node, FetchReply? Reply)> ended = await Task.WhenAny(calls);
+            Task<(string Node, LocalReply? Reply)> ended = await Task.WhenAny(calls);
             calls.Remove(ended);
-            (string node, FetchReply? reply) = await ended;
-            if (reply is { Status: FetchStatus.Found })
+            (string node, LocalReply? reply) = await ended;
+            if (reply?.Entry is { } entry)
             {
                 calls.ForEach(context.Watch);
-                return reply.Entry;
+                return entry;
             }
 
-            if (reply is { Status: FetchStatus.NotFound })
+            if (reply is not null)
             {
                 silent.Remove(node);
             }
@@ -117,9 +116,9 @@ internal sealed class LocalSearch(NodeContext context, PrimaryFinder finder)
 
         return null;
 
-        async Task<(string Node, FetchReply? Reply)> AskAsync(string node) => (node, await FetchAsync(node, request));
+        async Task<(string Node, LocalReply? Reply)> AskAsync(string node) => (node, await FetchAsync(node, key));
     }
 
-    private Task<FetchReply?> FetchAsync(string node, FetchRequest request) =>
-        context.AskAsync(node, peer => peer.FetchAsync(request), context.Settings.ReplyTimeout);
+    private Task<LocalReply?> FetchAsync(string node, string key) =>
+        context.AskAsync<LocalReply>(node, peer => peer.FetchLocalAsync(key), context.Settings.ReplyTimeout);
 }

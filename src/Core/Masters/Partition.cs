@@ -88,7 +88,7 @@ internal sealed class Partition
     }
 
     /// <summary>The copies follow an answer of the primary.</summary>
-    public void Follow(LogPoint? asked, in News news, AsOf currentAsOf)
+    public void Follow(CopyReader.Standing asked, in News news, AsOf currentAsOf)
     {
         switch (Copies.Follow(asked, news, currentAsOf))
         {

@@ -92,7 +92,10 @@ public sealed partial class Node
             newest => new MasterReply(false, newest));
 
     /// <inheritdoc/>
-    public Task<FetchReply> FetchAsync(FetchRequest request) => OnSchedulerAsync(() => _reads.AnswerAsync(request));
+    public Task<FetchReply?[]> FetchAsync(FetchRequest[] requests) => OnSchedulerAsync(() => _reads.AnswerAsync(requests));
+
+    /// <inheritdoc/>
+    public Task<LocalReply> FetchLocalAsync(string key) => OnSchedulerAsync(async () => new LocalReply(await _context.Store.ReadLocalAsync(key)));
 
     /// <inheritdoc/>
     public Task<FollowReply> FollowAsync(FollowRequest request) =>

@@ -136,20 +136,9 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         });
 
     /// <summary>
-    /// What this node may show of a replicated key without asking anyone: an entry that is surely not older than the bound,
-    /// or null for "ask". Any thread; touches neither the scheduler nor a lock.
-    /// </summary>
-    public ValueTask<ReadResult?> FindHereAsync(string key)
-    {
-        ValueTask<HeldEntry> held = _here.LookAsync(key);
-        return held.IsCompletedSuccessfully ? new ValueTask<ReadResult?>(Hit(held.Result, default)) : AwaitAsync(held);
-
-        async ValueTask<ReadResult?> AwaitAsync(ValueTask<HeldEntry> held) => Hit(await held, default);
-    }
-
-    /// <summary>
-    /// The same for many keys at once, as many as <paramref name="maxBytes"/> of entries hold, at least one; null for "ask" and for
-    /// what is beyond that. With what a gateway has to know to keep them. Any thread.
+    /// What this node may show of replicated keys without asking anyone: entries that are surely not older than the bound, as many as
+    /// <paramref name="maxBytes"/> hold, at least one; null for "ask" and for what is beyond that. With what a gateway has to know to
+    /// keep them. Any thread; touches neither the scheduler nor a lock.
     /// </summary>
     public async ValueTask<ReadResult?[]> FindManyHereAsync(IReadOnlyList<string> keys, long maxBytes)
     {
@@ -257,7 +246,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             { Page: { } page } => page with { Node = Name },
             { IsGone: true } => new ChangesResult(ChangesOutcome.Gone, [], Name, "that point is too old, or not in this history: list the keys anew"),
             { IsBusy: true } => new ChangesResult(
-                ChangesOutcome.Unavailable, [], Name, "the primary reads as many changes as it may already; ask again later"),
+                ChangesOutcome.Busy, [], Name, "the primary reads as many changes as it may already; ask again later"),
             _ => new ChangesResult(ChangesOutcome.Unavailable, [], Name, NoPrimary),
         };
     }

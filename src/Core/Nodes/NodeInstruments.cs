@@ -77,7 +77,7 @@ internal sealed class NodeInstruments
     {
         WriteStatus.Created or WriteStatus.Replaced or WriteStatus.Deleted => Acknowledged,
         WriteStatus.NotFound or WriteStatus.ConditionFailed or WriteStatus.OverQuota => Refused,
-        WriteStatus.NotPrimary or WriteStatus.Overloaded => NotTaken,
+        WriteStatus.NotPrimary or WriteStatus.Overloaded or WriteStatus.Refused => NotTaken,
         _ => Unknown,
     });
 

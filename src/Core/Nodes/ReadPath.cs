@@ -7,16 +7,7 @@ namespace Diststore.Core;
 /// </summary>
 internal sealed class ReadPath(NodeContext context, Partition partition, PrimaryFinder finder, QuestionTable questions, LocalReads here)
 {
-    /// <summary>Fetches under way at once; what they bring shares connections with what keeps the masters in sync.</summary>
-    internal const int MaxFetches = 8;
-
-    /// <summary>Fetches that wait for their turn, each for at most a reply's time; who comes beyond them asks nobody for a while.</summary>
-    internal const int MaxWaitingFetches = 4096;
-
-    // Nobody was asked; no reason to think ill of whoever would have been.
-    private static readonly Fetched NoTurn = new(new FetchReply(FetchStatus.CannotTell), default);
-
-    private readonly Turns _fetches = new(MaxFetches, MaxWaitingFetches, context.Settings.ReplyTimeout, context.Time);
+    private readonly Fetches _fetches = new(context);
     private readonly LocalSearch _localSearch = new(context, finder);
 
     private string Name => context.Settings.Name;
@@ -53,28 +44,23 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         return result with { Forwarding = why };
     }
 
-    /// <summary>What this node answers to another that asks it for a key.</summary>
-    public async Task<FetchReply> AnswerAsync(FetchRequest request)
+    /// <summary>What this node answers to another that asks it for keys; nothing for those that do not fit into one answer.</summary>
+    public async Task<FetchReply?[]> AnswerAsync(FetchRequest[] requests)
     {
-        if (request.LocalOnly)
-        {
-            Entry? local = await context.Store.ReadLocalAsync(request.Key);
-            return new FetchReply(local is null ? FetchStatus.NotFound : FetchStatus.Found, local);
-        }
-
         if (partition.Primary is { IsReady: true } primary)
         {
-            return await primary.Reads.FetchAsync(request);
+            return await primary.Reads.FetchAsync(requests);
         }
 
-        HeldEntry held = request.IsStrong ? default : await here.LookAsync(request.Key);
-        bool isGood = held.Entry is not null && held.Age <= request.MaxAge && held.CurrentAt.Sequence >= request.MinSequence;
+        IReadOnlyList<HeldEntry> held = await here.LookManyAsync([.. requests.Select(static request => request.Key)], Batches.MaxAnswerBytes);
+        return [.. requests.Select((request, i) => i < held.Count ? Answer(request, held[i]) : null)];
+    }
 
-        // A holder of a copy counts what remains of it by what it was told.
-        return isGood
+    // A holder of a copy counts what remains of it by what it was told.
+    private FetchReply Answer(FetchRequest request, HeldEntry held) =>
+        !request.IsStrong && held.Entry is not null && held.Age <= request.MaxAge && held.CurrentAt.Sequence >= request.MinSequence
             ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held), held.CurrentAt, held.Age, History: held.History)
             : new FetchReply(FetchStatus.CannotTell, View: partition.Views.Newest);
-    }
 
     private async Task<ReadResult> LookHereAsync(string key, ReadOptions options, Forwarding why)
     {
@@ -103,7 +89,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         {
             Fetched? fetched = !asksHolders || question is null ? null : await FromHoldersAsync(question);
             fetched ??= await FromPrimaryAsync(
-                new FetchRequest(key, false, localOnly ? FreshWord : Bound, NamesHolders: localOnly), asksHolders ? question : null);
+                new FetchRequest(key, localOnly ? FreshWord : Bound, NamesHolders: localOnly), asksHolders ? question : null);
             return fetched?.Reply.Entry is null ? await NotFoundAsync(fetched, key, options, question) : Found(fetched, options);
         }
         finally
@@ -119,7 +105,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
         TimeSpan standard = localOnly ? FreshWord : Bound;
         var request = new FetchRequest(
-            key, false, bound < standard ? bound : standard, options.IsStrong || bound < Bound, options.MinSequence, localOnly);
+            key, bound < standard ? bound : standard, options.IsStrong || bound < Bound, options.MinSequence, localOnly);
         Fetched? fetched = await FromPrimaryAsync(request);
         if (fetched?.Reply.Entry is not null)
         {
@@ -176,7 +162,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         {
             if (question.TryTakeHolder(out string holder))
             {
-                Fetched? fetched = await FetchAsync(holder, new FetchRequest(question.Key, false, Bound));
+                Fetched? fetched = await _fetches.AskAsync(holder, new FetchRequest(question.Key, Bound));
                 if (fetched is { Reply.Status: FetchStatus.Found } && fetched.Age(context.Time) <= Bound)
                 {
                     // The holder lags behind what is known here: whoever deleted a key from here does not want to see it again.
@@ -190,7 +176,13 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             else if (!await question.WaitAsync(context.Settings.WhoHasTimeout, context.Time, context.Stopping))
             {
                 context.Instruments.QuestionTimedOut();
-                return null;
+                if (question.IsAnswered || question.IsFromEveryone || !Responder.IsThinned(context.Transport.Members.Count))
+                {
+                    return null;
+                }
+
+                // Masters always answer: they seem to be away, and who has a copy shows it only for a while.
+                questions.AskEveryone(question);
             }
         }
     }
@@ -199,7 +191,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
     // holders were asked is asked once more, of everyone.
     private Task<Fetched?> FromPrimaryAsync(FetchRequest request, Question? question = null) => finder.AskPrimaryAsync<Fetched>(async view =>
     {
-        Fetched? fetched = view.Primary == context.Self ? await FetchHereAsync(request) : await FetchAsync(view.Primary.Name, request);
+        Fetched? fetched = view.Primary == context.Self ? await FetchHereAsync(request) : await _fetches.AskAsync(view.Primary.Name, request);
         if (fetched is { Reply.Status: FetchStatus.Found or FetchStatus.NotFound })
         {
             // Another primary may have heard of other holders since: this one's word may be too old.
@@ -207,15 +199,19 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             return isTooOld ? Attempt<Fetched>.Again : fetched;
         }
 
-        if (!ReferenceEquals(fetched, NoTurn))
+        if (!ReferenceEquals(fetched, Fetches.NoTurn))
         {
             finder.OnPrimaryFailed(view, fetched?.Reply.View);
         }
 
         Fetched? found = request.IsStrong ? null : await FromOtherMasterAsync(view, request);
-        if (found is null && question is not null && !ReferenceEquals(fetched, NoTurn))
+        if (found is null && question is not null && !ReferenceEquals(fetched, Fetches.NoTurn))
         {
-            questions.AskEveryone(question);
+            if (!question.IsFromEveryone)
+            {
+                questions.AskEveryone(question);
+            }
+
             found = await FromHoldersAsync(question);
             question = null;
         }
@@ -231,7 +227,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             return null;
         }
 
-        Fetched? fetched = await FetchAsync(view.Other.Name, request);
+        Fetched? fetched = await _fetches.AskAsync(view.Other.Name, request);
         return fetched is { Reply.Status: FetchStatus.Found } ? fetched : null;
     }
 
@@ -241,37 +237,12 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         AsOf asked = AsOf.Now(context.Time);
         try
         {
-            return new Fetched(await AnswerAsync(request).WaitAsync(context.Settings.ReplyTimeout, context.Time, context.Stopping), asked);
+            FetchReply?[] replies = await AnswerAsync([request]).WaitAsync(context.Settings.ReplyTimeout, context.Time, context.Stopping);
+            return new Fetched(replies[0]!, asked);
         }
         catch (TimeoutException)
         {
             return null;
         }
-    }
-
-    // Each may bring a value of the largest size, and whoever is asked has it ready before it is taken.
-    private async Task<Fetched?> FetchAsync(string node, FetchRequest request)
-    {
-        if (!await _fetches.TakeAsync())
-        {
-            return NoTurn;
-        }
-
-        try
-        {
-            AsOf asked = AsOf.Now(context.Time);
-            FetchReply? reply = await context.AskAsync(node, peer => peer.FetchAsync(request), context.Settings.ReplyTimeout);
-            return reply is null ? null : new Fetched(reply, asked);
-        }
-        finally
-        {
-            _fetches.Give();
-        }
-    }
-
-    // What another node answered, and when it was asked: the age of an answer is counted from there.
-    private sealed record Fetched(FetchReply Reply, AsOf Asked)
-    {
-        public TimeSpan Age(TimeProvider time) => AsOf.Sum(Reply.Age, Asked.Age(time));
     }
 }

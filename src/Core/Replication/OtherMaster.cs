@@ -118,7 +118,7 @@ internal sealed class OtherMaster : PeerLink.IOwner
 
         if (State is PeerState.Admitting or PeerState.Dropping)
         {
-            // The registry may be adding it, and it has let go of what it acknowledged.
+            // The registry may be adding it: it may not let go of what it has acknowledged, as it would if this was granted.
             OnLost(_link!, "it started over while it was being admitted");
             return new SyncStartReply(SyncKind.Refused, _standing.Newest);
         }

@@ -18,42 +18,38 @@ internal sealed class PrimaryReads(
 
     private int _listing;
 
-    /// <summary>What the masters have under a key, or that they have nothing.</summary>
-    public async Task<FetchReply> FetchAsync(FetchRequest request)
+    /// <summary>What the masters have under each key, or that they have nothing; nothing for those that do not fit into one answer.</summary>
+    public async Task<FetchReply?[]> FetchAsync(FetchRequest[] requests)
     {
         for (int round = 0; round < MaxFetchRounds; round++)
         {
-            bool isCurrent = request.IsStrong || log.Applied < request.MinSequence
+            bool isCurrent = requests.Any(request => request.IsStrong || log.Applied < request.MinSequence)
                 ? standing.IsReady && await confirmation.ConfirmAsync()
-                : await confirmation.IsCurrentAsync(request.MaxAge);
+                : await confirmation.IsCurrentAsync(requests.Min(static request => request.MaxAge));
             ServedState served = partition.Served;
             Guid history = standing.View.History;
             LogPoint applied = context.Store.State.Applied;
-            Entry? entry = isCurrent ? await context.Store.ReadAsync(request.Key) : null;
+            IReadOnlyList<Entry?> entries = isCurrent ? await ReadAsync(requests) : [];
             if (!isCurrent || standing.HasEnded)
             {
                 break;
             }
 
-            TimeSpan age = served.Age(context.Time);
-            DateTimeOffset now = context.Time.GetUtcNow();
-            if (entry is { IsTombstone: false } && !entry.HasExpired(now))
+            var shown = new Shown(history, applied, served.Age(context.Time), context.Time.GetUtcNow());
+            EntryHead[] expired =
+            [
+                .. entries.Where((entry, i) => requests[i].IsStrong && shown.HasExpired(entry)).Select(static entry => EntryHead.Of(entry!)),
+            ];
+            if (expired.Length == 0)
             {
-                return new FetchReply(FetchStatus.Found, entry, null, entry.ExpiresAt - now, applied, age, History: history);
+                return [.. requests.Select((request, i) => i < entries.Count ? Reply(request, entries[i], shown) : null)];
             }
 
-            // By another clock, after a change of the primary, its time may not be up.
-            if (entry is { IsTombstone: false } && request.IsStrong)
-            {
-                await expiry.ExpireAsync([EntryHead.Of(entry)]);
-                continue;
-            }
-
-            string[]? holders = request.NamesHolders ? followers.NameLocalHolders() : null;
-            return new FetchReply(FetchStatus.NotFound, CurrentAt: applied, Age: age, LocalHolders: holders);
+            // By another clock, after a change of the primary, their time may not be up.
+            await expiry.ExpireAsync(expired);
         }
 
-        return new FetchReply(FetchStatus.CannotTell, View: standing.Newest);
+        return [.. requests.Select(_ => new FetchReply(FetchStatus.CannotTell, View: standing.Newest))];
     }
 
     /// <summary>A page of keys; null when this node is not surely the primary.</summary>
@@ -82,5 +78,20 @@ internal sealed class PrimaryReads(
         {
             _listing--;
         }
+    }
+
+    private async ValueTask<IReadOnlyList<Entry?>> ReadAsync(FetchRequest[] requests) => requests.Length == 1
+        ? [await context.Store.ReadAsync(requests[0].Key)]
+        : (await context.Store.ReadManyAsync([.. requests.Select(static request => request.Key)], Batches.MaxAnswerBytes)).Entries;
+
+    private FetchReply Reply(FetchRequest request, Entry? entry, in Shown shown) => entry is { IsTombstone: false } && !shown.HasExpired(entry)
+        ? new FetchReply(FetchStatus.Found, entry, null, entry.ExpiresAt - shown.Now, shown.Applied, shown.Age, History: shown.History)
+        : new FetchReply(
+            FetchStatus.NotFound, CurrentAt: shown.Applied, Age: shown.Age, LocalHolders: request.NamesHolders ? followers.NameLocalHolders() : null);
+
+    // The state that the entries of one answer are of.
+    private readonly record struct Shown(Guid History, LogPoint Applied, TimeSpan Age, DateTimeOffset Now)
+    {
+        public bool HasExpired(Entry? entry) => entry is { IsTombstone: false } && entry.HasExpired(Now);
     }
 }

@@ -147,7 +147,7 @@ internal sealed class PrimaryRole
             Other.GiveUpLearner();
         }
 
-        _writes.FailAll(_standing.Broken!, WriteStatus.Overloaded);
+        _writes.FailAll(_standing.Broken!, WriteStatus.Refused);
         return true;
     }
 

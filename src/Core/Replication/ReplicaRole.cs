@@ -8,6 +8,8 @@ namespace Diststore.Core;
 /// </summary>
 internal sealed class ReplicaRole(NodeContext context, Partition partition)
 {
+    private Task _applying = Task.CompletedTask;
+
     /// <summary>Persists a batch that continues the log.</summary>
     public async Task<ReplicateReply> ReplicateAsync(ReplicateRequest request)
     {
@@ -96,9 +98,13 @@ internal sealed class ReplicaRole(NodeContext context, Partition partition)
     private bool TakesBatches() =>
         context.Store.State.IsWhole && (partition.Role == NodeRole.Secondary || partition.IsStreaming);
 
+    // One after the other, so that what the store has applied before is among the recent changes when this ends.
+    private Task ApplyAsync(MasterView view, LogPoint commit) => _applying = ApplyAsync(_applying, view, commit);
+
     // A commit point counts only from the primary of the view that this node is in.
-    private async Task ApplyAsync(MasterView view, LogPoint commit)
+    private async Task ApplyAsync(Task before, MasterView view, LogPoint commit)
     {
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         if (partition.Views.IsActingIn(view.Epoch) && context.Store.State.Applied.Sequence < commit.Sequence)
         {
             ImmutableList<Batch> pending = context.Store.State.Pending;

@@ -61,7 +61,7 @@ internal sealed class WriteOrder
         }
         else if (_standing.WhyRefused is { } reason)
         {
-            write.Answer(WriteStatus.Overloaded, _standing.View, reason);
+            write.Answer(WriteStatus.Refused, _standing.View, reason);
         }
         else
         {
@@ -171,7 +171,7 @@ internal sealed class WriteOrder
 
         if (_standing.WhyNotAcknowledged is { } reason)
         {
-            writes.ForEach(write => write.Answer(WriteStatus.Overloaded, _standing.View, reason));
+            writes.ForEach(write => write.Answer(WriteStatus.Refused, _standing.View, reason));
             return;
         }
 

@@ -25,8 +25,16 @@ internal sealed class Question(ulong id, string key, bool includesLocalOnly, lon
     /// <summary>Whether anyone has answered anything.</summary>
     public bool IsAnswered { get; private set; }
 
+    /// <summary>Whether it was sent to everyone, after those that first heard it were of no help.</summary>
+    public bool IsFromEveryone { get; private set; }
+
     /// <summary>It was sent once more: answers are waited for anew.</summary>
-    public void AskedAgain(long at) => _askedAt = at;
+    public void AskedAgain(long at)
+    {
+        _askedAt = at;
+        IsFromEveryone = true;
+        MasterHasNone = false;
+    }
 
     public void AddHolder(string node)
     {

@@ -15,6 +15,9 @@ internal sealed class Responder(
 
     private readonly ulong _dice = DatagramCodec.SenderOf(context.Settings.Name);
 
+    /// <summary>Whether among so many nodes some holders are silent.</summary>
+    public static bool IsThinned(int members) => members > AnswersWanted;
+
     /// <summary>
     /// Answers a question of <paramref name="sender"/>: who cannot show the key is silent, but for masters. Of many who hold a copy
     /// most are silent too, unless everyone is asked.

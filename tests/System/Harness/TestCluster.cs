@@ -55,6 +55,7 @@ internal sealed class TestCluster : IAsyncDisposable
             .Select(number => shape.Lan?.Machines[number - 1].Address ?? IPAddress.Parse($"127.1.2.{number}"))];
         int[] ports = Ports.Free(5, [IPAddress.Loopback, .. addresses.Where(static address => IPAddress.IsLoopback(address))]);
         GatewayPort = ports[4];
+        SiloGatewayPort = ports[2];
         string id = $"test-{Environment.ProcessId}-{ports[0]}";
         _settings =
         [
@@ -74,6 +75,9 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>A free port for a gateway on 127.0.0.1.</summary>
     public int GatewayPort { get; }
+
+    /// <summary>The port on which every node's silo takes gateways.</summary>
+    public int SiloGatewayPort { get; }
 
     /// <summary>Where the membership and the view are.</summary>
     public StorageServer Storage => _storage ?? throw new InvalidOperationException("a node of this cluster keeps them");
