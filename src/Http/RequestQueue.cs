@@ -22,7 +22,7 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
     private const int LongBytes = 16 * 1024;
 
     [ThreadStatic]
-    private static bool t_hasTurn;
+    private static bool _hasTurn;
 
     private readonly ConcurrentQueue<Action> _work = new();
     private readonly int _maxWorkers;
@@ -76,9 +76,9 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
 
     private static void Do(Action work)
     {
-        t_hasTurn = true;
+        _hasTurn = true;
         work();
-        t_hasTurn = false;
+        _hasTurn = false;
     }
 
     private void EndTurn()
@@ -174,7 +174,7 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
 
         public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
         {
-            if (bytes.UnflushedBytes >= LongBytes && !t_hasTurn)
+            if (bytes.UnflushedBytes >= LongBytes && !_hasTurn)
             {
                 return InLineAsync(cancellationToken);
             }
