@@ -24,8 +24,30 @@ public sealed partial class RocksStore
         State.LocalEntries == 0 ? default : ReadEngineAsync(Family.Local, key);
 
     /// <inheritdoc/>
-    /// <remarks>Heads first: how large a value is, is known before it is read.</remarks>
-    public async ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes)
+    public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        var entries = new Entry?[keys.Count];
+        long bytes = 0;
+        for (int i = 0; i < entries.Length; i++)
+        {
+            if (!_cache.TryGet(keys[i], out entries[i]))
+            {
+                return ReadManyEngineAsync(keys, maxBytes);
+            }
+
+            bytes += entries[i]!.SizeBytes;
+            if (bytes > maxBytes && i > 0)
+            {
+                return new ValueTask<ManyEntries>(new ManyEntries(entries[..i]));
+            }
+        }
+
+        return new ValueTask<ManyEntries>(new ManyEntries(entries));
+    }
+
+    // Heads first: how large a value is, is known before it is read.
+    private async ValueTask<ManyEntries> ReadManyEngineAsync(IReadOnlyList<string> keys, long maxBytes)
     {
         IReadOnlyList<EntryHead?> heads = await ReadHeadsAsync(keys);
         long bytes = 0;

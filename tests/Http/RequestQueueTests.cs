@@ -1,4 +1,7 @@
+using System.Buffers;
 using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Connections;
 
 namespace Diststore.Http.Tests;
 
@@ -74,6 +77,43 @@ public sealed class RequestQueueTests
         Assert.True(Volatile.Read(ref done) < Pieces, "the line was emptied first");
         await Task.Run(() => Assert.True(end.Wait(Deadline)));
     }
+
+    /// <summary>Or the pages of a thousand streams would be sent by as many pieces of the pool's work, before what the nodes tell one another.</summary>
+    [Fact]
+    public async Task A_long_answer_is_sent_in_the_line_and_a_short_one_where_it_is_written()
+    {
+        var queue = new RequestQueue(maxWorkers: 1);
+        using var held = new ManualResetEventSlim();
+        var isBusy = new TaskCompletionSource();
+        Task worker = Task.Run(() => queue.Add(() =>
+        {
+            isBusy.SetResult();
+            held.Wait();
+        }));
+        await isBusy.Task.WaitAsync(Deadline);
+
+        var sent = new Pipe(new PipeOptions(pauseWriterThreshold: 1 << 20));
+        await using var connection = new DefaultConnectionContext { Transport = new Transport(new Pipe().Reader, sent.Writer) };
+        await queue.ServeAsync(connection, async context =>
+        {
+            PipeWriter output = context.Transport.Output;
+            Assert.True(output.WriteAsync(new byte[1000]).AsTask().IsCompleted);
+            output.Write(new byte[100_000]);
+            Task<FlushResult> flush = output.FlushAsync().AsTask();
+            Assert.False(flush.IsCompleted);
+            Assert.True(sent.Reader.TryRead(out ReadResult before));
+            Assert.Equal(1000, before.Buffer.Length);
+            sent.Reader.AdvanceTo(before.Buffer.End);
+
+            held.Set();
+            await flush.WaitAsync(Deadline);
+            ReadResult after = await sent.Reader.ReadAsync();
+            Assert.Equal(100_000, after.Buffer.Length);
+        }).WaitAsync(Deadline);
+        await worker.WaitAsync(Deadline);
+    }
+
+    private sealed record Transport(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
     private static void InterlockedMax(ref int most, int value)
     {

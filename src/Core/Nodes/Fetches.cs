@@ -7,12 +7,12 @@ internal sealed record Fetched(FetchReply Reply, AsOf Asked)
 }
 
 /// <summary>
-/// Asks other nodes for keys. What many readers want of one node meanwhile goes in one call. For the node's scheduler.
+/// Asks nodes for keys, this one among them. What many readers want of one node meanwhile goes in one call. For the node's scheduler.
 /// </summary>
-internal sealed class Fetches(NodeContext context)
+internal sealed class Fetches(NodeContext context, FetchAnswers own)
 {
     /// <summary>
-    /// Calls under way at once, to all nodes together. Each brings at most a batch's bytes or one value of the largest size, and shares
+    /// Calls under way at once, to all other nodes together. Each brings at most a batch's bytes or one value of the largest size, and shares
     /// connections with what keeps the masters in sync.
     /// </summary>
     internal const int MaxCalls = 8;
@@ -62,7 +62,9 @@ internal sealed class Fetches(NodeContext context)
 
     private async Task<Fetched?[]> CallAsync(string node, FetchRequest[] requests)
     {
-        if (!await _turns.TakeAsync())
+        // Of this node nothing crosses a connection.
+        bool isOwn = node == context.Settings.Name;
+        if (!isOwn && !await _turns.TakeAsync())
         {
             return [.. requests.Select(static _ => NoTurn)];
         }
@@ -70,12 +72,32 @@ internal sealed class Fetches(NodeContext context)
         try
         {
             AsOf asked = AsOf.Now(context.Time);
-            FetchReply?[]? replies = await context.AskAsync<FetchReply?[]>(node, peer => peer.FetchAsync(requests)!, context.Settings.ReplyTimeout);
-            return [.. requests.Select((_, i) => replies is null ? null : i < replies.Length && replies[i] is { } reply ? new Fetched(reply, asked) : NoRoom)];
+            FetchReply?[]? replies = isOwn
+                ? await AnswerAsync(requests)
+                : await context.AskAsync<FetchReply?[]>(node, peer => peer.FetchAsync(requests)!, context.Settings.ReplyTimeout);
+            return
+            [
+                .. requests.Select((_, i) => replies is null ? null : i < replies.Length && replies[i] is { } reply ? new Fetched(reply, asked) : NoRoom),
+            ];
         }
         finally
         {
-            _turns.Give();
+            if (!isOwn)
+            {
+                _turns.Give();
+            }
+        }
+    }
+
+    private async Task<FetchReply?[]?> AnswerAsync(FetchRequest[] requests)
+    {
+        try
+        {
+            return await own.AnswerAsync(requests).WaitAsync(context.Settings.ReplyTimeout, context.Time, context.Stopping);
+        }
+        catch (TimeoutException)
+        {
+            return null;
         }
     }
 

@@ -92,7 +92,7 @@ public sealed partial class Node
             newest => new MasterReply(false, newest));
 
     /// <inheritdoc/>
-    public Task<FetchReply?[]> FetchAsync(FetchRequest[] requests) => OnSchedulerAsync(() => _reads.AnswerAsync(requests));
+    public Task<FetchReply?[]> FetchAsync(FetchRequest[] requests) => OnSchedulerAsync(() => _answers.AnswerAsync(requests));
 
     /// <inheritdoc/>
     public Task<LocalReply> FetchLocalAsync(string key) => OnSchedulerAsync(async () => new LocalReply(await _context.Store.ReadLocalAsync(key)));

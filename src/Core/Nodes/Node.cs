@@ -24,6 +24,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly PrimaryFinder _finder;
     private readonly QuestionTable _questions;
     private readonly Responder _responder;
+    private readonly FetchAnswers _answers;
     private readonly ReadPath _reads;
     private readonly WritePath _writes;
     private readonly BackupSessions _backups;
@@ -88,7 +89,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _partition.Changed = _upstream.OnChanged;
         _questions = new QuestionTable(_context, _channel);
         _responder = new Responder(_channel, _partition, _here, _context);
-        _reads = new ReadPath(_context, _partition, _finder, _questions, _here);
+        _answers = new FetchAnswers(_partition, _here);
+        _reads = new ReadPath(_context, _partition, _finder, _questions, new Fetches(_context, _answers));
         _backups = new BackupSessions(_context);
         _sweep = new Sweep(_context, _partition, _copies);
         _writes = new WritePath(_context, _partition, _finder);

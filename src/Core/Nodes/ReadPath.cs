@@ -5,9 +5,8 @@ namespace Diststore.Core;
 /// first good holder; else the primary, who alone may say that there is no such key; on the plain routes also
 /// whoever holds it local-only. For the node's scheduler.
 /// </summary>
-internal sealed class ReadPath(NodeContext context, Partition partition, PrimaryFinder finder, QuestionTable questions, LocalReads here)
+internal sealed class ReadPath(NodeContext context, Partition partition, PrimaryFinder finder, QuestionTable questions, Fetches fetches)
 {
-    private readonly Fetches _fetches = new(context);
     private readonly LocalSearch _localSearch = new(context, finder);
 
     private string Name => context.Settings.Name;
@@ -43,24 +42,6 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
 
         return result with { Forwarding = why };
     }
-
-    /// <summary>What this node answers to another that asks it for keys; nothing for those that do not fit into one answer.</summary>
-    public async Task<FetchReply?[]> AnswerAsync(FetchRequest[] requests)
-    {
-        if (partition.Primary is { IsReady: true } primary)
-        {
-            return await primary.Reads.FetchAsync(requests);
-        }
-
-        IReadOnlyList<HeldEntry> held = await here.LookManyAsync([.. requests.Select(static request => request.Key)], Batches.MaxAnswerBytes);
-        return [.. requests.Select((request, i) => i < held.Count ? Answer(request, held[i]) : null)];
-    }
-
-    // A holder of a copy counts what remains of it by what it was told.
-    private FetchReply Answer(FetchRequest request, HeldEntry held) =>
-        !request.IsStrong && held.Entry is not null && held.Age <= request.MaxAge && held.CurrentAt.Sequence >= request.MinSequence
-            ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held), held.CurrentAt, held.Age, History: held.History)
-            : new FetchReply(FetchStatus.CannotTell, View: partition.Views.Newest);
 
     private async Task<ReadResult> LookHereAsync(string key, ReadOptions options, Forwarding why)
     {
@@ -162,7 +143,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         {
             if (question.TryTakeHolder(out string holder))
             {
-                Fetched? fetched = await _fetches.AskAsync(holder, new FetchRequest(question.Key, Bound));
+                Fetched? fetched = await fetches.AskAsync(holder, new FetchRequest(question.Key, Bound));
                 if (fetched is { Reply.Status: FetchStatus.Found } && fetched.Age(context.Time) <= Bound)
                 {
                     // The holder lags behind what is known here: whoever deleted a key from here does not want to see it again.
@@ -191,7 +172,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
     // holders were asked is asked once more, of everyone.
     private Task<Fetched?> FromPrimaryAsync(FetchRequest request, Question? question = null) => finder.AskPrimaryAsync<Fetched>(async view =>
     {
-        Fetched? fetched = view.Primary == context.Self ? await FetchHereAsync(request) : await _fetches.AskAsync(view.Primary.Name, request);
+        Fetched? fetched = await fetches.AskAsync(view.Primary.Name, request);
         if (fetched is { Reply.Status: FetchStatus.Found or FetchStatus.NotFound })
         {
             // Another primary may have heard of other holders since: this one's word may be too old.
@@ -227,22 +208,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             return null;
         }
 
-        Fetched? fetched = await _fetches.AskAsync(view.Other.Name, request);
+        Fetched? fetched = await fetches.AskAsync(view.Other.Name, request);
         return fetched is { Reply.Status: FetchStatus.Found } ? fetched : null;
-    }
-
-    // From this very node, as the primary: nothing crosses a connection, so nobody waits for a turn.
-    private async Task<Fetched?> FetchHereAsync(FetchRequest request)
-    {
-        AsOf asked = AsOf.Now(context.Time);
-        try
-        {
-            FetchReply?[] replies = await AnswerAsync([request]).WaitAsync(context.Settings.ReplyTimeout, context.Time, context.Stopping);
-            return new Fetched(replies[0]!, asked);
-        }
-        catch (TimeoutException)
-        {
-            return null;
-        }
     }
 }
