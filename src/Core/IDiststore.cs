@@ -127,12 +127,14 @@ public readonly record struct WriteResult(
 /// <param name="After">Only keys that come after this one, or <see langword="null"/>.</param>
 /// <param name="Limit">At most so many keys, 1 to <see cref="MaxLimit"/>.</param>
 /// <param name="IsStrong">Linearizable, as in <see cref="ReadOptions"/>.</param>
+/// <param name="Shows">What of the keys is wanted.</param>
 [GenerateSerializer, Immutable, Alias("diststore.list")]
 public sealed record ListQuery(
     [property: Id(0)] string Prefix,
     [property: Id(1)] string? After,
     [property: Id(2)] int Limit,
-    [property: Id(3)] bool IsStrong = false)
+    [property: Id(3)] bool IsStrong = false,
+    [property: Id(4)] ListShows Shows = ListShows.Keys)
 {
     /// <summary>The most keys of one page.</summary>
     public const int MaxLimit = 1000;
@@ -141,17 +143,34 @@ public sealed record ListQuery(
     public const int MaxBytes = 1 << 20;
 }
 
+/// <summary>What a listing is to show.</summary>
+public enum ListShows
+{
+    /// <summary>The keys, and what is known of each but its value.</summary>
+    Keys = 0,
+
+    /// <summary>The values too.</summary>
+    Values = 1,
+
+    /// <summary>Only how many there are, and the bytes of their values.</summary>
+    Count = 2,
+}
+
 /// <summary>One key of a listing.</summary>
 /// <param name="Key">The key.</param>
 /// <param name="Version">Its version.</param>
 /// <param name="SizeBytes">Its value's length in bytes.</param>
 /// <param name="ContentType">Its value's media type.</param>
+/// <param name="ExpiresAt">When it ends, by the primary's clock.</param>
+/// <param name="Value">Its value, where it was asked for.</param>
 [GenerateSerializer, Immutable, Alias("diststore.listed")]
 public sealed record ListedKey(
     [property: Id(0)] string Key,
     [property: Id(1)] LogPoint Version,
     [property: Id(2)] int SizeBytes,
-    [property: Id(3)] string? ContentType);
+    [property: Id(3)] string? ContentType,
+    [property: Id(4)] DateTimeOffset? ExpiresAt = null,
+    [property: Id(5)] byte[]? Value = null);
 
 /// <summary>A page of a listing.</summary>
 /// <param name="Found">Whether a primary answered; if not, <paramref name="Detail"/> says why.</param>
@@ -161,6 +180,8 @@ public sealed record ListedKey(
 /// <param name="Node">The name of the node that answered the caller.</param>
 /// <param name="Detail">A sentence for the caller where nobody could answer.</param>
 /// <param name="IsBusy">Nobody could, for the primary makes as many pages as it may already: asking again at once is of no use.</param>
+/// <param name="Count">How many keys there are up to <paramref name="Next"/>, where only that was asked for.</param>
+/// <param name="ValueBytes">The bytes of their values.</param>
 [GenerateSerializer, Immutable, Alias("diststore.listpage")]
 public sealed record ListResult(
     [property: Id(0)] bool Found,
@@ -169,7 +190,9 @@ public sealed record ListResult(
     [property: Id(3)] LogPoint Point,
     [property: Id(4)] string Node,
     [property: Id(5)] string? Detail = null,
-    [property: Id(6)] bool IsBusy = false);
+    [property: Id(6)] bool IsBusy = false,
+    [property: Id(7)] long Count = 0,
+    [property: Id(8)] long ValueBytes = 0);
 
 /// <summary>How a read of a node's keys ended.</summary>
 public enum KeysOutcome

@@ -4,7 +4,6 @@ using Diststore.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
-using ReadResult = Diststore.Core.ReadResult;
 
 namespace Diststore.Http;
 
@@ -19,16 +18,6 @@ internal static class Answers
 
     /// <summary>What Kestrel holds of an answer that a client is slow to read, at most; see <see cref="DiststoreHttp.ResponseBufferBytes"/>.</summary>
     private const int BufferedBytes = DiststoreHttp.ResponseBufferBytes + PieceBytes;
-
-    /// <summary>
-    /// Answers a read. On a local hit the result is there already: then this is one straight line without an awaiting state machine.
-    /// </summary>
-    public static Task ReadAsync(HttpContext context, ValueTask<ReadResult> read)
-    {
-        return read.IsCompletedSuccessfully ? Write(context, read.Result) : Await(context, read);
-
-        static async Task Await(HttpContext context, ValueTask<ReadResult> read) => await Write(context, await read);
-    }
 
     /// <summary>Answers a write through the masters or to one node; <paramref name="done"/> answers where it was acknowledged.</summary>
     public static Task WriteAsync(HttpContext context, in WriteResult result, string? nodeAsked, Func<HttpContext, WriteResult, Task> done)
@@ -66,14 +55,6 @@ internal static class Answers
         }
     }
 
-    /// <summary>Answers 304: the client has this version already.</summary>
-    public static Task NotModified(HttpContext context, in ReadResult result)
-    {
-        context.Response.StatusCode = StatusCodes.Status304NotModified;
-        SetRead(context.Response.Headers, result);
-        return Task.CompletedTask;
-    }
-
     /// <summary>Answers 503.</summary>
     public static Task Unavailable(HttpContext context, string type, string detail, string? node = null) =>
         Problems.WriteAsync(context, new Fault(StatusCodes.Status503ServiceUnavailable, type, detail, Node: node));
@@ -86,8 +67,13 @@ internal static class Answers
     {
         HttpResponse response = context.Response;
         response.Headers.ContentType = contentType;
+        if (contentType == HeaderTexts.Json)
+        {
+            response.Headers.CacheControl = HeaderTexts.NoStore;
+        }
+
         NodeTexts.Set(response.Headers, node);
-        return Send(context, body, isFree);
+        return SendAsync(context, body, isFree);
     }
 
     /// <summary>Sets the headers of an answer that goes on for as long as the client listens.</summary>
@@ -95,7 +81,7 @@ internal static class Answers
     {
         IHeaderDictionary headers = context.Response.Headers;
         headers.ContentType = contentType;
-        headers.CacheControl = "no-store";
+        headers.CacheControl = HeaderTexts.NoStore;
         SetValue(headers);
         // Or a proxy (nginx) gathers the stream until it ends.
         headers["X-Accel-Buffering"] = "no";
@@ -108,32 +94,6 @@ internal static class Answers
         headers.XContentTypeOptions = HeaderTexts.NoSniff;
         headers.ContentSecurityPolicy = HeaderTexts.Sandbox;
         headers[HeaderTexts.ResourcePolicy] = HeaderTexts.SameOrigin;
-    }
-
-    private static Task Write(HttpContext context, in ReadResult result)
-    {
-        if (result.Outcome != ReadOutcome.Found)
-        {
-            return Missed(context, result);
-        }
-
-        Entry entry = result.Entry!;
-        IHeaderDictionary headers = context.Response.Headers;
-        headers.ContentType = entry.ContentType ?? HeaderTexts.OctetStream;
-        SetValue(headers);
-        SetRead(headers, result);
-        return Send(context, entry.Value!, isFree: false);
-    }
-
-    private static void SetRead(IHeaderDictionary headers, in ReadResult result)
-    {
-        if (result.Entry!.Version != LogPoint.Zero)
-        {
-            // A local-only entry has no version, and one tag for different values would be a lie.
-            headers.ETag = result.Entry.ETag;
-        }
-
-        NodeTexts.Set(headers, result);
     }
 
     private static void SetWritten(IHeaderDictionary headers, in WriteResult result)
@@ -152,26 +112,11 @@ internal static class Answers
         }
     }
 
-    private static Task Missed(HttpContext context, in ReadResult result) => result.Outcome switch
-    {
-        // A node that only looked at what it holds itself says nothing of the cluster's state.
-        ReadOutcome.NotFound => Problems.WriteAsync(context, new Fault(
-            StatusCodes.Status404NotFound,
-            ProblemType.NoSuchKey,
-            result.Detail ?? "there is no such key",
-            Node: result.Node,
-            Read: result.Forwarding == Forwarding.None ? null : result)),
-        ReadOutcome.NotHere => Problems.WriteAsync(
-            context,
-            new Fault(
-                StatusCodes.Status504GatewayTimeout, ProblemType.NotHere, result.Detail ?? "this node has nothing that it may show", Node: result.Node)),
-        ReadOutcome.UnknownNode => Problems.WriteAsync(
-            context, new Fault(StatusCodes.Status404NotFound, ProblemType.NoSuchNode, result.Detail ?? "there is no live node of that name")),
-        ReadOutcome.Busy => Unavailable(context, ProblemType.Busy, result.Detail ?? "too many reads wait already", result.Node),
-        _ => Unavailable(context, ProblemType.NotKnown, result.Detail ?? "nobody who would know has answered", result.Node),
-    };
-
-    private static Task Send(HttpContext context, byte[] body, bool isFree)
+    /// <summary>
+    /// Sends a body; on HEAD nothing but its length. <paramref name="isFree"/> as for
+    /// <see cref="BodyAsync(HttpContext, StringValues, byte[], string?, bool)"/>.
+    /// </summary>
+    public static Task SendAsync(HttpContext context, ReadOnlyMemory<byte> body, bool isFree)
     {
         HttpResponse response = context.Response;
         response.Headers.XContentTypeOptions = HeaderTexts.NoSniff;
@@ -190,7 +135,7 @@ internal static class Answers
         return sent.IsCompletedSuccessfully ? Task.CompletedTask : isFree ? sent.AsTask() : AwaitReader(context, sent.AsTask());
     }
 
-    private static async Task SendPieces(HttpContext context, byte[] body, bool isFree)
+    private static async Task SendPieces(HttpContext context, ReadOnlyMemory<byte> body, bool isFree)
     {
         using ByteReservation? room = isFree ? null : Budget(context)?.Open(ByteUse.Answer);
         if (room?.TryTake(body.Length + BufferedBytes) == false)
@@ -203,7 +148,7 @@ internal static class Answers
         for (int at = 0; at < body.Length; at += PieceBytes)
         {
             int length = Math.Min(PieceBytes, body.Length - at);
-            ValueTask<FlushResult> sent = writer.WriteAsync(body.AsMemory(at, length));
+            ValueTask<FlushResult> sent = writer.WriteAsync(body.Slice(at, length));
             FlushResult flushed = sent.IsCompletedSuccessfully ? sent.Result : await AwaitReader(context, sent.AsTask(), room);
             if (flushed.IsCompleted)
             {

@@ -1,5 +1,6 @@
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace Diststore.Http;
 
@@ -11,8 +12,18 @@ namespace Diststore.Http;
 /// <param name="Node">The node that answered, if any.</param>
 /// <param name="Read">What was read, where the answer tells of the state that it showed.</param>
 /// <param name="Closes">Whether the connection ends, because what is left of the body cannot be read, or would have to be for long.</param>
+/// <param name="Size">With 416, how many bytes the value has.</param>
+/// <param name="Caching">What caches on the way may do with the answer; by default they keep no JSON.</param>
 internal sealed record Fault(
-    int Status, string Type, string Detail, string? Allow = null, string? Node = null, ReadResult? Read = null, bool Closes = false)
+    int Status,
+    string Type,
+    string Detail,
+    string? Allow = null,
+    string? Node = null,
+    ReadResult? Read = null,
+    bool Closes = false,
+    int Size = 0,
+    StringValues Caching = default)
 {
     public static Fault Bad(string detail) => new(StatusCodes.Status400BadRequest, ProblemType.BadRequest, detail);
 
@@ -41,6 +52,9 @@ internal sealed record Fault(
 
     public static Fault ConditionFailed(string? node) => new(
         StatusCodes.Status412PreconditionFailed, ProblemType.ConditionFailed, "the key's version is not one that If-Match and If-None-Match allow", Node: node);
+
+    public static Fault Range(int size) =>
+        new(StatusCodes.Status416RangeNotSatisfiable, ProblemType.Range, $"no byte of the value lies in the range; it has {size}", Size: size);
 
     public static Fault UnknownNode(string? name) =>
         new(StatusCodes.Status404NotFound, ProblemType.NoSuchNode, $"there is no live node named {name}");

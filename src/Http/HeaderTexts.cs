@@ -18,6 +18,8 @@ internal static class HeaderTexts
     // A stored value is never a page of this origin: whatever it is, a browser that opens it runs and loads nothing.
     public static readonly StringValues Sandbox = "sandbox; default-src 'none'";
     public static readonly StringValues SameOrigin = "same-origin";
+    public static readonly StringValues NoStore = "no-store";
+    public static readonly StringValues Bytes = "bytes";
     public static readonly StringValues PlainText = "text/plain; charset=utf-8";
     public static readonly StringValues Json = "application/json";
     public static readonly StringValues OctetStream = "application/octet-stream";

@@ -8,6 +8,8 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options, 
 {
     public const string Prefix = "/v1/kv/";
 
+    private readonly ReadAnswers _reads = new(options);
+
     public Task InvokeAsync(HttpContext context, RequestTarget target)
     {
         bool reads = context.Request.IsRead();
@@ -31,7 +33,7 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options, 
 
         if (reads)
         {
-            return condition is null ? Answers.ReadAsync(context, store.GetAsync(key, asked)) : ReadAsync(context, key, asked, condition);
+            return condition is null ? _reads.AnswerAsync(context, store.GetAsync(key, asked)) : ReadAsync(context, key, asked, condition);
         }
 
         return puts ? PutAsync(context, key, life, condition) : DeleteAsync(context, key, condition);
@@ -42,9 +44,9 @@ internal sealed class KeyRoutes(IDiststore store, DiststoreHttpOptions options, 
     {
         ReadResult result = await store.GetAsync(key, asked);
         LogPoint? version = result.Entry?.Version;
-        await (result.Outcome != ReadOutcome.Found || condition.Holds(version) ? Answers.ReadAsync(context, ValueTask.FromResult(result))
+        await (result.Outcome != ReadOutcome.Found || condition.Holds(version) ? _reads.Answer(context, result)
             : condition.IfMatch?.Matches(version) == false ? Problems.WriteAsync(context, Fault.ConditionFailed(result.Node) with { Read = result })
-            : Answers.NotModified(context, result));
+            : _reads.NotModified(context, result));
     }
 
     private async Task PutAsync(HttpContext context, string key, TimeSpan? life, Condition? condition)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -21,41 +22,63 @@ internal sealed class ListRoutes(IDiststore store)
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
         }
 
-        Span<string?> values = [null, null, null, null];
-        if (!target.TryGetParameters(["prefix", "after", "limit", ReadDirectives.Consistency], values, out string? problem)
-            || !ReadDirectives.TryRead(context.Request.Headers, values[3], ReadScope.Replicated, out ReadOptions asked, out problem))
+        Span<string?> given = [null, null, null, null, null, null];
+        if (!target.TryGetParameters(["prefix", "after", "limit", ReadDirectives.Consistency, "values", "count"], given, out string? problem)
+            || !ReadDirectives.TryRead(context.Request.Headers, given[3], ReadScope.Replicated, out ReadOptions asked, out problem)
+            || !TryGetShows(given[4], given[5], out ListShows shows, out problem)
+            || !TryGetLimit(given[2], shows, out int limit, out problem))
         {
             return Problems.WriteAsync(context, Fault.Bad(problem));
         }
 
-        int limit = DefaultLimit;
-        if (values[2] is { } text
-            && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > ListQuery.MaxLimit))
-        {
-            return Problems.WriteAsync(context, Fault.Bad($"the parameter limit takes a number from 1 to {ListQuery.MaxLimit}"));
-        }
-
         // Nothing comes before "after=", so an empty one asks for the first page.
-        string? after = string.IsNullOrEmpty(values[1]) ? null : values[1];
+        string? after = string.IsNullOrEmpty(given[1]) ? null : given[1];
         // A page is the primary's; whatever it has to be fresher for, a strong one is fresh enough.
-        return PageAsync(context, new ListQuery(values[0] ?? "", after, limit, IsStrong: !asked.TakesAnyHit));
+        return PageAsync(context, new ListQuery(given[0] ?? "", after, limit, IsStrong: !asked.TakesAnyHit, shows));
+    }
+
+    private static bool TryGetShows(string? values, string? count, out ListShows shows, [NotNullWhen(false)] out string? problem)
+    {
+        shows = count == "true" ? ListShows.Count : values == "true" ? ListShows.Values : ListShows.Keys;
+        problem = values is not (null or "true" or "false") ? "the parameter values takes true or false"
+            : count is not (null or "true" or "false") ? "the parameter count takes true or false"
+            : values == "true" && count == "true" ? "the parameters values and count do not go together"
+            : null;
+        return problem is null;
+    }
+
+    private static bool TryGetLimit(string? text, ListShows shows, out int limit, [NotNullWhen(false)] out string? problem)
+    {
+        limit = DefaultLimit;
+        problem = text is null ? null
+            : shows == ListShows.Count ? "the parameters limit and count do not go together: a count ends by itself, and says where it goes on"
+            : !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > ListQuery.MaxLimit
+                ? $"the parameter limit takes a number from 1 to {ListQuery.MaxLimit}"
+            : null;
+        return problem is null;
     }
 
     private async Task PageAsync(HttpContext context, ListQuery query)
     {
         ListResult page = await store.ListAsync(query, context.RequestAborted);
         await (page.Found
-            ? Answers.BodyAsync(context, HeaderTexts.Json, Json(page), page.Node)
+            ? Answers.BodyAsync(context, HeaderTexts.Json, query.Shows == ListShows.Count ? CountJson(page) : Json(page, query.Shows), page.Node)
             : Answers.Unavailable(
                 context, page.IsBusy ? ProblemType.Busy : ProblemType.NotKnown, page.Detail ?? "no master can list keys now", page.Node));
     }
 
-    private static byte[] Json(ListResult page)
+    private static byte[] CountJson(ListResult page) => Object(64, json =>
     {
-        var buffer = new ArrayBufferWriter<byte>(64 * (page.Keys.Length + 2));
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+        json.WriteNumber("count", page.Count);
+        json.WriteNumber("bytes", page.ValueBytes);
+        json.WriteString("next", page.Next);
+    });
+
+    private static byte[] Json(ListResult page, ListShows shows)
+    {
+        int bytes = page.Keys.Sum(static key => 128 + (4 * (key.Value?.Length ?? 0) / 3));
+        return Object(bytes + 128, json =>
         {
-            json.WriteStartObject();
             json.WriteStartArray("keys");
             foreach (ListedKey key in page.Keys)
             {
@@ -64,12 +87,28 @@ internal sealed class ListRoutes(IDiststore store)
                 json.WriteString("version", key.Version.ToString());
                 json.WriteNumber("size", key.SizeBytes);
                 json.WriteString("contentType", key.ContentType);
+                json.WriteString("expiresAt", key.ExpiresAt is { } at ? Rfc3339.Text(at) : null);
+                if (shows == ListShows.Values)
+                {
+                    json.WriteBase64String("value", key.Value);
+                }
+
                 json.WriteEndObject();
             }
 
             json.WriteEndArray();
             json.WriteString("next", page.Next);
             json.WriteString("id", page.Point.ToString());
+        });
+    }
+
+    private static byte[] Object(int bytes, Action<Utf8JsonWriter> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>(bytes);
+        using (var json = new Utf8JsonWriter(buffer, Readable))
+        {
+            json.WriteStartObject();
+            write(json);
             json.WriteEndObject();
         }
 

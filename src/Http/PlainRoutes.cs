@@ -16,6 +16,8 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
 
     private static readonly byte[] Stored = "stored\n"u8.ToArray();
 
+    private readonly ReadAnswers _reads = new(options);
+
     public Task GetAsync(HttpContext context, RequestTarget target)
     {
         if (!context.Request.IsRead())
@@ -26,7 +28,7 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
         if (target.TryGetKey(GetPrefix.Length, out string key, out string? problem)
             && ReadDirectives.TryRead(context.Request.Headers, target, ReadScope.IncludingLocalOnly, out ReadOptions asked, out problem))
         {
-            return Answers.ReadAsync(context, store.GetAsync(key, asked));
+            return _reads.AnswerAsync(context, store.GetAsync(key, asked));
         }
 
         return Problems.WriteAsync(context, Fault.Bad(problem));
@@ -40,7 +42,7 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
         }
 
         return TryGetKeyAndNode(target, GetLocalPrefix.Length, out string key, out string? node, out string? problem)
-            ? Answers.ReadAsync(context, nodes.GetLocalAsync(node, key))
+            ? _reads.AnswerAsync(context, nodes.GetLocalAsync(node, key))
             : Problems.WriteAsync(context, Fault.Bad(problem));
     }
 

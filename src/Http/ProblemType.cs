@@ -47,6 +47,9 @@ internal static class ProblemType
     /// <summary>415.</summary>
     public const string UnsupportedMediaType = "unsupported-media-type";
 
+    /// <summary>416: no byte of the value lies in the range.</summary>
+    public const string Range = "range";
+
     /// <summary>421: the server does not go by that name.</summary>
     public const string WrongHost = "wrong-host";
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -43,6 +44,9 @@ internal static class Problems
             case StatusCodes.Status405MethodNotAllowed:
                 headers.Allow = fault.Allow;
                 break;
+            case StatusCodes.Status416RangeNotSatisfiable:
+                headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{fault.Size}");
+                break;
         }
 
         if (ProblemType.IsPassing(fault.Type))
@@ -50,6 +54,7 @@ internal static class Problems
             headers.RetryAfter = "1";
         }
 
+        headers.CacheControl = fault.Caching.Count > 0 || !json ? fault.Caching : HeaderTexts.NoStore;
         if (!json)
         {
             headers[HeaderTexts.Problem] = fault.Type;

@@ -11,6 +11,8 @@ internal static class RequestMethods
     /// <summary>Whether it is GET or HEAD.</summary>
     public static bool IsRead(this HttpRequest request) => request.Method is "GET" or "HEAD";
 
+    public static bool IsGet(this HttpRequest request) => request.Method is "GET";
+
     public static bool IsHead(this HttpRequest request) => request.Method is "HEAD";
 
     public static bool IsPost(this HttpRequest request) => request.Method is "POST";

@@ -43,7 +43,7 @@ public sealed class MessageTextTests : IDisposable
     [
         new Write(text, [1, 2], text, TimeSpan.FromSeconds(3), new Condition(new VersionMatch(true, []), null)),
         new ListQuery(text, text, 5, IsStrong: true),
-        new ListedKey(text, new LogPoint(1, 2), 3, text),
+        new ListedKey(text, new LogPoint(1, 2), 3, text, DateTimeOffset.UnixEpoch, [1]),
         new ListResult(true, [new ListedKey(text, new LogPoint(1, 2), 3, null)], text, new LogPoint(1, 2), "node", "why", IsBusy: true),
         new KeysResult(KeysOutcome.Page, [text, "k", text], text, "node"),
         new RoleResult(RoleOutcome.Refused, "node", text),

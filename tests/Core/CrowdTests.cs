@@ -76,11 +76,11 @@ public sealed class CrowdTests : IAsyncLifetime
     {
         var query = new ListQuery("", null, 10);
         Close();
-        Task<ListResult?>[] asked = [.. Enumerable.Range(0, PrimaryReads.MaxListings).Select(_ => _node.ListFromPrimaryAsync(query))];
-        await AtGateAsync(PrimaryReads.MaxListings);
+        Task<ListResult?>[] asked = [.. Enumerable.Range(0, PrimaryListings.MaxListings).Select(_ => _node.ListFromPrimaryAsync(query))];
+        await AtGateAsync(PrimaryListings.MaxListings);
         ListResult refused = await _node.ListAsync(query).AsTask().WaitAsync(Deadline);
         Assert.Equal((false, true), (refused.Found, refused.IsBusy));
-        Assert.Equal(PrimaryReads.MaxListings, _store.AtGate);
+        Assert.Equal(PrimaryListings.MaxListings, _store.AtGate);
 
         _store.Gate!.SetResult();
         Assert.All(await Task.WhenAll(asked).WaitAsync(Deadline), static page => Assert.Equal("k", page!.Keys.Single().Key));

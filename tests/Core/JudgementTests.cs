@@ -5,7 +5,7 @@ public sealed class JudgementTests
 {
     private static readonly Guid History = Guid.NewGuid(), Fresh = Guid.NewGuid();
     private static readonly TimeSpan Tick = MasterRegistry.TickPeriod;
-    private static readonly MasterId A = Id("a"), B = Id("b"), C = Id("c");
+    private static readonly MasterId A = Id("a"), B = Id("b"), C = Id("c"), D = Id("d");
     private static readonly MasterView Pair = new(5, History, A, B, OtherInSync: true);
     private static readonly MasterView Learning = new(5, History, A, B, OtherInSync: false);
     private static readonly KeptPlace Place = new("b", B.StoreId, new LogPoint(5, 40), TimeSpan.FromSeconds(30));
@@ -85,6 +85,20 @@ public sealed class JudgementTests
             Learning, [[Ping(A) with { Floor = 31 }, Pulling(B, 1, fully: true), Holding(C)]], null),
         ["who needs only changes, but stepped down"] = new(
             Learning, [[Ping(A), Pulling(B, 1, fully: true), Holding(C) with { HasSteppedDown = true }]], null),
+        ["who needs only changes, but is leaving"] = new(
+            Learning, [[Ping(A), Pulling(B, 1, fully: true), Holding(C) with { IsLeaving = true }]], null),
+        ["who needs only changes, but of another history"] = new(
+            Learning, [[Ping(A), Pulling(B, 1, fully: true), Holding(C) with { History = Fresh }]], null),
+        ["who holds nothing, where nothing was forgotten"] = new(Learning, [[Ping(A), Pulling(B, 1, fully: true), Ping(C)]], null),
+        ["who needs only changes is the primary itself, or the learner"] = new(
+            Learning,
+            [[Holding(A), Holding(B) with { Learner = new LearnerReport(1, HasBeenWhole: false, SyncsFully: true, IsStreaming: false) }, Ping(C)]],
+            null),
+        ["of two who need only changes the one that needs less"] = new(
+            Learning,
+            [[Ping(A), Pulling(B, 1, fully: true), Holding(C), Holding(D) with { SyncsFrom = new LogPoint(4, 31) }]],
+            "6 a, learner d: a master that is back needs only changes, the learner everything",
+            Members: ["a", "b", "c", "d"]),
         ["who needs only changes, but the learner streams already"] = new(
             Learning, [[Ping(A), Pulling(B, 1) with { Learner = new LearnerReport(1, true, true, true) }, Holding(C)]], null),
         ["the learner needs only changes too"] = new(Learning, [[Ping(A), Pulling(B, 1), Holding(C)]], null),
@@ -98,12 +112,17 @@ public sealed class JudgementTests
             Keeping, [[Ping(A) with { Floor = 41 }, Ping(C)]], "6 a, learner c: a learner is wanted"),
         ["a place, and the primary is leaving"] = new(
             Keeping, [[Ping(A) with { IsLeaving = true }, Ping(C)]], "6 a, learner c: a learner is wanted"),
+        ["a place, and the primary's store does not last"] = new(
+            Keeping with { Primary = InMemory(A) }, [[Ping(InMemory(A)), Ping(C)]], "6 a, learner c: a learner is wanted"),
         ["a place, where both have to be in sync"] = new(
             Keeping, [[Ping(A), Ping(C)]], "6 a, learner c: a learner is wanted", Settings: new RegistrySettings(MinInSync: 2)),
+        ["a place, and the primary has begun anew"] = new(Keeping, [[Ping(Anew(A)), Ping(C)]], "6 a, learner c: the masters restarted"),
+        ["stores in memory are gone, and who is there has seen no view"] = new(
+            InMemory(Pair), [[Ping(C) with { HighestEpoch = 0 }]], "6 c of another history: all masters' stores are gone", Members: ["c"]),
         ["a maintenance lasts"] = new(Maintained(B), Rounds(100, Ping(A), Ping(B)), null),
         ["a maintenance is over"] = new(Maintained(B), Rounds(121, Ping(A), Ping(B)), "6 a + b: a maintenance is over"),
         ["a maintenance of one who is no master any more"] = new(Maintained(C), [[Ping(A), Ping(B)]], "6 a + b: a maintenance is over"),
-        ["a view is contested"] = new(Pair with { IsContested = true }, [[Ping(A)], .. Rounds(5, Ping(C))], null),
+        ["a view is contested"] = new(Pair with { IsContested = true }, [[Ping(A), Ping(B), Ping(C)], .. Rounds(5, Ping(B), Ping(C))], null),
         ["a master of another history answers"] = new(
             Pair,
             [[Ping(A), Ping(B), Ping(C) with { View = new MasterView(9, Fresh, C, null, false), HighestEpoch = 9 }]],
@@ -172,6 +191,38 @@ public sealed class JudgementTests
         Assert.Equal(expected is { } seconds ? Place with { For = TimeSpan.FromSeconds(seconds) } : null, place);
     }
 
+    [Fact]
+    public void Who_was_passed_over_takes_no_learners_place()
+    {
+        PingReply[] round = [Ping(A), Pulling(B, 1, fully: true), Holding(C)];
+        Observations seen = Seen(Observations.None.WithPassedOver(C, TimeSpan.FromSeconds(1)), Learning, 1.5, round);
+        Assert.Null(Judgement.Judge(Learning, seen, NoGrace, Fresh).Decision);
+        Assert.Equal(C, Judgement.Judge(Learning, Seen(seen, Learning, 3.5, round), NoGrace, Fresh).Decision!.Next.Other);
+    }
+
+    [Fact]
+    public void A_place_is_kept_only_for_a_master_in_sync_whose_store_lasts_and_while_the_other_goes_on()
+    {
+        var settings = new RegistrySettings(RestartGrace: TimeSpan.FromSeconds(10));
+        MasterId lasting = B, passing = InMemory(B);
+        Assert.NotNull(PlaceOf(Pair, lasting, lasting, settings));
+        Assert.Null(PlaceOf(Learning, lasting, lasting, settings));
+        Assert.Null(PlaceOf(Pair with { Other = passing }, passing, passing, settings));
+        Assert.Null(PlaceOf(Pair, lasting, Anew(lasting), settings)); // it is back already, as another process
+        Assert.Null(PlaceOf(Pair, lasting, lasting, settings with { MinInSync = 2 }));
+        Assert.Null(Judgement.PlaceToKeep(Pair, B, Seen(Observations.None, Pair, 1, Ping(Anew(A)), Ping(B)), settings));
+
+        static KeptPlace? PlaceOf(MasterView view, MasterId master, MasterId answers, RegistrySettings settings) =>
+            Judgement.PlaceToKeep(view, master, Seen(Observations.None, view, 1, Ping(A), Ping(answers)), settings);
+    }
+
+    [Fact]
+    public void Whose_place_is_kept_still_is_a_master()
+    {
+        Assert.True(Judgement.IsMaster(Keeping, B.StoreId));
+        Assert.False(Judgement.IsMaster(Keeping, C.StoreId));
+    }
+
     private static Observations Seen(Observations before, MasterView view, double seconds, params PingReply[] answers) => before.After(
         view, answers.ToDictionary(static ping => ping.Id.Name, StringComparer.Ordinal), ["a", "b", "c"], TimeSpan.FromSeconds(seconds));
 
@@ -179,7 +230,7 @@ public sealed class JudgementTests
     {
         MasterView next = decision.Next;
         string other = next.Other is null ? "" : next.OtherInSync ? $" + {next.Other.Name}" : $", learner {next.Other.Name}";
-        string text = $"{next.Epoch} {next.Primary.Name}{other}{(next.IsContested ? ", contested" : "")}"
+        string text = $"{next.Epoch} {next.Primary.Name}{other}{(next.IsContested ? ", contested" : "")}{(next.Kept is null ? "" : ", a place kept")}"
             + $"{(next.History == Fresh ? " of another history" : "")}: {decision.Reason}";
         return expected is not null && next.IsContested && text.StartsWith(expected, StringComparison.Ordinal) ? expected : text;
     }

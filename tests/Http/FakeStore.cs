@@ -164,7 +164,14 @@ internal sealed class FakeStore : IDiststore, INodeAccess
                 && (query.After is null || KeyOrder.Instance.Compare(entry.Key, query.After) > 0))
             .OrderBy(entry => entry.Key, KeyOrder.Instance)
             .Take(query.Limit + 1)
-            .Select(entry => new ListedKey(entry.Key, entry.Version, entry.Value!.Length, entry.ContentType))];
+            .Select(entry => new ListedKey(
+                entry.Key, entry.Version, entry.Value!.Length, entry.ContentType, entry.ExpiresAt, query.Shows == ListShows.Values ? entry.Value : null))];
+        if (query.Shows == ListShows.Count)
+        {
+            return ValueTask.FromResult(new ListResult(
+                Read is null, [], null, default, Name, Count: keys.Length, ValueBytes: keys.Sum(static key => (long)key.SizeBytes)));
+        }
+
         bool more = keys.Length > query.Limit;
         string? next = more ? keys[^2].Key : null;
         return ValueTask.FromResult(new ListResult(Read is null, more ? keys[..^1] : keys, next, ListedUpTo ?? new LogPoint(1, _sequence), Name));

@@ -94,12 +94,12 @@ internal static class Judgement
 
         if (seen.Answers.GetValueOrDefault(learner.Name)?.Learner is not { SyncsFully: true, IsStreaming: false })
         {
-            return new Verdict(EndWaiting(view) ?? JudgeMaintenance(view, seen), seen);
+            return new Verdict(JudgeMaintenance(view, seen), seen);
         }
 
         MasterId? returned = ReturnedMaster(view, learner, seen);
         Decision? decision = returned is null
-            ? EndWaiting(view) ?? JudgeMaintenance(view, seen)
+            ? JudgeMaintenance(view, seen)
             : Learn(view, returned, "a master that is back needs only changes, the learner everything");
         return new Verdict(decision, seen with { Returned = returned });
     }
@@ -107,14 +107,13 @@ internal static class Judgement
     private static Decision? JudgeNoLearner(MasterView view, Observations seen)
     {
         MasterId? next = PickLearner(view.Primary, seen);
-        return next is null ? EndWaiting(view) ?? JudgeMaintenance(view, seen)
-            : next == view.Other ? JudgeMaintenance(view, seen)
-            : Learn(view, next, "a learner is wanted");
+        return next is null ? EndWaiting(view) ?? JudgeMaintenance(view, seen) : Learn(view, next, "a learner is wanted");
     }
 
     private static Decision Learn(MasterView view, MasterId learner, string reason) =>
         new(view with { Epoch = view.Epoch + 1, Other = learner, OtherInSync = false, Kept = null }, reason);
 
+    // A place is kept only where nobody learns.
     private static Decision? EndWaiting(MasterView view) =>
         view.Kept is null ? null : new Decision(view with { Epoch = view.Epoch + 1, Kept = null }, "nobody is waited for any more");
 

@@ -108,7 +108,7 @@ public sealed partial class Node
 
     /// <inheritdoc/>
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) =>
-        AsPrimaryAsync<ListResult?>(primary => primary.Reads.ListAsync(query), static _ => null);
+        AsPrimaryAsync<ListResult?>(primary => primary.Listings.ListAsync(query), static _ => null);
 
     /// <inheritdoc/>
     public Task<WatchReply> WatchAsync(ChangesQuery query) =>

@@ -1,6 +1,6 @@
 namespace Diststore.Core;
 
-/// <summary>What only a primary may say of a key, and of all keys. For the node's scheduler.</summary>
+/// <summary>What only a primary may say of a key. For the node's scheduler.</summary>
 internal sealed class PrimaryReads(
     NodeContext context,
     Partition partition,
@@ -10,13 +10,8 @@ internal sealed class PrimaryReads(
     ExpirySweep expiry,
     FollowSource followers)
 {
-    /// <summary>Pages of keys that are made at once, for askers that may have gone meanwhile; who comes beyond them is told so.</summary>
-    public const int MaxListings = 64;
-
     // Each but the last met an entry whose time was up.
     private const int MaxFetchRounds = 3;
-
-    private int _listing;
 
     /// <summary>What the masters have under each key, or that they have nothing; nothing for those that do not fit into one answer.</summary>
     public async Task<FetchReply?[]> FetchAsync(FetchRequest[] requests)
@@ -50,34 +45,6 @@ internal sealed class PrimaryReads(
         }
 
         return [.. requests.Select(_ => new FetchReply(FetchStatus.CannotTell, View: standing.Newest))];
-    }
-
-    /// <summary>A page of keys; null when this node is not surely the primary.</summary>
-    public async Task<ListResult?> ListAsync(ListQuery query)
-    {
-        if (_listing >= MaxListings)
-        {
-            return new ListResult(
-                false, [], null, default, context.Settings.Name, $"the primary makes {MaxListings} pages of keys already; ask again later", IsBusy: true);
-        }
-
-        _listing++;
-        try
-        {
-            if (query.IsStrong ? !standing.IsReady || !await confirmation.ConfirmAsync() : !await confirmation.IsCurrentAsync(context.Settings.MaxStaleness))
-            {
-                return null;
-            }
-
-            HeadPage page = await context.Store.ScanHeadsAsync(new HeadScan(
-                query.Prefix, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), ListQuery.MaxBytes, context.Time.GetUtcNow()));
-            ListedKey[] keys = [.. page.Heads.Select(static head => new ListedKey(head.Key, head.Version, head.ValueBytes, head.ContentType))];
-            return standing.HasEnded ? null : new ListResult(true, keys, page.Next, page.Applied, context.Settings.Name);
-        }
-        finally
-        {
-            _listing--;
-        }
     }
 
     private async ValueTask<IReadOnlyList<Entry?>> ReadAsync(FetchRequest[] requests) => requests.Length == 1

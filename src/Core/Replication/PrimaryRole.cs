@@ -36,6 +36,7 @@ internal sealed class PrimaryRole
         Watchers = new ChangeWatch(context, _standing, _log);
         Followers = new FollowSource(context, partition, _standing, _log, _confirmation);
         Reads = new PrimaryReads(context, partition, _standing, _log, _confirmation, _expiry, Followers);
+        Listings = new PrimaryListings(context, _standing, _confirmation);
     }
 
     /// <summary>The other master: in sync, or a learner on its way there.</summary>
@@ -43,6 +44,9 @@ internal sealed class PrimaryRole
 
     /// <summary>What only a primary may say of keys.</summary>
     public PrimaryReads Reads { get; }
+
+    /// <summary>Its pages of keys.</summary>
+    public PrimaryListings Listings { get; }
 
     /// <summary>What it tells the nodes that follow.</summary>
     public FollowSource Followers { get; }
