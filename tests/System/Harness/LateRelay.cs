@@ -5,34 +5,46 @@ using Diststore.Testing;
 
 namespace Diststore.SystemTests;
 
-/// <summary>A way to a port on which all that comes back takes longer; what goes there does not.</summary>
+/// <summary>A way to a port, over another machine, on which all that comes back takes longer; what goes there does not.</summary>
 internal sealed class LateRelay : IAsyncDisposable
 {
     private const int ChunkBytes = 64 * 1024;
     private const int MaxChunks = 4096; // on their way; who sends more waits
 
+    private readonly NetworkNamespace _machine;
     private readonly IPEndPoint _target;
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly Socket _listener;
     private readonly CancellationTokenSource _over = new();
     private readonly Task _accepting;
     private long _delay;
 
-    /// <summary>Begins to listen.</summary>
-    public LateRelay(IPAddress address, int port)
+    private LateRelay(NetworkNamespace machine, IPEndPoint target, Socket listener)
     {
-        _target = new IPEndPoint(address, port);
-        _listener.Start();
+        (_machine, _target, _listener) = (machine, target, listener);
         _accepting = AcceptAsync();
     }
 
-    /// <summary>Where it listens, on 127.0.0.1.</summary>
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+    /// <summary>Where it listens.</summary>
+    public IPEndPoint Address => (IPEndPoint)_listener.LocalEndPoint!;
 
     /// <summary>How long what comes back is on its way from now on.</summary>
     public TimeSpan Delay
     {
         get => new(Interlocked.Read(ref _delay));
         set => Interlocked.Exchange(ref _delay, value.Ticks);
+    }
+
+    /// <summary>Begins to listen on that machine.</summary>
+    public static async Task<LateRelay> StartAsync(NetworkNamespace machine, IPEndPoint target)
+    {
+        Socket listener = await machine.MakeSocketAsync(() =>
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(machine.Address, 0));
+            socket.Listen();
+            return socket;
+        });
+        return new LateRelay(machine, target, listener);
     }
 
     /// <inheritdoc/>
@@ -51,7 +63,7 @@ internal sealed class LateRelay : IAsyncDisposable
         {
             while (true)
             {
-                served.Add(ServeAsync(await _listener.AcceptSocketAsync(_over.Token)));
+                served.Add(ServeAsync(await _listener.AcceptAsync(_over.Token)));
             }
         }
         catch (Exception) when (_over.IsCancellationRequested)
@@ -63,14 +75,13 @@ internal sealed class LateRelay : IAsyncDisposable
     // Until either side ends.
     private async Task ServeAsync(Socket client)
     {
-        using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using (client)
         {
             client.NoDelay = true;
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(_over.Token);
             try
             {
-                await server.ConnectAsync(_target, ended.Token);
+                using Socket server = await NetworkNamespace.ConnectAsync(_machine, _target);
                 Channel<(DateTime Due, byte[] Bytes)> late = Channel.CreateBounded<(DateTime, byte[])>(MaxChunks);
                 Task[] ways =
                 [

@@ -88,6 +88,11 @@ internal sealed partial class NetworkNamespace : IDisposable
     public void Slow(int megabits) => Run(
         "ip", "netns", "exec", _name, "tc", "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", $"{megabits}mbit", "burst", "64k", "latency", "300ms");
 
+    /// <summary>Connections from here to a port of another machine go elsewhere from now on, and nobody here is told.</summary>
+    public void Divert(NetworkNamespace other, int port, IPEndPoint to) => Run(
+        "ip", "netns", "exec", _name, "iptables", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "-d", $"{other.Address}", "--dport", $"{port}", "-j", "DNAT",
+        "--to-destination", $"{to}");
+
     /// <summary>Loses nothing any more.</summary>
     public void DropNothing() => Filter("-F", "INPUT");
 

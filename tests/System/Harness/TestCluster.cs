@@ -146,6 +146,10 @@ internal sealed class TestCluster : IAsyncDisposable
     public Task<GatewayProcess> StartGatewayAsync(params string[] settings) =>
         GatewayProcess.StartAsync(IPAddress.Loopback, GatewayPort, _directory.Path, [.. _settings, .. settings], _network);
 
+    /// <summary>Starts one on a machine of the <see cref="Lan"/>, where the test reaches it on the machine's own loopback address.</summary>
+    public Task<GatewayProcess> StartGatewayAsync(NetworkNamespace machine, params string[] settings) =>
+        GatewayProcess.StartAsync(IPAddress.Loopback, GatewayPort, _directory.Path, [.. _settings, .. settings], machine);
+
     /// <summary>Waits until every running node sees all running nodes and no others.</summary>
     public Task WaitUntilCompleteAsync() => Eventually.TrueAsync(
         async () =>
