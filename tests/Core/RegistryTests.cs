@@ -149,6 +149,33 @@ public sealed partial class RegistryTests
     }
 
     [Fact]
+    public async Task Where_the_view_was_lost_and_one_of_the_pair_stays_away_an_operator_gives_it_up_and_only_for_the_other()
+    {
+        FakeNode a = _nodes.Add("a", keys: 1);
+        FakeNode b = _nodes.Add("b", keys: 1);
+        FakeNode c = _nodes.Add("c");
+        MasterView lost = _nodes.Store(a, b, inSync: true);
+        _nodes.View = null;
+        (a.Remembers, b.Remembers, c.Remembers) = (lost, lost, lost);
+        OperatorReply both = await _registry.ForceAsync("b", acceptsDataLoss: true);
+        Assert.Equal(RoleOutcome.Refused, both.Outcome); // it is taken up by itself
+
+        a.IsSilent = true;
+        await _registry.TickAsync();
+        Assert.Null(_nodes.View);
+        OperatorReply other = await _registry.ForceAsync("c", acceptsDataLoss: true);
+        Assert.Equal(RoleOutcome.Refused, other.Outcome);
+        Assert.Contains("b was in sync and answers: name that one", other.Detail, StringComparison.Ordinal);
+        OperatorReply unsure = await _registry.ForceAsync("b", acceptsDataLoss: false);
+        Assert.Equal(RoleOutcome.Refused, unsure.Outcome);
+
+        Assert.Equal(RoleOutcome.Done, (await _registry.ForceAsync("b", acceptsDataLoss: true)).Outcome);
+        Assert.Equal(b.Id, _nodes.View!.Primary);
+        Assert.NotEqual(lost.History, _nodes.View.History);
+        Assert.True(_nodes.View.Epoch >= lost.Epoch + 1000);
+    }
+
+    [Fact]
     public async Task An_election_is_forced_where_no_member_in_sync_answers_three_times()
     {
         FakeNode a = _nodes.Add("a", keys: 1);

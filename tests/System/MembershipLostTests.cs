@@ -12,6 +12,38 @@ public sealed class MembershipLostTests
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(60);
 
     [SkippableFact]
+    public async Task Where_only_the_silos_rows_are_lost_nobody_has_to_leave()
+    {
+        Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterShape { Nodes = 3 });
+        await cluster[1].Http.PostUntilDoneAsync("first", "1", cluster.Tails);
+        ClusterView before = await cluster.WaitForTwoMastersAsync(cluster[1], Eventually.Patience);
+
+        await ((RedisServer)cluster.Storage).ForgetSilosAsync();
+        await Eventually.TrueAsync(
+            () => Task.FromResult(cluster.Nodes.Any(static node => node.HasSaid("The membership is back")) ? null : "the membership is not back"),
+            Recovery,
+            cluster.Tails);
+
+        SiloProcess added = cluster.Another("node-04", "127.1.2.4");
+        added.Start();
+        await added.WaitUntilReadyAsync();
+        foreach (SiloProcess node in cluster.Nodes.Append(added))
+        {
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    ClusterView view = await node.Http.ClusterAsync();
+                    return view.Nodes.Count == 4 && view.Epoch == before.Epoch ? null : $"{node.Name} sees {view}";
+                },
+                Recovery,
+                cluster.Tails);
+        }
+
+        Assert.All(cluster.Nodes, static node => Assert.False(node.HasSaid("starts again in"), node.Said));
+    }
+
+    [SkippableFact]
     public async Task The_silos_are_one_cluster_again_with_one_that_is_new_and_nothing_is_lost()
     {
         Skip.IfNot(RedisServer.Missing is null, RedisServer.Missing);

@@ -55,12 +55,18 @@ internal static class Histories
     public static OperatorReply? ProblemWithForcing(
         string node, bool acceptsDataLoss, MasterView? stored, IReadOnlyDictionary<string, PingReply> writers, IReadOnlyDictionary<string, PingReply> readers)
     {
-        MasterView? view = stored ?? HighestRemembered(readers.Values, null);
-        PingReply? alive = view is null or { IsContested: true }
-            ? null
-            : readers.Values.FirstOrDefault(answer => view.InSyncSet.Any(member => member.StoreId == answer.Id.StoreId));
-        return !writers.ContainsKey(node) ? new OperatorReply(RoleOutcome.UnknownNode, $"no live node named {node} answers", stored)
-            : alive is not null ? Refused($"{alive.Id.Name} was in sync and answers; nothing that was acknowledged is lost yet")
+        MasterView? remembered = HighestRemembered(readers.Values, stored);
+        bool isLost = remembered is not null && (stored is null || stored.Epoch < remembered.Epoch);
+        MasterView? view = isLost ? remembered : stored;
+        MasterId[] inSync = view is null or { IsContested: true } ? [] : [.. view.InSyncSet];
+        PingReply[] alive = [.. readers.Values.Where(answer => inSync.Any(member => member.StoreId == answer.Id.StoreId))];
+
+        // A view that was lost is taken up by itself once all its members answer. One that never comes back is given up by an operator
+        // alone; a member that does answer lacks the least.
+        bool isWaitedFor = isLost && alive.Length > 0 && alive.Length < inSync.Length;
+        return !writers.TryGetValue(node, out PingReply? named) ? new OperatorReply(RoleOutcome.UnknownNode, $"no live node named {node} answers", stored)
+            : isWaitedFor && !alive.Any(member => member.Id == named.Id) ? Refused($"{alive[0].Id.Name} was in sync and answers: name that one")
+            : alive.Length > 0 && !isWaitedFor ? Refused($"{alive[0].Id.Name} was in sync and answers; nothing that was acknowledged is lost yet")
             : !acceptsDataLoss ? Refused("acknowledged writes may be lost; accept-data-loss=yes says that this is accepted")
             : null;
 

@@ -16,6 +16,7 @@ public sealed partial class MasterRegistry : IRegistry
     // whoever waits for it.
     private static readonly TimeSpan WriteProofPeriod = TimeSpan.FromSeconds(10);
 
+    private MasterId? _waitedFor; // before a lost view is taken up; said so
     private readonly IViewStorage _storage;
     private readonly ITransport _transport;
     private readonly TimeProvider _time;
@@ -291,9 +292,17 @@ public sealed partial class MasterRegistry : IRegistry
     {
         if (Histories.MissingToTakeUp(remembered, seen) is { } missing)
         {
-            _log.NotTakingUp(remembered, missing);
+            // Looked at twice a second, said once for each.
+            if (missing != _waitedFor)
+            {
+                _log.NotTakingUp(remembered, missing);
+            }
+
+            _waitedFor = missing;
             return;
         }
+
+        _waitedFor = null;
 
         await ReplaceAsync(stored, remembered with { Epoch = Histories.NextEpoch(remembered, seen.Answers) }, "the storage had lost the view");
     }

@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+
 namespace Diststore.Silo;
 
 /// <summary>
@@ -8,7 +11,12 @@ namespace Diststore.Silo;
 /// has to leave for that, and no role moves; a silo that joined the empty table meanwhile is joined by the others.
 /// </summary>
 internal sealed partial class MembershipKeeper(
-    IMembershipTable table, IClusterMembershipService membership, LocalSilo local, TimeProvider time, ILogger<MembershipKeeper> logger) : BackgroundService
+    IMembershipTable table,
+    IClusterMembershipService membership,
+    LocalSilo local,
+    IOptions<ClusterOptions> cluster,
+    TimeProvider time,
+    ILogger<MembershipKeeper> logger) : BackgroundService
 {
     /// <summary>Between two looks.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
@@ -74,6 +82,14 @@ internal sealed partial class MembershipKeeper(
 
         if (own is null)
         {
+            if (rows.Version.Version >= known.Version.Value && Live(known).Any(silo => !silo.Equals(local.SiloAddress) && rows.TryGet(silo) is null))
+            {
+                // The rows went and the version stayed. A table beyond the version that all know, without the rows of the others, would tell them
+                // that they are dead; so it is written from its beginning, like one that was flushed.
+                await table.DeleteMembershipTableEntriesAsync(cluster.Value.ClusterId);
+                rows = await ReadAsync();
+            }
+
             await table.InsertRowAsync(OwnRow(), rows.Version.Next()); // where somebody else was quicker, the next look tries again
         }
         else if (IsMyTurn(rows, known))
@@ -113,13 +129,13 @@ internal sealed partial class MembershipKeeper(
     // All live silos have their rows, or have had the time to; of several the one with the lowest address begins.
     private bool IsMyTurn(MembershipTableData rows, ClusterMembershipSnapshot known)
     {
-        SiloAddress[] live = [.. known.Members.Values
-            .Where(static member => member.Status == SiloStatus.Active)
-            .Select(static member => member.SiloAddress)
-            .Order()];
+        SiloAddress[] live = [.. Live(known).Order()];
         bool isLate = time.GetElapsedTime(_lostAt) > Patience;
         return isLate || (live[0].Equals(local.SiloAddress) && live.All(silo => rows.TryGet(silo) is not null));
     }
+
+    private static IEnumerable<SiloAddress> Live(ClusterMembershipSnapshot known) =>
+        known.Members.Values.Where(static member => member.Status == SiloStatus.Active).Select(static member => member.SiloAddress);
 
     private async Task CountUpAsync(long known)
     {

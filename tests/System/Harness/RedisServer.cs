@@ -37,6 +37,14 @@ internal sealed class RedisServer : StorageServer
     /// <summary>Forgets everything, as a Redis does that lost its disk.</summary>
     public async Task ForgetAsync() => Assert.StartsWith("+OK", await AskAsync("FLUSHALL"), StringComparison.Ordinal);
 
+    /// <summary>It loses the rows of all silos and keeps the membership's version.</summary>
+    public async Task ForgetSilosAsync() => Assert.StartsWith(
+        ":1",
+        await AskAsync(
+            "EVAL \"local n = 0; for _, key in ipairs(redis.call('KEYS', '*/members/*')) do for _, field in ipairs(redis.call('HKEYS', key)) do"
+            + " if field ~= 'Version' then n = redis.call('HDEL', key, field) end end end return n\" 0"),
+        StringComparison.Ordinal);
+
     /// <summary>Makes a user with a password that may do all but this command.</summary>
     public async Task AddUserAsync(string name, string password, string without) =>
         Assert.StartsWith("+OK", await AskAsync($"ACL SETUSER {name} on >{password} ~* &* +@all -{without}"), StringComparison.Ordinal);
