@@ -5,12 +5,19 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/diststore-bench.XXXXXX")
 pids=()
 # Ports of this run's own, below those that the kernel takes for outgoing connections.
-base=$((20000 + RANDOM % 1200 * 10))
-nodes=("http://127.1.3.1:$base" "http://127.1.3.2:$base" "http://127.1.3.3:$base")
-gateway=http://127.0.0.1:$((base + 1))
-redis_port=$((base + 2))
-# shellcheck disable=SC2034 # for whoever sources this
-free_port=$((base + 9))
+# use_ports BASE: the ten from there on, and what follows from them.
+use_ports() {
+  base=$1
+  nodes=("http://127.1.3.1:$base" "http://127.1.3.2:$base" "http://127.1.3.3:$base")
+  gateway=http://127.0.0.1:$((base + 1))
+  redis_port=$((base + 2))
+  # shellcheck disable=SC2034 # for whoever sources this
+  free_port=$((base + 9))
+  # Three members of etcd, and what their clients ask; the members talk to one another on the port after that.
+  members=("http://127.1.4.1:$((base + 6))" "http://127.1.4.2:$((base + 6))" "http://127.1.4.3:$((base + 6))")
+  cluster=(--Diststore:Cluster:Provider=Redis --Diststore:Cluster:ConnectionString="127.0.0.1:$redis_port" --Diststore:Cluster:Id="bench-$base")
+}
+use_ports $((20000 + RANDOM % 1200 * 10))
 declare -A pid_of
 
 stop_all() {
@@ -101,8 +108,6 @@ stop() {
   pids=("${left[@]}")
 }
 
-cluster=(--Diststore:Cluster:Provider=Redis --Diststore:Cluster:ConnectionString="127.0.0.1:$redis_port" --Diststore:Cluster:Id="bench-$base")
-
 start_redis() {
   start redis redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$work" --appendonly yes --appendfsync always --save ''
 }
@@ -127,9 +132,6 @@ start_cluster() {
   start gateway dotnet "$(program src/Gateway Diststore.Gateway)" "${cluster[@]}" --Diststore:Http:Port=$((base + 1))
   ready gateway "$gateway/health/ready"
 }
-
-# Three members of etcd, and what their clients ask; the members talk to one another on the port after that.
-members=("http://127.1.4.1:$((base + 6))" "http://127.1.4.2:$((base + 6))" "http://127.1.4.3:$((base + 6))")
 
 # start_member NUMBER: one of them.
 start_member() {
@@ -193,6 +195,15 @@ until_role() { until_cluster "$1" "\"name\":\"node-$1\",\"role\":\"$2\""; }
 
 # cluster_of NUMBER: what that node says of the cluster.
 cluster_of() { curl -fsS -m 5 "${nodes[$1 - 1]}/v1/cluster"; }
+
+# named ROLE: the number of the node that the view gives the role, on input.
+named() { sed -nE "s/.*\"$1\":\"node-([0-9])\".*/\1/p"; }
+
+# ticks_of PID...: the processor time that they have used together, in ticks of the kernel's clock (getconf CLK_TCK).
+ticks_of() {
+  local pid
+  for pid in "$@"; do awk '{ sub(/^.*\) /, ""); print $12 + $13 }' "/proc/$pid/stat"; done | awk '{ all += $1 } END { print all }'
+}
 
 # node_with ROLE: the address of the first node that has it, as node-1 knows it.
 node_with() {

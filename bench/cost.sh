@@ -20,46 +20,43 @@ root=$top/source
 BENCH_NO_BUILD='' build src/Silo
 root=$here
 
-# Two clusters side by side, of which one is asked at a time: each with a folder, ports and addresses of its own.
-declare -A silos primaries others all
+# Two clusters side by side, of which one is asked at a time: each with a folder and ports of its own.
+declare -A silos all
 for build in old new; do
   work=$top/$build
   mkdir "$work"
   [[ $build == old ]] && root=$top/source || root=$here
-  base=$((base + 10)) redis_port=$((base + 12))
-  nodes=("http://127.1.3.1:$base" "http://127.1.3.2:$base" "http://127.1.3.3:$base")
-  cluster=(--Diststore:Cluster:Provider=Redis --Diststore:Cluster:ConnectionString="127.0.0.1:$redis_port" --Diststore:Cluster:Id="bench-$base")
+  use_ports $((base + 10))
   start_redis
   for number in 1 2 3; do start_silo "$number" --Diststore:Data:Durability=Fsync; done
   curl -fsS -o /dev/null -X PUT --data-binary x "${nodes[0]}/v1/kv/key"
   until_cluster 1 '"secondary":"node-'
-  silos[$build]="${pid_of[silo-1]} ${pid_of[silo-2]} ${pid_of[silo-3]}"
-  primaries[$build]=$(node_with primary) others[$build]=$(node_with secondary) all[$build]=$(IFS=,; echo "${nodes[*]}")
+  silos[$build]="${pid_of[silo-1]} ${pid_of[silo-2]} ${pid_of[silo-3]}" all[$build]=$(IFS=,; echo "${nodes[*]}")
 done
+# Of the present build, which came last.
+primary=$(node_with primary) other=node-$(cluster_of 1 | named secondary)
 root=$here work=$top
 write_put_script
-echo 'request = function() return wrk.format("GET", "/getlocal/key") end' >"$work/here.lua"
-echo 'init = function(args) path = "/getlocal/key?node=" .. args[1] end request = function() return wrk.format("GET", path) end' >"$work/there.lua"
+echo 'init = function(args) path = args[1] end request = function() return wrk.format("GET", path) end' >"$work/get.lua"
 
-ticks() { local pid; for pid in ${silos[$1]}; do awk '{ sub(/^.*\) /, ""); print $12 + $13 }' "/proc/$pid/stat"; done | awk '{ all += $1 } END { print all }'; }
 hz=$(getconf CLK_TCK)
 # cost BUILD SECONDS: microseconds of processor time for each PUT.
 cost() {
   local before rate
-  before=$(ticks "$1")
+  # shellcheck disable=SC2086 # several process ids
+  before=$(ticks_of ${silos[$1]})
   rate=$(dotnet "$load" posts --api v1 --urls "${all[$1]}" --connections $connections --bytes $bytes --seconds "$2" --warm-up 0 | awk '{ print $1 }')
-  awk -v ticks=$(($(ticks "$1") - before)) -v hz="$hz" -v writes=$((rate * $2)) 'BEGIN { printf "%.1f\n", ticks / hz * 1000000 / writes }'
+  awk -v ticks=$(($(ticks_of ${silos[$1]}) - before)) -v hz="$hz" -v writes=$((rate * $2)) 'BEGIN { printf "%.1f\n", ticks / hz * 1000000 / writes }'
 }
 
 for build in old new; do say "warming up: $build"; cost $build 10 >/dev/null; done
-asked put 1 5 "${primaries[new]}" /v1/kv/warm/ >/dev/null
+asked put 1 5 "$primary" /v1/kv/warm/ >/dev/null
 for ((round = 1; round <= rounds; round++)); do
   for build in old new; do cost $build "$seconds" >>"$work/$build.cost"; done
-  asked put 1 "$seconds" "${primaries[new]}" "/v1/kv/lone$round/" | awk '{ print $2 }' >>"$work/lone"
+  asked put 1 "$seconds" "$primary" "/v1/kv/lone$round/" | awk '{ print $2 }' >>"$work/lone"
   dotnet "$stores" append --to "$work/appended" --bytes $bytes --seconds "$seconds" >>"$work/append"
-  asked here 1 "$seconds" "${primaries[new]}" | awk '{ print $2 }' >>"$work/here"
-  name=$(curl -fsS -o /dev/null -D - "${others[new]}/v1/kv/key" | tr -d '\r' | awk -F': ' 'tolower($1) == "diststore-node" { print $2 }')
-  asked there 1 "$seconds" "${primaries[new]}" "$name" | awk '{ print $2 }' >>"$work/there"
+  asked get 1 "$seconds" "$primary" /getlocal/key | awk '{ print $2 }' >>"$work/here"
+  asked get 1 "$seconds" "$primary" "/getlocal/key?node=$other" | awk '{ print $2 }' >>"$work/there"
   say "round $round of $rounds: $(tail -qn1 "$work"/{old,new}.cost "$work"/{lone,append,here,there} | tr '\n' ' ')"
 done
 

@@ -15,9 +15,6 @@ disk=$(on_disk)
 need redis-server curl dotnet etcd:etcd-server
 build src/Silo bench/Load
 
-# named ROLE: the number of the node that the view gives the role, on input.
-named() { sed -nE "s/.*\"$1\":\"node-([0-9])\".*/\1/p"; }
-
 step_down() { curl -fsS -m 10 -o /dev/null -X POST "${nodes[$1 - 1]}/v1/cluster/step-down"; }
 
 # make_both: makes the node that the registry is on the primary. The registry soon leaves it for that.

@@ -22,7 +22,7 @@ sleep "$warm"
 # of NUMBER: "ticks bytes-written"
 of() {
   local pid=${pid_of[silo-$1]}
-  awk '{ sub(/^.*\) /, ""); print $12 + $13 }' "/proc/$pid/stat"
+  ticks_of "$pid"
   awk '/^write_bytes/ { print $2 }' "/proc/$pid/io"
 }
 for number in 1 2 3; do of $number >"$work/before-$number"; done

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
@@ -14,8 +13,6 @@ internal sealed class ChangeFormat
 {
     // A multiple of three, so that pieces of Base64 can be put together.
     private const int ValuePieceBytes = Chunks.MaxChunkBytes / 4 * 3;
-
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly ReadOnlyMemory<byte> ValueBegins = ",\"value\":\""u8.ToArray();
     private static readonly ReadOnlyMemory<byte> ValueEnds = "\"}"u8.ToArray();
@@ -102,7 +99,7 @@ internal sealed class ChangeFormat
     private static byte[] Head(Entry entry, string id)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
+        using (var json = new Utf8JsonWriter(buffer, JsonText.Readable))
         {
             json.WriteStartObject();
             json.WriteString("id", id);

@@ -1,7 +1,5 @@
-using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Diststore.Core;
 using Microsoft.AspNetCore.Http;
@@ -12,8 +10,6 @@ namespace Diststore.Http;
 internal sealed class ListRoutes(IDiststore store)
 {
     private const int DefaultLimit = 100;
-
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public Task PageAsync(HttpContext context, RequestTarget target)
     {
@@ -67,7 +63,7 @@ internal sealed class ListRoutes(IDiststore store)
                 context, page.IsBusy ? ProblemType.Busy : ProblemType.NotKnown, page.Detail ?? "no master can list keys now", page.Node));
     }
 
-    private static byte[] CountJson(ListResult page) => Object(64, json =>
+    private static byte[] CountJson(ListResult page) => JsonText.Object(json =>
     {
         json.WriteNumber("count", page.Count);
         json.WriteNumber("bytes", page.ValueBytes);
@@ -76,8 +72,10 @@ internal sealed class ListRoutes(IDiststore store)
 
     private static byte[] Json(ListResult page, ListShows shows)
     {
-        int bytes = page.Keys.Sum(static key => 128 + (4 * (key.Value?.Length ?? 0) / 3));
-        return Object(bytes + 128, json =>
+        int bytes = 128 + page.Keys.Sum(static key => 128 + (4 * (key.Value?.Length ?? 0) / 3));
+        return JsonText.Object(Write, bytes);
+
+        void Write(Utf8JsonWriter json)
         {
             json.WriteStartArray("keys");
             foreach (ListedKey key in page.Keys)
@@ -99,19 +97,6 @@ internal sealed class ListRoutes(IDiststore store)
             json.WriteEndArray();
             json.WriteString("next", page.Next);
             json.WriteString("id", page.Point.ToString());
-        });
-    }
-
-    private static byte[] Object(int bytes, Action<Utf8JsonWriter> write)
-    {
-        var buffer = new ArrayBufferWriter<byte>(bytes);
-        using (var json = new Utf8JsonWriter(buffer, Readable))
-        {
-            json.WriteStartObject();
-            write(json);
-            json.WriteEndObject();
         }
-
-        return buffer.WrittenSpan.ToArray();
     }
 }

@@ -1,8 +1,5 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
@@ -12,8 +9,6 @@ namespace Diststore.Http;
 /// <summary>Error answers: <c>application/problem+json</c> (RFC 9457) on <c>/v1</c>, one line of text elsewhere.</summary>
 internal static class Problems
 {
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Answers with <paramref name="fault"/>, in the form that the request's route has.</summary>
     public static Task WriteAsync(HttpContext context, Fault fault)
     {
@@ -86,19 +81,11 @@ internal static class Problems
         return target.Path is "/v1" || target.Path.StartsWith("/v1/");
     }
 
-    private static byte[] Json(Fault fault)
+    private static byte[] Json(Fault fault) => JsonText.Object(json =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, Readable))
-        {
-            json.WriteStartObject();
-            json.WriteString("type", ProblemType.Namespace + fault.Type);
-            json.WriteString("title", ReasonPhrases.GetReasonPhrase(fault.Status));
-            json.WriteNumber("status", fault.Status);
-            json.WriteString("detail", fault.Detail);
-            json.WriteEndObject();
-        }
-
-        return buffer.WrittenSpan.ToArray();
-    }
+        json.WriteString("type", ProblemType.Namespace + fault.Type);
+        json.WriteString("title", ReasonPhrases.GetReasonPhrase(fault.Status));
+        json.WriteNumber("status", fault.Status);
+        json.WriteString("detail", fault.Detail);
+    });
 }

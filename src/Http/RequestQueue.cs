@@ -74,11 +74,13 @@ internal sealed class RequestQueue : IThreadPoolWorkItem
         EndTurn();
     }
 
+    // One may be done within another, where there are several workers.
     private static void Do(Action work)
     {
+        bool before = _hasTurn;
         _hasTurn = true;
         work();
-        _hasTurn = false;
+        _hasTurn = before;
     }
 
     private void EndTurn()

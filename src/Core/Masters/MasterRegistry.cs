@@ -16,7 +16,6 @@ public sealed partial class MasterRegistry : IRegistry
     // whoever waits for it.
     private static readonly TimeSpan WriteProofPeriod = TimeSpan.FromSeconds(10);
 
-    private MasterId? _waitedFor; // before a lost view is taken up; said so
     private readonly IViewStorage _storage;
     private readonly ITransport _transport;
     private readonly TimeProvider _time;
@@ -29,6 +28,7 @@ public sealed partial class MasterRegistry : IRegistry
     private readonly Dictionary<string, TimeSpan> _wroteAt = new(StringComparer.Ordinal); // by the names of members
     private Observations _seen = Observations.None;
     private Task? _electing;
+    private MasterId? _waitedFor; // before a lost view is taken up; said once
     private Task? _checking;
 
     /// <summary>Puts a registry together.</summary>
@@ -290,21 +290,16 @@ public sealed partial class MasterRegistry : IRegistry
     // Storage has lost the view, or went back to an older one: the highest remembered one is taken up again.
     private async Task TakeUpAsync(StoredView stored, MasterView remembered, Observations seen)
     {
-        if (Histories.MissingToTakeUp(remembered, seen) is { } missing)
+        MasterId? before = _waitedFor;
+        _waitedFor = Histories.MissingToTakeUp(remembered, seen);
+        if (_waitedFor is null)
         {
-            // Looked at twice a second, said once for each.
-            if (missing != _waitedFor)
-            {
-                _log.NotTakingUp(remembered, missing);
-            }
-
-            _waitedFor = missing;
-            return;
+            await ReplaceAsync(stored, remembered with { Epoch = Histories.NextEpoch(remembered, seen.Answers) }, "the storage had lost the view");
         }
-
-        _waitedFor = null;
-
-        await ReplaceAsync(stored, remembered with { Epoch = Histories.NextEpoch(remembered, seen.Answers) }, "the storage had lost the view");
+        else if (_waitedFor != before)
+        {
+            _log.NotTakingUp(remembered, _waitedFor);
+        }
     }
 
     private Guid NewHistory() => Ids.Next(_random);

@@ -51,7 +51,7 @@ internal sealed class PrimaryListings(NodeContext context, PrimaryStanding stand
     private async Task<ListResult> ShowKeysAsync(ListQuery query)
     {
         HeadPage page = await ScanPageAsync(query);
-        return Page(page, [.. page.Heads.Select(static head => new ListedKey(head.Key, head.Version, head.ValueBytes, head.ContentType, head.ExpiresAt))]);
+        return Page(page, [.. page.Heads.Select(static head => Listed(head))]);
     }
 
     // The values are read after the keys were found: one may be newer than the page's point, and a key may be gone. Who goes on with the changes
@@ -63,8 +63,9 @@ internal sealed class PrimaryListings(NodeContext context, PrimaryStanding stand
         DateTimeOffset now = context.Time.GetUtcNow();
         ListedKey[] keys =
         [
-            .. read.Entries.OfType<Entry>().Where(entry => !entry.IsTombstone && !entry.HasExpired(now)).Select(static entry =>
-                new ListedKey(entry.Key, entry.Version, entry.Value!.Length, entry.ContentType, entry.ExpiresAt, entry.Value)),
+            .. read.Entries.OfType<Entry>()
+                .Where(entry => !entry.IsTombstone && !entry.HasExpired(now))
+                .Select(static entry => Listed(EntryHead.Of(entry), entry.Value)),
         ];
         int given = read.Entries.Count;
         return Page(given < page.Heads.Length ? page with { Next = page.Heads[given - 1].Key } : page, keys);
@@ -89,6 +90,9 @@ internal sealed class PrimaryListings(NodeContext context, PrimaryStanding stand
 
     private ValueTask<HeadPage> ScanPageAsync(ListQuery query) =>
         ScanAsync(query, query.After, Math.Clamp(query.Limit, 1, ListQuery.MaxLimit), ListQuery.MaxBytes);
+
+    private static ListedKey Listed(EntryHead head, byte[]? value = null) =>
+        new(head.Key, head.Version, head.ValueBytes, head.ContentType, head.ExpiresAt, value);
 
     private ListResult Page(HeadPage page, ListedKey[] keys) => new(true, keys, page.Next, page.Applied, context.Settings.Name);
 }
