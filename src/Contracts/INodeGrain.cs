@@ -26,9 +26,9 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
     [Alias("Get")]
     Task<ReadResult> GetAsync(string key, ReadOptions options);
 
-    /// <summary>Stores or deletes through the masters.</summary>
+    /// <summary>Writes through the masters.</summary>
     [Alias("WriteThrough")]
-    Task<WriteResult> WriteAsync(Write write);
+    Task<WriteResult> WriteAsync(Transaction transaction);
 
     /// <summary>Reads changes, waiting a while for the first.</summary>
     [Alias("ReadChanges")]

@@ -10,8 +10,8 @@ public interface IDiststore
     /// <summary>Reads a key: here if this node has it and may show it, else from whoever has.</summary>
     ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default);
 
-    /// <summary>Stores or deletes through the masters; returns once every in-sync master has it.</summary>
-    ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default);
+    /// <summary>Writes through the masters, all of it or nothing; returns once every in-sync master has it.</summary>
+    ValueTask<WriteResult> WriteAsync(Transaction transaction, CancellationToken cancellation = default);
 
     /// <summary>Lists keys in the order of their UTF-8 bytes, as the primary has them.</summary>
     ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default);
@@ -21,6 +21,17 @@ public interface IDiststore
     /// <see cref="ChangesQuery.Wait"/> for the first.
     /// </summary>
     ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default);
+}
+
+/// <summary>What follows from <see cref="IDiststore"/>.</summary>
+public static class DiststoreExtensions
+{
+    /// <summary>Writes one key through the masters; returns once every in-sync master has it.</summary>
+    public static ValueTask<WriteResult> WriteAsync(this IDiststore store, Write write, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        return store.WriteAsync(Transaction.Of(write), cancellation);
+    }
 }
 
 /// <summary>What is asked of one node and not of the cluster. A node's name of <see langword="null"/> means the one that is asked.</summary>
@@ -86,7 +97,7 @@ public enum WriteOutcome
     /// <summary>Acknowledged; the key is gone.</summary>
     Deleted = 2,
 
-    /// <summary>A delete met no such key; nothing was written.</summary>
+    /// <summary>A delete, or a touch, met no such key; nothing was written.</summary>
     NotFound = 3,
 
     /// <summary>Surely nothing was done: there is no primary to order it.</summary>
@@ -106,6 +117,18 @@ public enum WriteOutcome
 
     /// <summary>Nothing was done, for too many writes wait already.</summary>
     Busy = 9,
+
+    /// <summary>Acknowledged: every operation of a transaction.</summary>
+    Done = 10,
+
+    /// <summary>An operation does not go with what its key holds; nothing was written.</summary>
+    Conflict = 11,
+
+    /// <summary>What it makes is larger than it may be; nothing was written.</summary>
+    TooLarge = 12,
+
+    /// <summary>Its mark was used for another request before; nothing was written.</summary>
+    KeyReused = 13,
 }
 
 /// <summary>A write's result.</summary>
@@ -114,13 +137,23 @@ public enum WriteOutcome
 /// <param name="Node">The name of the node that answered the caller.</param>
 /// <param name="Detail">A sentence for the caller where it was not acknowledged.</param>
 /// <param name="History">The history that the version is of.</param>
+/// <param name="Results">What became of each operation, where it was acknowledged and that is more than <paramref name="Version"/> says.</param>
+/// <param name="Failed">The conditions that do not hold, by their place among the transaction's.</param>
+/// <param name="IsReplay">Whether this is the answer to an earlier request with the same mark, again.</param>
 [GenerateSerializer, Immutable, Alias("diststore.write")]
 public readonly record struct WriteResult(
     [property: Id(0)] WriteOutcome Outcome,
     [property: Id(1)] LogPoint Version,
     [property: Id(2)] string Node,
     [property: Id(3)] string? Detail = null,
-    [property: Id(4)] Guid History = default);
+    [property: Id(4)] Guid History = default,
+    [property: Id(5)] OperationResult[]? Results = null,
+    [property: Id(6)] int[]? Failed = null,
+    [property: Id(7)] bool IsReplay = false)
+{
+    /// <summary>Whether it was acknowledged.</summary>
+    public bool IsAcknowledged => Outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted or WriteOutcome.Done;
+}
 
 /// <summary>Which keys to list.</summary>
 /// <param name="Prefix">Only keys that start with this; empty for all.</param>

@@ -109,8 +109,8 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     /// <inheritdoc/>
-    public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) =>
-        WriteInTurnAsync(write.SizeBytes, () => WriteThroughAsync(write));
+    public ValueTask<WriteResult> WriteAsync(Transaction transaction, CancellationToken cancellation = default) =>
+        WriteInTurnAsync(transaction.SizeBytes, () => WriteThroughAsync(transaction));
 
     /// <inheritdoc/>
     public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
@@ -225,15 +225,11 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     }
 
     // What it writes it keeps.
-    private async ValueTask<WriteResult> WriteThroughAsync(Write write)
+    private async ValueTask<WriteResult> WriteThroughAsync(Transaction transaction)
     {
         long sent = _time.GetTimestamp();
-        WriteResult result = await WriteAsync(grain => grain.WriteAsync(write));
-        if (result.Outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted)
-        {
-            _copies?.OnWritten(write, result.History, result.Version, _time.GetElapsedTime(sent));
-        }
-
+        WriteResult result = await WriteAsync(grain => grain.WriteAsync(transaction));
+        _copies?.OnWritten(transaction, result, _time.GetElapsedTime(sent));
         return result;
     }
 

@@ -25,9 +25,9 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<ReadResult> GetAsync(string key, ReadOptions options) => Serving.GetAsync(key, options).AsTask();
 
-    public async Task<WriteResult> WriteAsync(Write write)
+    public async Task<WriteResult> WriteAsync(Transaction transaction)
     {
-        WriteResult result = await Serving.WriteAsync(write);
+        WriteResult result = await Serving.WriteAsync(transaction);
         return result.Outcome == WriteOutcome.Unavailable && node.IsStopping ? throw Stopping : result;
     }
 

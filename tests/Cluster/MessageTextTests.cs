@@ -51,7 +51,8 @@ public sealed class MessageTextTests : IDisposable
         new SyncPageRequest(s_view, s_id, text, 7),
         new FetchRequest(text, TimeSpan.FromSeconds(1), IsStrong: true, MinSequence: 5, NamesHolders: true),
         new ChangedKey(text, new LogPoint(1, 2)),
-        new WriteRequest(4, new Write(text, null)),
+        new WriteRequest(4, Transaction.Of(new Write(text, null))),
+        new Transaction([new Write(text, null, Kind: WriteKind.Add, By: 3)], [new KeyCondition(text, Condition.Absent)], Mark: new RequestMark(text, [1])),
     ];
 
     private byte[] Serialized(object[] sent)

@@ -56,7 +56,7 @@ public sealed class WaitingWritesTests
         {
             List<PendingWrite> batch = _waiting.TakeBatch();
             Assert.InRange(batch.Sum(static write => (long)write.SizeBytes), 1, WaitingWrites.MaxBatchBytes);
-            Assert.Equal([.. Enumerable.Range(taken, batch.Count).Select(static i => $"{i}")], batch.Select(static write => write.Write.Key));
+            Assert.Equal([.. Enumerable.Range(taken, batch.Count).Select(static i => $"{i}")], batch.Select(KeyOf));
             taken += batch.Count;
         }
 
@@ -66,14 +66,14 @@ public sealed class WaitingWritesTests
     }
 
     [Fact]
-    public void A_batch_ends_at_a_number_of_writes()
+    public void A_batch_ends_at_a_number_of_keys()
     {
-        for (int i = 0; i < WaitingWrites.MaxBatchWrites + 1; i++)
+        for (int i = 0; i < WaitingWrites.MaxBatchKeys + 1; i++)
         {
             Add($"{i}", 1);
         }
 
-        Assert.Equal(WaitingWrites.MaxBatchWrites, _waiting.TakeBatch().Count);
+        Assert.Equal(WaitingWrites.MaxBatchKeys, _waiting.TakeBatch().Count);
         Assert.Single(_waiting.TakeBatch());
     }
 
@@ -99,7 +99,9 @@ public sealed class WaitingWritesTests
         Assert.True(Add("again", Long));
     }
 
-    private bool Add(string key, int bytes) => _waiting.TryAdd(new PendingWrite(new Write(key, new byte[bytes]), s_instruments));
+    private bool Add(string key, int bytes) => _waiting.TryAdd(new PendingWrite(Transaction.Of(new Write(key, new byte[bytes])), s_instruments));
 
-    private string Keys() => string.Join(',', _waiting.TakeBatch().Select(static write => write.Write.Key));
+    private string Keys() => string.Join(',', _waiting.TakeBatch().Select(KeyOf));
+
+    private static string KeyOf(PendingWrite write) => write.Transaction.Operations[0].Key;
 }

@@ -8,7 +8,10 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 {
     public const string Name = "n1";
 
+    private static readonly NodeInstruments s_instruments = new(Name, null);
+
     private readonly ConcurrentDictionary<string, Entry> _changes = new(); // each key's latest, tombstones too
+    private readonly Dictionary<string, Entry> _memories = []; // of requests that may be repeated; a write holds its lock
     private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _sequence;
 
@@ -45,8 +48,11 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     /// <summary>Keys of one page of a node's.</summary>
     public int KeysPerPage { get; set; } = 3;
 
-    /// <summary>The last write that was asked for.</summary>
+    /// <summary>The first operation of the last write that was asked for.</summary>
     public Write? Asked { get; private set; }
+
+    /// <summary>The last write that was asked for.</summary>
+    public Transaction? AskedTransaction { get; private set; }
 
     /// <summary>What listings say of the log's end instead, if set.</summary>
     public LogPoint? ListedUpTo { get; set; }
@@ -84,32 +90,53 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         return ValueTask.FromResult(Read ?? Shown(new ReadResult(outcome, entry, Name)));
     }
 
-    public async ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default)
+    public async ValueTask<WriteResult> WriteAsync(Transaction transaction, CancellationToken cancellation = default)
     {
         await Task.Yield();
-        Assert.Null(KeyRules.Problem(write.Key));
-        Asked = write;
+        Assert.All(transaction.Operations, static operation => Assert.Null(KeyRules.Problem(operation.Key)));
+        AskedTransaction = transaction;
+        Asked = transaction.Operations is [var only, ..] ? only : null;
         if (Write is { } fixedAnswer)
         {
             return fixedAnswer;
         }
 
-        bool existed = Replicated.TryGetValue(write.Key, out Entry? old);
-        if (write.Condition?.Holds(old?.Version) == false)
+        var pending = new PendingWrite(transaction, s_instruments);
+        lock (_memories)
         {
-            return new WriteResult(WriteOutcome.ConditionFailed, default, Name);
+            var newest = new Dictionary<string, Newest>(StringComparer.Ordinal);
+            foreach (string key in pending.Keys)
+            {
+                newest[key] = (Replicated.GetValueOrDefault(key) ?? _memories.GetValueOrDefault(key)) is { } entry ? Newest.Of(entry) : default;
+            }
+
+            var draft = new BatchDraft(newest, new LogPoint(1, _sequence), 1, DateTimeOffset.UnixEpoch, default);
+            pending.Verdict = draft.Judge(pending);
+            foreach (Entry entry in draft.ToBatch()?.Entries ?? [])
+            {
+                Take(entry);
+            }
         }
 
-        var version = new LogPoint(1, Interlocked.Increment(ref _sequence));
-        if (write.Value is null && !Replicated.TryRemove(write.Key, out _))
+        pending.AnswerAsJudged(null);
+        return WritePath.Result(await pending.Reply, Name);
+    }
+
+    private void Take(Entry entry)
+    {
+        _sequence = entry.Version.Sequence;
+        if (InternalKeys.Is(entry.Key))
         {
-            return new WriteResult(WriteOutcome.NotFound, default, Name);
+            _memories[entry.Key] = entry;
+            return;
         }
 
-        Change(new Entry(write.Key, write.Value, write.ContentType, version, DateTimeOffset.UnixEpoch + write.TimeToLive));
-        return write.Value is null
-            ? new WriteResult(WriteOutcome.Deleted, version, Name)
-            : new WriteResult(existed ? WriteOutcome.Replaced : WriteOutcome.Created, version, Name);
+        if (entry.IsTombstone)
+        {
+            Replicated.TryRemove(entry.Key, out _);
+        }
+
+        Change(entry);
     }
 
     /// <summary>Lets an entry, or a tombstone, appear.</summary>

@@ -49,11 +49,7 @@ internal sealed class SimGateway : SimHost
     {
         long sent = _clock.GetTimestamp();
         WriteResult result = await AskAsync(node => node.WriteAsync(write).AsTask(), new WriteResult(WriteOutcome.Unknown, default, Name));
-        if (result.Outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted)
-        {
-            _copies!.OnWritten(write, result.History, result.Version, _clock.GetElapsedTime(sent));
-        }
-
+        _copies!.OnWritten(Transaction.Of(write), result, _clock.GetElapsedTime(sent));
         return result;
     });
 

@@ -2,9 +2,9 @@ using System.Collections.Immutable;
 
 namespace Diststore.Core;
 
-/// <summary>One write to be ordered, by the primary of that epoch.</summary>
+/// <summary>What is to be ordered, by the primary of that epoch.</summary>
 [GenerateSerializer, Immutable, Alias("diststore.writereq")]
-public sealed record WriteRequest([property: Id(0)] long Epoch, [property: Id(1)] Write Write);
+public sealed record WriteRequest([property: Id(0)] long Epoch, [property: Id(1)] Transaction Transaction);
 
 /// <summary>What became of a write at the node that was asked to order it.</summary>
 public enum WriteStatus
@@ -18,7 +18,7 @@ public enum WriteStatus
     /// <summary>Acknowledged; the key is gone.</summary>
     Deleted = 2,
 
-    /// <summary>A delete met no such key.</summary>
+    /// <summary>A delete, or a touch, met no such key.</summary>
     NotFound = 3,
 
     /// <summary>Nothing was done: not the primary, or of another epoch; the reply carries the newest view known.</summary>
@@ -38,15 +38,37 @@ public enum WriteStatus
 
     /// <summary>Nothing was done: this primary can acknowledge nothing now.</summary>
     Refused = 9,
+
+    /// <summary>A transaction is acknowledged.</summary>
+    Done = 10,
+
+    /// <summary>Nothing was done: an operation does not go with what its key holds.</summary>
+    Conflict = 11,
+
+    /// <summary>Nothing was done: what it makes is larger than the request allows.</summary>
+    TooLarge = 12,
+
+    /// <summary>Nothing was done: its mark was used for another request before.</summary>
+    KeyReused = 13,
 }
 
 /// <summary>The answer to a <see cref="WriteRequest"/>.</summary>
+/// <param name="Status">What became of it.</param>
+/// <param name="Version">The last version that it made, where it is acknowledged.</param>
+/// <param name="View">The newest view known.</param>
+/// <param name="Detail">A sentence for the caller where it is not acknowledged.</param>
+/// <param name="Results">What became of each operation; null where it is a lone one and the version says all.</param>
+/// <param name="Failed">The conditions of a transaction that do not hold.</param>
+/// <param name="IsReplay">Whether this is an earlier answer again.</param>
 [GenerateSerializer, Immutable, Alias("diststore.writerep")]
 public sealed record WriteReply(
     [property: Id(0)] WriteStatus Status,
     [property: Id(1)] LogPoint Version,
     [property: Id(2)] MasterView? View,
-    [property: Id(3)] string? Detail = null);
+    [property: Id(3)] string? Detail = null,
+    [property: Id(4)] OperationResult[]? Results = null,
+    [property: Id(5)] int[]? Failed = null,
+    [property: Id(6)] bool IsReplay = false);
 
 /// <summary>What the primary orders and persists at once.</summary>
 /// <param name="Before">The end of the log before this batch.</param>

@@ -90,16 +90,35 @@ internal sealed class CopyReader
     }
 
     /// <summary>
-    /// A write from here was acknowledged: what it wrote is kept, where that is surely not outdated; whatever was kept before is older and goes.
+    /// A write from here was answered: if it was acknowledged, what it wrote is kept where that is surely not outdated; whatever was kept
+    /// before is older and goes.
     /// </summary>
-    /// <param name="write">The write.</param>
-    /// <param name="history">The history of its version.</param>
-    /// <param name="version">Its version.</param>
+    /// <param name="transaction">What was asked for.</param>
+    /// <param name="result">What became of it.</param>
     /// <param name="since">The time since it was sent: what expires has less of it left.</param>
-    public void OnWritten(Write write, Guid history, LogPoint version, TimeSpan since)
+    public void OnWritten(Transaction transaction, in WriteResult result, TimeSpan since)
     {
-        var entry = new Entry(write.Key, write.Value, write.ContentType, version);
-        if (entry.IsTombstone || !Keep(entry, history, currentAt: version, write.TimeToLive - since))
+        // Of what was done by an earlier request, only the others tell.
+        if (!result.IsAcknowledged || result.IsReplay)
+        {
+            return;
+        }
+
+        for (int i = 0; i < transaction.Operations.Length; i++)
+        {
+            LogPoint version = result.Results is { } results ? results[i].Version : result.Version;
+            if (version != LogPoint.Zero)
+            {
+                OnWritten(transaction.Operations[i], result.History, version, since);
+            }
+        }
+    }
+
+    // What a touch or an addition makes is known to the masters only, and when something ends at a given time by their clock.
+    private void OnWritten(Write write, Guid history, LogPoint version, TimeSpan since)
+    {
+        bool isKnown = write is { Kind: WriteKind.Store, Value: not null, ExpiresAt: null };
+        if (!isKnown || !Keep(new Entry(write.Key, write.Value, write.ContentType, version), history, currentAt: version, write.TimeToLive - since))
         {
             OnChanged(new ChangedKey(write.Key, version));
         }

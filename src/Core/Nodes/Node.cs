@@ -170,8 +170,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     }
 
     /// <inheritdoc/>
-    public ValueTask<WriteResult> WriteAsync(Write write, CancellationToken cancellation = default) =>
-        new(ServeAsync(() => _writes.WriteAsync(write), new WriteResult(WriteOutcome.Unavailable, default, Name, Stopped), cancellation));
+    public ValueTask<WriteResult> WriteAsync(Transaction transaction, CancellationToken cancellation = default) =>
+        new(ServeAsync(() => _writes.WriteAsync(transaction), new WriteResult(WriteOutcome.Unavailable, default, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>

@@ -75,8 +75,9 @@ internal sealed class NodeInstruments
     /// <summary>A write has got its one answer as the primary's.</summary>
     public void WriteAnswered(WriteStatus status) => _writes?.Add(1, _node, status switch
     {
-        WriteStatus.Created or WriteStatus.Replaced or WriteStatus.Deleted => Acknowledged,
-        WriteStatus.NotFound or WriteStatus.ConditionFailed or WriteStatus.OverQuota => Refused,
+        WriteStatus.Created or WriteStatus.Replaced or WriteStatus.Deleted or WriteStatus.Done => Acknowledged,
+        WriteStatus.NotFound or WriteStatus.ConditionFailed or WriteStatus.OverQuota or WriteStatus.Conflict or WriteStatus.TooLarge
+            or WriteStatus.KeyReused => Refused,
         WriteStatus.NotPrimary or WriteStatus.Overloaded or WriteStatus.Refused => NotTaken,
         _ => Unknown,
     });

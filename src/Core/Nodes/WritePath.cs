@@ -15,14 +15,14 @@ internal sealed class WritePath(NodeContext context, Partition partition, Primar
 
     private string Name => context.Settings.Name;
 
-    /// <summary>Stores a value, or deletes the key.</summary>
-    public async Task<WriteResult> WriteAsync(Write write)
+    /// <summary>Does all of it, or nothing.</summary>
+    public async Task<WriteResult> WriteAsync(Transaction transaction)
     {
         string? why = null;
         long sent = 0;
         if (await finder.AskPrimaryAsync<WriteReply>(SendOnceAsync, poster: Name) is { } answer)
         {
-            return Result(write, answer, sent);
+            return Result(transaction, answer, sent);
         }
 
         string missing = finder.Missing is { Length: > 0 } names ? $"; no master in sync is alive, {names} must come back" : "";
@@ -32,7 +32,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, Primar
         async Task<Attempt<WriteReply>> SendOnceAsync(MasterView view)
         {
             sent = context.Time.GetTimestamp();
-            WriteReply? reply = await SendInTurnAsync(view, new WriteRequest(view.Epoch, write));
+            WriteReply? reply = await SendInTurnAsync(view, new WriteRequest(view.Epoch, transaction));
             if (reply is null)
             {
                 // The primary is reported, and the write is not tried again.
@@ -58,7 +58,7 @@ internal sealed class WritePath(NodeContext context, Partition partition, Primar
             return await SendAsync(view, request);
         }
 
-        int bytes = request.Write.SizeBytes;
+        int bytes = request.Transaction.SizeBytes;
         if (!await _turns.TakeAsync(bytes))
         {
             return new WriteReply(WriteStatus.Overloaded, default, view, WriteTurns.Refusal);
@@ -105,7 +105,15 @@ internal sealed class WritePath(NodeContext context, Partition partition, Primar
             : new WriteReply(WriteStatus.NotPrimary, default, partition.Views.Newest);
     }
 
-    private WriteResult Result(Write write, WriteReply reply, long sent)
+    private WriteResult Result(Transaction transaction, WriteReply reply, long sent)
+    {
+        WriteResult result = Result(reply, Name);
+        partition.Copies.OnWritten(transaction, result, context.Time.GetElapsedTime(sent));
+        return result;
+    }
+
+    /// <summary>What the primary's answer says to a user.</summary>
+    public static WriteResult Result(WriteReply reply, string node)
     {
         WriteOutcome outcome = reply.Status switch
         {
@@ -117,15 +125,13 @@ internal sealed class WritePath(NodeContext context, Partition partition, Primar
             WriteStatus.Refused => WriteOutcome.Unavailable,
             WriteStatus.ConditionFailed => WriteOutcome.ConditionFailed,
             WriteStatus.OverQuota => WriteOutcome.OverQuota,
+            WriteStatus.Done => WriteOutcome.Done,
+            WriteStatus.Conflict => WriteOutcome.Conflict,
+            WriteStatus.TooLarge => WriteOutcome.TooLarge,
+            WriteStatus.KeyReused => WriteOutcome.KeyReused,
             _ => WriteOutcome.Unknown,
         };
-
-        Guid history = reply.View?.History ?? Guid.Empty;
-        if (outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted)
-        {
-            partition.Copies.OnWritten(write, history, reply.Version, context.Time.GetElapsedTime(sent));
-        }
-
-        return new WriteResult(outcome, reply.Version, Name, reply.Detail, history);
+        return new WriteResult(
+            outcome, reply.Version, node, reply.Detail, reply.View?.History ?? Guid.Empty, reply.Results, reply.Failed, reply.IsReplay);
     }
 }

@@ -36,7 +36,7 @@ internal sealed class ExpirySweep(NodeContext context, PrimaryStanding standing,
             return false;
         }
 
-        PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(new Write(entry.Key, null), context.Instruments, entry.Version))];
+        PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(Transaction.Of(new Write(entry.Key, null)), context.Instruments, entry.Version))];
         Array.ForEach(sweep, writes.PutInLine);
         WriteReply[] replies = await Task.WhenAll(sweep.Select(static write => write.Reply));
         return replies.All(static reply => reply.Status is WriteStatus.Deleted or WriteStatus.NotFound);

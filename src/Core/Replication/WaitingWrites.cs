@@ -19,9 +19,10 @@ internal sealed class WaitingWrites
     /// <summary>A batch ends before the write that would take it over this many bytes, unless that is its first.</summary>
     public const int MaxBatchBytes = 1 << 20;
 
-    /// <summary>A batch ends at this many writes.</summary>
-    public const int MaxBatchWrites = 1024;
+    /// <summary>A batch ends before the write that would have more keys than this looked at, unless that is its first.</summary>
+    public const int MaxBatchKeys = 1024;
 
+    private readonly Queue<PendingWrite> _putBack = new(); // first in line; counted nowhere, for they were taken
     private readonly Queue<PendingWrite> _short = new();
     private readonly Queue<PendingWrite> _long = new();
     private long _shortBytes;
@@ -29,7 +30,7 @@ internal sealed class WaitingWrites
     private bool _longIsNext;
 
     /// <summary>Whether none waits.</summary>
-    public bool IsEmpty => _short.Count + _long.Count == 0;
+    public bool IsEmpty => _putBack.Count + _short.Count + _long.Count == 0;
 
     /// <summary>Puts a write in line; false where too many wait, or too much.</summary>
     public bool TryAdd(PendingWrite write)
@@ -47,22 +48,37 @@ internal sealed class WaitingWrites
         return true;
     }
 
+    /// <summary>Puts those before all others that were taken and that there was no room for in the batch: they are the next one.</summary>
+    public void PutBack(IEnumerable<PendingWrite> writes)
+    {
+        foreach (PendingWrite write in writes)
+        {
+            _putBack.Enqueue(write);
+        }
+    }
+
     /// <summary>What is to be judged and ordered next, as one batch.</summary>
     public List<PendingWrite> TakeBatch()
     {
-        var batch = new List<PendingWrite>();
-        long bytes = 0;
+        List<PendingWrite> batch = [.. _putBack];
+        if (batch.Count > 0)
+        {
+            _putBack.Clear();
+            return batch;
+        }
+
+        var taken = new Taken();
         if (_longIsNext || _short.Count == 0)
         {
-            Take(_long, ref _longBytes, batch, ref bytes);
+            Take(_long, ref _longBytes, batch, ref taken);
         }
 
         int longOnes = batch.Count;
-        while (Take(_short, ref _shortBytes, batch, ref bytes))
+        while (Take(_short, ref _shortBytes, batch, ref taken))
         {
         }
 
-        while (Take(_long, ref _longBytes, batch, ref bytes))
+        while (Take(_long, ref _longBytes, batch, ref taken))
         {
             longOnes++;
         }
@@ -74,26 +90,29 @@ internal sealed class WaitingWrites
     /// <summary>Lets go of all that wait.</summary>
     public IReadOnlyList<PendingWrite> TakeAll()
     {
-        PendingWrite[] all = [.. _short, .. _long];
+        PendingWrite[] all = [.. _putBack, .. _short, .. _long];
+        _putBack.Clear();
         _short.Clear();
         _long.Clear();
         _shortBytes = _longBytes = 0;
         return all;
     }
 
-    private static bool Take(Queue<PendingWrite> line, ref long lineBytes, List<PendingWrite> batch, ref long bytes)
+    private static bool Take(Queue<PendingWrite> line, ref long lineBytes, List<PendingWrite> batch, ref Taken taken)
     {
-        if (batch.Count == MaxBatchWrites
-            || !line.TryPeek(out PendingWrite? next)
-            || (batch.Count > 0 && bytes + next.SizeBytes > MaxBatchBytes))
+        if (!line.TryPeek(out PendingWrite? next)
+            || (batch.Count > 0 && (taken.Bytes + next.SizeBytes > MaxBatchBytes || taken.Keys + next.KeyCount > MaxBatchKeys)))
         {
             return false;
         }
 
         line.Dequeue();
         lineBytes -= next.SizeBytes;
-        bytes += next.SizeBytes;
+        taken = new Taken(taken.Bytes + next.SizeBytes, taken.Keys + next.KeyCount);
         batch.Add(next);
         return true;
     }
+
+    // What a batch that is being taken comes to.
+    private readonly record struct Taken(long Bytes, int Keys);
 }

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace Diststore.Core;
 
 /// <summary>
@@ -22,7 +20,7 @@ internal sealed class WriteOrder
     private readonly Action<Batch> _onApplied;
     private readonly WaitingWrites _waiting = new();
     private readonly Queue<JudgedWrites> _judged = new();
-    private readonly NewestHeads _newest;
+    private readonly NewestEntries _newest;
     private readonly Signal _work = new();
 
     /// <param name="context">What the node works with.</param>
@@ -40,7 +38,7 @@ internal sealed class WriteOrder
         _confirmation = confirmation;
         _onOrdered = onOrdered;
         _onApplied = onApplied;
-        _newest = new NewestHeads(context.Store);
+        _newest = new NewestEntries(context.Store);
         foreach (Batch batch in context.Store.State.Pending)
         {
             _newest.Remember(batch);
@@ -54,7 +52,7 @@ internal sealed class WriteOrder
     /// <summary>Takes a write. Completes once it is acknowledged, refused or given up.</summary>
     public Task<WriteReply> WriteAsync(WriteRequest request)
     {
-        var write = new PendingWrite(request.Write, _context.Instruments);
+        var write = new PendingWrite(request.Transaction, _context.Instruments);
         if (_standing.HasEnded || request.Epoch != _standing.View.Epoch)
         {
             write.Answer(WriteStatus.NotPrimary, _standing.Newest);
@@ -140,7 +138,7 @@ internal sealed class WriteOrder
 
         foreach (PendingWrite write in _judged.SelectMany(static judged => judged.Writes))
         {
-            write.Answer(write.IsRefused ? ofWhatWasNotDone : WriteStatus.Unknown, _standing.Newest, reason);
+            write.Answer(write.Verdict!.Wrote ? WriteStatus.Unknown : ofWhatWasNotDone, _standing.Newest, reason);
         }
 
         _judged.Clear();
@@ -151,10 +149,14 @@ internal sealed class WriteOrder
     // the disk, so whether ordering is still allowed is asked after them, and nothing is awaited from there on.
     private async Task OrderAsync(List<PendingWrite> writes)
     {
-        Dictionary<string, EntryHead?> before;
+        Dictionary<string, Newest> newest;
         try
         {
-            before = await _newest.ReadAsync(writes.Select(static write => write.Write.Key));
+            newest = await _newest.ReadAsync(writes.SelectMany(static write => write.Keys));
+            int fitting = BatchPlan.Fitting(writes, newest, _context.Time.GetUtcNow());
+            _waiting.PutBack(writes[fitting..]);
+            writes.RemoveRange(fitting, writes.Count - fitting);
+            await _newest.ReadValuesAsync(newest, BatchPlan.KeysOfValues(writes, newest));
         }
         catch (StoreFailedException)
         {
@@ -175,13 +177,20 @@ internal sealed class WriteOrder
             return;
         }
 
-        Order(writes, before);
+        Order(writes, newest);
     }
 
-    private void Order(List<PendingWrite> writes, Dictionary<string, EntryHead?> before)
+    private void Order(List<PendingWrite> writes, Dictionary<string, Newest> newest)
     {
-        DateTimeOffset now = _context.Time.GetUtcNow();
-        Batch? batch = BatchOf(writes, before, now);
+        bool isFull = _context.Settings.DataMaxBytes is > 0 and long most && _context.Store.State.LiveBytes >= most;
+        var limits = new WriteLimits(isFull, RemembersNoMore: false, VoidUpto: 0);
+        var draft = new BatchDraft(newest, _log.Last, _standing.View.Epoch, _context.Time.GetUtcNow(), limits);
+        foreach (PendingWrite write in writes)
+        {
+            write.Verdict = draft.Judge(write);
+        }
+
+        Batch? batch = draft.ToBatch();
         if (batch is not null)
         {
             _log.Add(batch);
@@ -200,48 +209,6 @@ internal sealed class WriteOrder
         }
     }
 
-    // Judges each, and gives those that write their sequences. Null where none does.
-    private Batch? BatchOf(List<PendingWrite> writes, Dictionary<string, EntryHead?> before, DateTimeOffset now)
-    {
-        bool full = _context.Settings.DataMaxBytes is > 0 and long most && _context.Store.State.LiveBytes >= most;
-        ImmutableArray<Entry>.Builder entries = ImmutableArray.CreateBuilder<Entry>(writes.Count);
-        foreach (PendingWrite pending in writes)
-        {
-            Write write = pending.Write;
-            if (pending.Expired is null && before[write.Key] is { IsTombstone: false } old && old.HasExpired(now))
-            {
-                // Whoever judges by another clock later must not find again what this write is judged not to have found.
-                before[write.Key] = EntryHead.Of(Add(entries, new Write(write.Key, null), now));
-            }
-
-            pending.JudgeBy(before[write.Key], now);
-            if (pending.IsRefused)
-            {
-                continue;
-            }
-
-            if (full && write.Value is not null)
-            {
-                pending.Answer(WriteStatus.OverQuota, _standing.View, "the masters hold as much as Data:MaxBytes allows");
-                continue;
-            }
-
-            Entry entry = Add(entries, write, now);
-            pending.Version = entry.Version;
-            before[write.Key] = EntryHead.Of(entry);
-        }
-
-        return entries.Count == 0 ? null : new Batch(_log.Last, entries.DrainToImmutable(), now);
-    }
-
-    private Entry Add(ImmutableArray<Entry>.Builder entries, Write write, DateTimeOffset now)
-    {
-        var version = new LogPoint(_standing.View.Epoch, _log.Last.Sequence + entries.Count + 1);
-        var entry = new Entry(write.Key, write.Value, write.ContentType, version, now + write.TimeToLive);
-        entries.Add(entry);
-        return entry;
-    }
-
     private async Task AnswerConfirmedAsync(JudgedWrites judged)
     {
         if (await _confirmation.ConfirmAsync())
@@ -252,7 +219,7 @@ internal sealed class WriteOrder
 
         foreach (PendingWrite write in judged.Writes)
         {
-            WriteStatus status = write.IsRefused ? WriteStatus.NotPrimary : WriteStatus.Unknown;
+            WriteStatus status = write.Verdict!.Wrote ? WriteStatus.Unknown : WriteStatus.NotPrimary;
             write.Answer(status, _standing.Newest, "whether this node is still the primary could not be confirmed");
         }
     }
@@ -262,7 +229,14 @@ internal sealed class WriteOrder
         string? whyNot = _standing.WhyNotAcknowledged;
         foreach (PendingWrite write in judged.Writes)
         {
-            write.Answer(whyNot is null ? write.Judged : WriteStatus.Unknown, _standing.View, whyNot);
+            if (whyNot is null)
+            {
+                write.AnswerAsJudged(_standing.View);
+            }
+            else
+            {
+                write.Answer(write.Verdict!.Wrote ? WriteStatus.Unknown : WriteStatus.Refused, _standing.View, whyNot);
+            }
         }
     }
 }
