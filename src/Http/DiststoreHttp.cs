@@ -102,7 +102,7 @@ public static class DiststoreHttp
     private static void Limit(KestrelServerOptions kestrel, IOptions<DiststoreHttpOptions> http)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = http.Value.MaxFormBytes;
+        kestrel.Limits.MaxRequestBodySize = Math.Max(http.Value.MaxFormBytes, JsonBody.MaxBytes);
         // A key of 1,024 bytes is 3,072 characters when every byte is percent-encoded; a listing may name two of them.
         kestrel.Limits.MaxRequestLineSize = 8 * 1024;
         kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;

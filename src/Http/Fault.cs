@@ -36,6 +36,9 @@ internal sealed record Fault(
     public static Fault TooLarge(int maxValueBytes) => new(
         StatusCodes.Status413PayloadTooLarge, ProblemType.TooLarge, $"the value is longer than the limit of {maxValueBytes} bytes", Closes: true);
 
+    public static Fault BodyTooLarge(int maxBytes) => new(
+        StatusCodes.Status413PayloadTooLarge, ProblemType.TooLarge, $"the body is longer than the limit of {maxBytes} bytes", Closes: true);
+
     /// <summary>There is no room in the <see cref="ByteBudget"/> for what the request needs.</summary>
     public static Fault Busy { get; } = new(
         StatusCodes.Status503ServiceUnavailable,

@@ -11,14 +11,18 @@ internal static class RequestBody
     /// Reads the whole body, up to <paramref name="maxBytes"/> bytes; gives it or the reason why not, as soon as that is known.
     /// <paramref name="room"/> has what is held of it, until the request is answered; nothing of it stays with the server.
     /// </summary>
-    public static async ValueTask<(byte[]? Value, Fault? Fault)> ReadAsync(HttpRequest request, int maxBytes, ByteReservation room)
+    public static ValueTask<(byte[]? Value, Fault? Fault)> ReadAsync(HttpRequest request, int maxBytes, ByteReservation room) =>
+        ReadAsync(request, maxBytes, room, Fault.TooLarge(maxBytes));
+
+    /// <summary>As above; <paramref name="tooLong"/> is the answer to more bytes.</summary>
+    public static async ValueTask<(byte[]? Value, Fault? Fault)> ReadAsync(HttpRequest request, int maxBytes, ByteReservation room, Fault tooLong)
     {
         if (request.ContentLength > maxBytes)
         {
-            return (null, Fault.TooLarge(maxBytes));
+            return (null, tooLong);
         }
 
-        var source = new BodySource(request.BodyReader, room, maxBytes, Fault.TooLarge(maxBytes));
+        var source = new BodySource(request.BodyReader, room, maxBytes, tooLong);
         using var gathered = new GatheredBytes(room, maxBytes, request.ContentLength);
         while (await source.ReadAsync())
         {
