@@ -24,7 +24,7 @@ internal static class Answers
     {
         switch (result.Outcome)
         {
-            case WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted:
+            case WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted or WriteOutcome.Done:
                 SetWritten(context.Response.Headers, result);
                 return done(context, result);
             case WriteOutcome.NotFound:
@@ -41,6 +41,14 @@ internal static class Answers
                         ProblemType.OverQuota,
                         $"nothing was stored: {why}; deletes are still taken",
                         Node: result.Node));
+            case WriteOutcome.Conflict:
+                return Problems.WriteAsync(context, new Fault(
+                    StatusCodes.Status409Conflict, ProblemType.Conflict, $"nothing was done: {result.Detail}", Node: result.Node));
+            case WriteOutcome.TooLarge:
+                return Problems.WriteAsync(context, new Fault(
+                    StatusCodes.Status413PayloadTooLarge, ProblemType.TooLarge, $"nothing was done: {result.Detail}", Node: result.Node));
+            case WriteOutcome.KeyReused:
+                return Problems.WriteAsync(context, Fault.KeyReused(result.Node));
             case WriteOutcome.UnknownNode:
                 return Problems.WriteAsync(context, Fault.UnknownNode(nodeAsked));
             case WriteOutcome.Unavailable:
@@ -99,6 +107,11 @@ internal static class Answers
     private static void SetWritten(IHeaderDictionary headers, in WriteResult result)
     {
         NodeTexts.Set(headers, result.Node);
+        if (result.IsReplay)
+        {
+            headers[HeaderTexts.Replayed] = HeaderTexts.True;
+        }
+
         if (result.Version == LogPoint.Zero)
         {
             // What one node alone keeps has no place in the log.
@@ -106,7 +119,7 @@ internal static class Answers
         }
 
         headers[HeaderTexts.Sequence] = result.Version.Sequence.ToString(CultureInfo.InvariantCulture);
-        if (result.Outcome != WriteOutcome.Deleted)
+        if (result.Outcome is WriteOutcome.Created or WriteOutcome.Replaced)
         {
             headers.ETag = $"\"{result.Version}\"";
         }

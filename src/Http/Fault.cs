@@ -14,6 +14,7 @@ namespace Diststore.Http;
 /// <param name="Closes">Whether the connection ends, because what is left of the body cannot be read, or would have to be for long.</param>
 /// <param name="Size">With 416, how many bytes the value has.</param>
 /// <param name="Caching">What caches on the way may do with the answer; by default they keep no JSON.</param>
+/// <param name="Failed">The conditions of a transaction that do not hold, with 412.</param>
 internal sealed record Fault(
     int Status,
     string Type,
@@ -23,7 +24,8 @@ internal sealed record Fault(
     ReadResult? Read = null,
     bool Closes = false,
     int Size = 0,
-    StringValues Caching = default)
+    StringValues Caching = default,
+    int[]? Failed = null)
 {
     public static Fault Bad(string detail) => new(StatusCodes.Status400BadRequest, ProblemType.BadRequest, detail);
 
@@ -55,6 +57,19 @@ internal sealed record Fault(
 
     public static Fault ConditionFailed(string? node) => new(
         StatusCodes.Status412PreconditionFailed, ProblemType.ConditionFailed, "the key's version is not one that If-Match and If-None-Match allow", Node: node);
+
+    public static Fault ConditionsFailed(string? node, int[] failed) => new(
+        StatusCodes.Status412PreconditionFailed,
+        ProblemType.ConditionFailed,
+        "conditions of the transaction do not hold; nothing was done",
+        Node: node,
+        Failed: failed);
+
+    public static Fault KeyReused(string? node) => new(
+        StatusCodes.Status422UnprocessableEntity,
+        ProblemType.KeyReused,
+        $"the {HeaderTexts.IdempotencyKey} came with another request before; nothing was done",
+        Node: node);
 
     public static Fault Range(int size) =>
         new(StatusCodes.Status416RangeNotSatisfiable, ProblemType.Range, $"no byte of the value lies in the range; it has {size}", Size: size);

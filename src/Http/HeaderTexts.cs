@@ -12,6 +12,12 @@ internal static class HeaderTexts
     /// <summary>What went wrong, on routes that answer in plain text: a word of <see cref="ProblemType"/>.</summary>
     public const string Problem = "Diststore-Problem";
 
+    /// <summary>Says of a request that it is the same however often it is sent; see <see cref="IdempotencyKeys"/>.</summary>
+    public const string IdempotencyKey = "Idempotency-Key";
+
+    /// <summary>Says that an answer is that to an earlier request, again.</summary>
+    public const string Replayed = "Idempotency-Replayed";
+
     public const string ResourcePolicy = "Cross-Origin-Resource-Policy";
 
     public static readonly StringValues NoSniff = "nosniff";
@@ -19,6 +25,7 @@ internal static class HeaderTexts
     public static readonly StringValues Sandbox = "sandbox; default-src 'none'";
     public static readonly StringValues SameOrigin = "same-origin";
     public static readonly StringValues NoStore = "no-store";
+    public static readonly StringValues True = "true";
     public static readonly StringValues Bytes = "bytes";
     public static readonly StringValues PlainText = "text/plain; charset=utf-8";
     public static readonly StringValues Json = "application/json";

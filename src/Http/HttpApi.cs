@@ -19,6 +19,7 @@ internal sealed partial class HttpApi(
 {
     private readonly KeyRoutes _keys = new(store, options, budget);
     private readonly PlainRoutes _plain = new(store, nodes, options, budget);
+    private readonly TransactionRoutes _transactions = new(store, options, budget);
     private readonly ListRoutes _lists = new(store);
     private readonly NodeKeyRoutes _nodeKeys = new(nodes, options, budget, time, stopping);
     private readonly BackupRoutes _backups = new(nodes);
@@ -77,6 +78,12 @@ internal sealed partial class HttpApi(
                 StatusCodes.Status401Unauthorized, ProblemType.Unauthorized, "this needs Authorization: Bearer with a known token"));
         }
 
+        if (IdempotencyKeys.IsMisplaced(context.Request, path))
+        {
+            return Problems.WriteAsync(context, Fault.Bad(
+                $"{HeaderTexts.IdempotencyKey} is taken on writes of single keys and on transactions, through the masters; not here"));
+        }
+
         if (path.StartsWith(KeyRoutes.Prefix))
         {
             return _keys.InvokeAsync(context, target);
@@ -93,6 +100,7 @@ internal sealed partial class HttpApi(
             "/local" => _plain.PostFormAsync(context, target, onNode: true),
             "/list" => _nodeKeys.InvokeAsync(context, target),
             "/v1/kv" => _lists.PageAsync(context, target),
+            TransactionRoutes.Path => _transactions.InvokeAsync(context, target),
             ChangeRoutes.Path => _changes.InvokeAsync(context, target),
             "/v1/cluster" => _service.ClusterAsync(context, target),
             BackupRoutes.Path => _backups.InvokeAsync(context, target),

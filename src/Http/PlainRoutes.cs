@@ -17,6 +17,7 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
     private static readonly byte[] Stored = "stored\n"u8.ToArray();
 
     private readonly ReadAnswers _reads = new(options);
+    private readonly IdempotencyKeys _marks = new(options);
 
     public Task GetAsync(HttpContext context, RequestTarget target)
     {
@@ -66,10 +67,14 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
         }
 
         string? node = null;
+        string? mark = null;
         bool isGood = onNode
             ? TryGetKeyAndNode(target, LocalPrefix.Length, out string key, out node, out string? problem)
-            : target.TryGetKey(1, out key, out problem) && target.TryGetNoParameters(out problem);
-        return isGood ? PostRawAsync(context, key, onNode, node) : Problems.WriteAsync(context, Fault.Bad(problem!));
+            : target.TryGetKey(1, out key, out problem) && target.TryGetNoParameters(out problem)
+                && IdempotencyKeys.TryRead(context.Request.Headers, out mark, out problem);
+        return isGood
+            ? PostRawAsync(context, key, onNode, node, value => _marks.MarkOf(context.Request, target, mark, context.Request.ContentType, value))
+            : Problems.WriteAsync(context, Fault.Bad(problem!));
     }
 
     /// <summary><c>POST /</c> and <c>POST /local</c> with a form.</summary>
@@ -86,9 +91,13 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
         }
 
         Span<string?> node = [null];
-        return (onNode ? target.TryGetParameters(["node"], node, out string? problem) : target.TryGetNoParameters(out problem))
-            ? PostFormAsync(context, onNode, node[0])
-            : Problems.WriteAsync(context, Fault.Bad(problem));
+        string? mark = null;
+        bool isGood = onNode
+            ? target.TryGetParameters(["node"], node, out string? problem)
+            : target.TryGetNoParameters(out problem) && IdempotencyKeys.TryRead(context.Request.Headers, out mark, out problem);
+        return isGood
+            ? PostFormAsync(context, onNode, node[0], form => _marks.MarkOf(context.Request, target, mark, form.ContentType, form.Parts))
+            : Problems.WriteAsync(context, Fault.Bad(problem!));
     }
 
     private Task DeleteLocalAsync(HttpContext context, RequestTarget target)
@@ -122,7 +131,7 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
         });
     }
 
-    private async Task PostRawAsync(HttpContext context, string key, bool onNode, string? node)
+    private async Task PostRawAsync(HttpContext context, string key, bool onNode, string? node, Func<byte[], RequestMark?> markOf)
     {
         HttpRequest request = context.Request;
         using ByteReservation room = budget.OpenForBody(request.ContentLength);
@@ -134,10 +143,10 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
             return;
         }
 
-        await StoreAsync(context, new Write(key, value, request.ContentType), onNode, node);
+        await StoreAsync(context, new Write(key, value, request.ContentType), onNode ? null : markOf(value), onNode, node);
     }
 
-    private async Task PostFormAsync(HttpContext context, bool onNode, string? node)
+    private async Task PostFormAsync(HttpContext context, bool onNode, string? node, Func<PostedForm, RequestMark?> markOf)
     {
         using ByteReservation room = budget.OpenForBody(context.Request.ContentLength);
         Fault? fault = RequestBody.Condition(context.Request.Headers);
@@ -153,14 +162,14 @@ internal sealed class PlainRoutes(IDiststore store, INodeAccess nodes, Diststore
             return;
         }
 
-        await StoreAsync(context, new Write(form.Key, form.Value, form.ContentType, form.Life), onNode, node);
+        await StoreAsync(context, new Write(form.Key, form.Value, form.ContentType, form.Life), onNode ? null : markOf(form), onNode, node);
     }
 
-    private async Task StoreAsync(HttpContext context, Write write, bool onNode, string? node)
+    private async Task StoreAsync(HttpContext context, Write write, RequestMark? mark, bool onNode, string? node)
     {
         WriteResult result = onNode
             ? await nodes.PutLocalAsync(node, write.Key, write.Value!, write.ContentType)
-            : await store.WriteAsync(write);
+            : await store.WriteAsync(Transaction.Of(write, mark));
         await Answers.WriteAsync(context, result, node, static (context, _) => Answers.BodyAsync(context, HeaderTexts.PlainText, Stored));
     }
 }

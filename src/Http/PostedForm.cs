@@ -18,6 +18,9 @@ internal sealed record PostedForm(string Key, byte[] Value, string ContentType, 
     private const int MaxPartHeaderBytes = 16 * 1024;
     private const int MaxBoundaryLength = 128;
 
+    /// <summary>All that it asks for, but the media type.</summary>
+    public ReadOnlyMemory<byte>[] Parts => [Encoding.UTF8.GetBytes(Key), Value, BitConverter.GetBytes(Life?.Ticks ?? 0)];
+
     /// <summary>
     /// Reads a request's form; gives it or the reason why not. <paramref name="room"/> has what is held of it, until the request is answered.
     /// </summary>

@@ -53,6 +53,9 @@ internal static class ProblemType
     /// <summary>421: the server does not go by that name.</summary>
     public const string WrongHost = "wrong-host";
 
+    /// <summary>422: the Idempotency-Key came with another request before.</summary>
+    public const string KeyReused = "key-reused";
+
     /// <summary>507: the masters hold as much as they may.</summary>
     public const string OverQuota = "over-quota";
 

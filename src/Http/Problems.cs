@@ -87,5 +87,11 @@ internal static class Problems
         json.WriteString("title", ReasonPhrases.GetReasonPhrase(fault.Status));
         json.WriteNumber("status", fault.Status);
         json.WriteString("detail", fault.Detail);
+        if (fault.Failed is { } failed)
+        {
+            json.WriteStartArray("failed");
+            Array.ForEach(failed, json.WriteNumberValue);
+            json.WriteEndArray();
+        }
     });
 }

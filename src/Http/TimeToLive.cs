@@ -18,13 +18,17 @@ internal static class TimeToLive
         }
 
         // The parser lets NULs at the end pass.
-        if (!text.Contains('\0', StringComparison.Ordinal)
-            && decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal seconds)
-            && seconds <= (decimal)Write.MaxTimeToLive.TotalSeconds)
-        {
-            life = TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond));
-        }
+        decimal seconds = 0;
+        return (!text.Contains('\0', StringComparison.Ordinal)
+            && decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out seconds))
+            ? TryOf(seconds, out life, out problem)
+            : TryOf(0, out life, out problem);
+    }
 
+    /// <summary>So many seconds.</summary>
+    public static bool TryOf(decimal seconds, out TimeSpan? life, [NotNullWhen(false)] out string? problem)
+    {
+        life = seconds >= 0 && seconds <= (decimal)Write.MaxTimeToLive.TotalSeconds ? TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond)) : null;
         problem = life > TimeSpan.Zero ? null : $"ttl takes seconds, above 0 and up to {Write.MaxTimeToLive.TotalSeconds:F0}";
         return problem is null;
     }
