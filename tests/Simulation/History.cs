@@ -14,6 +14,9 @@ internal enum OperationKind
 
     /// <summary>Shows the value.</summary>
     Read,
+
+    /// <summary>Adds to the value, and shows what it has become: <see cref="Operation.Expected"/>.</summary>
+    Move,
 }
 
 /// <summary>How it ended, as its client saw it.</summary>

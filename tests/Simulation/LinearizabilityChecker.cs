@@ -22,7 +22,7 @@ internal static class LinearizabilityChecker
 
         // What nobody ever saw need not have happened: mostly that explains everything, and the search is short.
         HashSet<int> seen = [.. operations.SelectMany(static o => o.Outcome == OperationOutcome.Unknown ? new[] { o.Expected } : [o.Value, o.Expected])];
-        Operation[] likely = [.. operations.Where(o => o.Outcome != OperationOutcome.Unknown || seen.Contains(o.Value) || o.Kind == OperationKind.Delete)];
+        Operation[] likely = [.. operations.Where(o => o.Outcome != OperationOutcome.Unknown || seen.Contains(o.Value) || o.Kind is OperationKind.Delete or OperationKind.Move)];
         string? problem = new Search(likely).Run();
         return problem is null || likely.Length == operations.Count ? problem : new Search([.. operations]).Run();
     }
@@ -123,6 +123,8 @@ internal static class LinearizabilityChecker
             (OperationKind.Delete, OperationOutcome.Existed) => value != 0 ? 0 : null,
             (OperationKind.Delete, OperationOutcome.Absent) => value == 0 ? 0 : null,
             (OperationKind.Delete, _) => 0,
+            (OperationKind.Move, OperationOutcome.Existed) => value + operation.Value == operation.Expected ? operation.Expected : null,
+            (OperationKind.Move, _) => value + operation.Value,
             (OperationKind.Swap, OperationOutcome.Refused) => value != operation.Expected ? value : null,
             _ => value == operation.Expected ? operation.Value : null,
         };

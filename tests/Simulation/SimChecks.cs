@@ -34,9 +34,11 @@ internal sealed class SimChecks(Pump pump, AppliedLog applied, History history, 
             Era era = timeline.Eras[i];
             long until = i + 1 < timeline.Eras.Count ? timeline.Eras[i + 1].From : long.MaxValue;
             List<Operation> within = [.. operations.Select(operation => Within(operation, era.From, until)).OfType<Operation>()];
-            if (era.FirstOf(key) is { IsTombstone: false } first)
+            int value = SimBank.AccountsOf(key) is { } accounts ? SimBank.Packed(accounts.Select(era.FirstOf))
+                : era.FirstOf(key) is { IsTombstone: false } first ? BitConverter.ToInt32(first.Value!)
+                : 0;
+            if (value != 0)
             {
-                int value = BitConverter.ToInt32(first.Value!);
                 within.Add(new Operation(OperationKind.Put, value, 0, OperationOutcome.Absent, era.From - 1, era.From - 1));
             }
 

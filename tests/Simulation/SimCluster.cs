@@ -21,6 +21,7 @@ internal sealed partial class SimCluster
 
     internal const int LocalClients = 3;
     internal const int GatewayClients = 2;
+    internal const int BankClients = 2;
     private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(12);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(6);
 
@@ -58,6 +59,7 @@ internal sealed partial class SimCluster
         _network.Members = [.. Nodes.Select(static node => node.Name)];
         Clients = new SimClients(_pump, Nodes, _applied, _history, _timeline);
         Locals = new SimLocalClients(_pump, Nodes);
+        Bank = new SimBank(_pump, Nodes, _history);
         _watcher = new SimWatcher(_pump, _timeline);
         foreach (SimNode node in Nodes)
         {
@@ -85,6 +87,8 @@ internal sealed partial class SimCluster
     public SimClients Clients { get; }
 
     public SimLocalClients Locals { get; }
+
+    public SimBank Bank { get; }
 
     public SimViewStorage Storage { get; }
 
@@ -149,6 +153,11 @@ internal sealed partial class SimCluster
             Locals.Start(i);
         }
 
+        for (int i = 0; i < BankClients; i++)
+        {
+            Bank.Start(i);
+        }
+
         Storage.Replaced += Clients.OnView;
         _watcher.Start(() => [.. Nodes.Where(static node => node.Answers).Select(static node => node.Node!)]);
         if (faulty > TimeSpan.Zero)
@@ -161,6 +170,7 @@ internal sealed partial class SimCluster
         _pump.RunUntil(faulty + Recovery);
         Clients.IsOver = true;
         Locals.IsOver = true;
+        Bank.IsOver = true;
         _pump.RunUntil(faulty + Recovery + Settling);
         CheckWhole(faulty);
         var checks = new SimChecks(_pump, _applied, _history, _timeline);

@@ -266,7 +266,11 @@ internal sealed partial class SimFaults(Pump pump, SimNetwork network, SimViewSt
             pump.Schedule(TimeSpan.FromMilliseconds(60), () =>
             {
                 (network.SlowHost, network.SlowMilliseconds) = (null, SimNetwork.UsuallySlow);
-                LoseAllStores(inSync);
+                if (pump.Elapsed < _until)
+                {
+                    // What is cut after the healing would stay so.
+                    LoseAllStores(inSync);
+                }
             });
         });
     }
