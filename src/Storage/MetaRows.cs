@@ -48,7 +48,8 @@ internal static class MetaRows
     public static void Write(RowWriter row, Put put, StoreState old, StoreState state)
     {
         row.Clear().Point(state.Applied).Long(state.Floor).Flag(state.IsWhole).Long(state.HighestEpoch).Id(state.History)
-            .Long(state.Entries).Long(state.LocalEntries).Long(state.LiveBytes).Long(state.LocalBytes);
+            .Long(state.Entries).Long(state.LocalEntries).Long(state.LiveBytes).Long(state.LocalBytes)
+            .Long(state.Memories).Long(state.VoidUpto);
         put(Point, row.Written);
         if (state.Epochs != old.Epochs)
         {
@@ -149,7 +150,11 @@ internal static class MetaRows
         state = state with { LiveBytes = reader.Long() };
 
         // Rows of earlier releases end here; who opens the store counts what is missing.
-        return reader.Rest.IsEmpty ? state : state with { LocalBytes = reader.Long() };
+        state = reader.Rest.IsEmpty ? state : state with { LocalBytes = reader.Long() };
+
+        // Those that kept no memories of requests have none.
+        state = reader.Rest.IsEmpty ? state : state with { Memories = reader.Long() };
+        return reader.Rest.IsEmpty ? state : state with { VoidUpto = reader.Long() };
     }
 
     public static EpochHistory ReadEpochs(ReadOnlySpan<byte> row)

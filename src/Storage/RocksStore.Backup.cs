@@ -129,14 +129,14 @@ public sealed partial class RocksStore
         var batch = new RowBatch(engine, memory);
         try
         {
-            (long entries, long liveBytes) = (0, 0);
+            (long entries, long liveBytes, long memories) = (0, 0, 0);
             while (reader.ReadEntry() is { } read)
             {
                 StoredRow header = Rows.ReadStored(read.Key.Length, read.Row);
                 batch.Put(Rows.ReadEntry(Rows.Text(read.Key), read.Row), new DateTimeOffset(header.TombstoneTicks ?? 0, TimeSpan.Zero), Known.Nothing);
                 if (batch.Bytes >= BackupChunkBytes)
                 {
-                    (entries, liveBytes) = (entries + batch.Entries, liveBytes + batch.LiveBytes);
+                    (entries, liveBytes, memories) = (entries + batch.Entries, liveBytes + batch.LiveBytes, memories + batch.Memories);
                     batch.Write();
                     batch.Dispose();
                     batch = new RowBatch(engine, memory);
@@ -148,6 +148,7 @@ public sealed partial class RocksStore
             {
                 Entries = entries + batch.Entries,
                 LiveBytes = liveBytes + batch.LiveBytes,
+                Memories = memories + batch.Memories,
             };
             MetaRows.Write(new RowWriter(), batch.PutMeta, StoreState.Empty, state);
             MetaRows.WriteIdentity(batch.PutMeta, options.ClusterId, Guid.NewGuid());

@@ -78,7 +78,8 @@ public sealed partial class RocksStore
         // Who follows closely asks most often when there is nothing new.
         StoreState state = State;
         return since >= state.Applied.Sequence
-            ? new ValueTask<ChangePage>(new ChangePage([], state.Applied.Sequence, true, state.Applied, state.Epochs, state.Floor))
+            ? new ValueTask<ChangePage>(
+                new ChangePage([], state.Applied.Sequence, true, state.Applied, state.Epochs, state.Floor, state.VoidUpto))
             : OnAsync(_pages, () => ReadChanges(since, maxBytes));
     }
 
@@ -94,6 +95,27 @@ public sealed partial class RocksStore
 
         _collectAt = next;
         return next is not null;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<bool> RemoveVoidAsync()
+    {
+        long removed = Interlocked.Read(ref _voidRemoved);
+        long end = State.VoidUpto;
+        if (removed >= end)
+        {
+            return false;
+        }
+
+        (List<VoidRow> found, long upto) = await OnAsync(_walks, () => ReadVoid(removed, end));
+        if (found.Count > 0)
+        {
+            await _loop.RunAsync(Answer.Written, writer => writer.RemoveVoid(found));
+        }
+
+        // Unless a sync has brought others meanwhile.
+        Interlocked.CompareExchange(ref _voidRemoved, upto, removed);
+        return upto < end;
     }
 
     private static void SeekPast(Rowset rows, string? after, ReadOnlySpan<byte> first = default)
@@ -147,6 +169,7 @@ public sealed partial class RocksStore
     {
         ImmutableArray<EntryHead>.Builder heads = ImmutableArray.CreateBuilder<EntryHead>();
         byte[] prefix = Rows.Key(scan.Prefix);
+        byte[] begin = Rows.Key(scan.First);
         string? scanned = null;
         long shown = 0;
         long read = 0;
@@ -154,7 +177,7 @@ public sealed partial class RocksStore
         using Snapshot snapshot = _engine.Snapshot();
         StoreState state = StateOf(snapshot);
         using Rowset rows = _engine.Scan(Family.Entries, snapshot, fillCache: false);
-        for (SeekPast(rows, scan.After, prefix); rows.IsValid && rows.Key.StartsWith(prefix); rows.Next())
+        for (SeekPast(rows, scan.After, begin); rows.IsValid && rows.Key.StartsWith(prefix) && rows.Key[0] != 0; rows.Next())
         {
             bool isFull = heads.Count >= scan.MaxKeys || (heads.Count > 0 && shown >= scan.MaxBytes);
             if (isFull || count >= HeadScan.MaxRows || read >= MaxScanBytes)
@@ -211,7 +234,7 @@ public sealed partial class RocksStore
         }
 
         long upto = more ? entries[^1].Version.Sequence : end;
-        return new ChangePage(entries.DrainToImmutable(), upto, !more, state.Applied, epochs, state.Floor);
+        return new ChangePage(entries.DrainToImmutable(), upto, !more, state.Applied, epochs, state.Floor, state.VoidUpto);
     }
 
     private List<EntryHead> ReadExpired(DateTimeOffset now, int limit)
@@ -270,6 +293,38 @@ public sealed partial class RocksStore
         }
 
         return (found, null);
+    }
+
+    // The rows that remember requests, of those ordered after one sequence and up to another, and up to where these are all.
+    private (List<VoidRow> Found, long Upto) ReadVoid(long after, long end)
+    {
+        var found = new List<VoidRow>();
+        int count = 0;
+        long last = after;
+        using Rowset rows = _engine.Scan(Family.Changes, null, fillCache: false);
+        for (rows.Seek(new RowWriter().Long(after + 1).Written); rows.IsValid; rows.Next())
+        {
+            var row = new RowReader(rows.Key);
+            long sequence = row.Long();
+            if (sequence > end)
+            {
+                break;
+            }
+
+            if (sequence > last && (found.Count >= MaxCollectedAtOnce || count >= MaxAgedAtOnce))
+            {
+                return (found, last);
+            }
+
+            count++;
+            last = sequence;
+            if (row.Rest[0] == 0 && Rows.Text(row.Rest) is var key && InternalKeys.IsMemory(key))
+            {
+                found.Add(new VoidRow(sequence, key));
+            }
+        }
+
+        return (found, end);
     }
 
     // The state is read from the snapshot like all else, so a page and its point are from one moment.

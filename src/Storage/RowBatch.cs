@@ -38,6 +38,9 @@ internal sealed class RowBatch : IDisposable
     /// <summary>By how much the number of entries that are no tombstones changes.</summary>
     public long Entries { get; private set; }
 
+    /// <summary>By how much the number of rows that remember requests changes; internal rows count for nothing else.</summary>
+    public long Memories { get; private set; }
+
     /// <summary>By how much their keys and values change, in bytes.</summary>
     public long LiveBytes { get; private set; }
 
@@ -70,7 +73,7 @@ internal sealed class RowBatch : IDisposable
         }
         else
         {
-            Entries++;
+            Count(entry.Key, 1, Rows.LiveBytes(entry));
         }
 
         long? expiry = entry.IsTombstone ? null : entry.ExpiresAt?.UtcTicks;
@@ -80,9 +83,7 @@ internal sealed class RowBatch : IDisposable
             EarliestExpiry = Math.Min(EarliestExpiry, at);
         }
 
-        long bytes = Rows.LiveBytes(entry);
-        LiveBytes += bytes;
-        _made[entry.Key] = new StoredRow(entry.Version, entry.IsTombstone ? ticks : null, expiry, bytes, elsewhere);
+        _made[entry.Key] = new StoredRow(entry.Version, entry.IsTombstone ? ticks : null, expiry, Rows.LiveBytes(entry), elsewhere);
     }
 
     /// <summary>Removes the key and all its rows.</summary>
@@ -150,8 +151,7 @@ internal sealed class RowBatch : IDisposable
         }
         else
         {
-            Entries--;
-            LiveBytes -= old.LiveBytes;
+            Count(key, -1, old.LiveBytes);
         }
 
         if (old.HasValueElsewhere && !keepsValueRow)
@@ -163,6 +163,18 @@ internal sealed class RowBatch : IDisposable
         {
             Delete(Family.Expiries, Rows.ExpiryKey(_key, expiry, key));
         }
+    }
+
+    private void Count(string key, int by, long bytes)
+    {
+        if (InternalKeys.Is(key))
+        {
+            Memories += InternalKeys.IsMemory(key) ? by : 0;
+            return;
+        }
+
+        Entries += by;
+        LiveBytes += by * bytes;
     }
 
     private StoredRow? OldOf(string key, Known known)

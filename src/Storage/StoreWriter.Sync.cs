@@ -96,6 +96,22 @@ internal sealed partial class StoreWriter
         return true;
     }
 
+    /// <summary>Removes those of these void rows that are still there.</summary>
+    public bool RemoveVoid(List<VoidRow> found)
+    {
+        using var batch = NewBatch();
+        foreach ((long sequence, string key) in found)
+        {
+            if (_engine.Get(Family.Changes, Rows.ChangeKey(_row, sequence, key).Written, static _ => true))
+            {
+                batch.Remove(key);
+            }
+        }
+
+        Write(batch, State);
+        return true;
+    }
+
     // Walks over what is held in the page's range: what the page does not name goes, what it names is noted, so that nothing
     // has to be looked up for it again. False when there is more to remove than one operation may. While a full sync is
     // under way nothing is served from here, so the range may shrink in several batches; a page taken again after a crash
@@ -153,6 +169,9 @@ internal sealed partial class StoreWriter
         public byte[]? At { get; set; }
     }
 }
+
+/// <summary>A row of the change index whose entry remembers a request, and is void.</summary>
+internal readonly record struct VoidRow(long Sequence, string Key);
 
 /// <summary>A row of the tombstones by age.</summary>
 internal readonly record struct AgedTombstone(long Ticks, long Sequence, string Key);

@@ -148,7 +148,7 @@ internal sealed partial class StoreWriter
     private void Write(RowBatch batch, StoreState next, bool always = false)
     {
         StoreState old = State;
-        next = next with { Entries = old.Entries + batch.Entries, LiveBytes = old.LiveBytes + batch.LiveBytes };
+        next = next with { Entries = old.Entries + batch.Entries, LiveBytes = old.LiveBytes + batch.LiveBytes, Memories = old.Memories + batch.Memories };
         if (batch.IsEmpty && next == old && !always)
         {
             return;

@@ -73,6 +73,8 @@ internal sealed class FailingStore : IStore, IBackupSource
     public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
         WriteAsync(() => _inner.CollectTombstonesAsync(orderedBefore, keepFrom));
 
+    public ValueTask<bool> RemoveVoidAsync() => WriteAsync(() => _inner.RemoveVoidAsync());
+
     public ValueTask<WriteOutcome> PutLocalAsync(Entry entry, long maxBytes = long.MaxValue) =>
         WriteAsync(() => _inner.PutLocalAsync(entry, maxBytes));
 

@@ -5,6 +5,7 @@ internal sealed class ManualTime : TimeProvider
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private long _ticks;
+    private long _wallAhead;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
@@ -22,7 +23,10 @@ internal sealed class ManualTime : TimeProvider
         return Volatile.Read(ref _ticks);
     }
 
-    public override DateTimeOffset GetUtcNow() => Start.AddTicks(Volatile.Read(ref _ticks));
+    public override DateTimeOffset GetUtcNow() => Start.AddTicks(Volatile.Read(ref _ticks) + Volatile.Read(ref _wallAhead));
+
+    /// <summary>Somebody sets the wall clock.</summary>
+    public void JumpWall(TimeSpan by) => Interlocked.Add(ref _wallAhead, by.Ticks);
 
     public void Advance(TimeSpan by) => Interlocked.Add(ref _ticks, by.Ticks);
 }

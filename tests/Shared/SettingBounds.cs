@@ -17,6 +17,7 @@ internal static class SettingBounds
         ("Multicast:Port", "1", "65535"),
         ("Multicast:TimeoutMilliseconds", "1", "10000"),
         ("Masters:MinInSync", "1", "2"),
+        ("Masters:IdempotencyRetention", "00:00:01", "1.00:00:00"),
         ("Masters:TombstoneRetention", "00:00:01", "366.00:00:00"),
         ("Masters:RestartGrace", "00:00:00", "1.00:00:00"),
         ("Masters:SyncRetention", "00:00:01", "366.00:00:00"),

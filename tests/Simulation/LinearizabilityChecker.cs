@@ -22,7 +22,11 @@ internal static class LinearizabilityChecker
 
         // What nobody ever saw need not have happened: mostly that explains everything, and the search is short.
         HashSet<int> seen = [.. operations.SelectMany(static o => o.Outcome == OperationOutcome.Unknown ? new[] { o.Expected } : [o.Value, o.Expected])];
-        Operation[] likely = [.. operations.Where(o => o.Outcome != OperationOutcome.Unknown || seen.Contains(o.Value) || o.Kind is OperationKind.Delete or OperationKind.Move)];
+        Operation[] likely =
+        [
+            .. operations.Where(
+                o => o.Outcome != OperationOutcome.Unknown || seen.Contains(o.Value) || o.Kind is OperationKind.Delete or OperationKind.Move),
+        ];
         string? problem = new Search(likely).Run();
         return problem is null || likely.Length == operations.Count ? problem : new Search([.. operations]).Run();
     }

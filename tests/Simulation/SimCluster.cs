@@ -38,6 +38,7 @@ internal sealed partial class SimCluster
         MaxStaleness = MaxStaleness,
         TombstoneRetention = TimeSpan.FromHours(1),
         LocalMaxBytes = LocalMaxBytes,
+        IdempotencyRetention = SimBank.Retention,
     };
 
     private readonly bool _durable;

@@ -69,6 +69,8 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
     public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page) =>
         InTurnAsync(store => store.WriteChangesAsync(epoch, page), synced: page.IsWhole);
 
+    public ValueTask<bool> RemoveVoidAsync() => InTurnAsync(static store => store.RemoveVoidAsync(), synced: false);
+
     public ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom) =>
         InTurnAsync(store => store.CollectTombstonesAsync(orderedBefore, keepFrom), synced: false);
 

@@ -85,6 +85,10 @@ public sealed record Batch(
 
     /// <summary>The point of the last entry; the log ends here once the batch is in it.</summary>
     public LogPoint Last => Entries[^1].Version;
+
+    /// <summary>What of it users may hear of: all but internal rows.</summary>
+    public IEnumerable<ChangedKey> Changes =>
+        Entries.Where(static entry => !InternalKeys.Is(entry.Key)).Select(static entry => new ChangedKey(entry.Key, entry.Version));
 }
 
 /// <summary>A batch for the other master. <paramref name="View"/> is the primary's, <paramref name="To"/> whom it means.</summary>

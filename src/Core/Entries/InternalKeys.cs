@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+
 namespace Diststore.Core;
 
 /// <summary>
@@ -8,6 +10,9 @@ public static class InternalKeys
 {
     /// <summary>The row that says up to which sequence memories of requests are void, as decimal text.</summary>
     public const string VoidUpto = "\0void";
+
+    /// <summary>Before every key of a user, and after every internal one.</summary>
+    public const string FirstOfUsers = "\u0001";
 
     private const int HashBytes = 32;
 
@@ -20,6 +25,13 @@ public static class InternalKeys
 
     /// <summary>The key of what is remembered of a request: NUL and the hash of what tells it from all others, in hex.</summary>
     public static string Memory(ReadOnlySpan<byte> sha256) => "\0" + Convert.ToHexStringLower(sha256);
+
+    /// <summary>The sequence that such a row says memories are void up to.</summary>
+    public static long VoidUptoOf(Entry row)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        return Utf8Parser.TryParse(row.Value, out long sequence, out int read) && read == row.Value!.Length ? sequence : 0;
+    }
 
     /// <summary>Whether that is the key of what is remembered of a request.</summary>
     public static bool IsMemory(string key) => Is(key) && key.Length == 1 + (2 * HashBytes);

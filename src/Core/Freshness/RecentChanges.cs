@@ -45,9 +45,9 @@ internal sealed class RecentChanges
             return;
         }
 
-        foreach (Entry entry in batch.Entries)
+        foreach (ChangedKey change in batch.Changes)
         {
-            Add(new ChangedKey(entry.Key, entry.Version));
+            Add(change);
         }
 
         End = batch.Last;

@@ -134,6 +134,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             _context.Watch(_finder.RefreshAsync());
             _context.Watch(_follower.RunAsync());
             _context.Watch(_sweep.RunAsync());
+            _context.Watch(_sweep.RemoveVoidAsync());
             return Task.FromResult(true);
         });
 
@@ -292,6 +293,14 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     internal Task ForgetOldDeletesAsync() => OnSchedulerAsync(async () =>
     {
         await _sweep.CollectTombstonesAsync();
+        return true;
+    });
+
+    /// <summary>The same for requests that were remembered for long enough.</summary>
+    internal Task ForgetOldRequestsAsync() => OnSchedulerAsync(async () =>
+    {
+        await (_partition.Primary?.Memories.ForgetAsync() ?? Task.CompletedTask);
+        await _sweep.RemoveVoidNowAsync();
         return true;
     });
 

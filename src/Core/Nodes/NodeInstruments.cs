@@ -64,6 +64,7 @@ internal sealed class NodeInstruments
             "diststore.masters.missing", null, "1 where no master in sync is alive, so that nothing can be written; else 0.",
             () => missing().Length > 0 ? 1 : 0);
         Gauge("diststore.store.entries", "{entry}", "Replicated entries that the store holds.", () => store.State.Entries);
+        Gauge("diststore.idempotency.memories", "{request}", "Requests with an Idempotency-Key that the store remembers.", () => store.State.Memories);
         Gauge("diststore.store.local.size", "By", "Bytes of keys and values that the store holds local-only.", () => store.State.LocalBytes);
         Gauge("diststore.store.size", "By", "Live bytes of keys and values that the store holds.", () => store.State.LiveBytes);
         Gauge("diststore.copies.entries", "{entry}", "Copies that the node keeps.", () => copies.Count);

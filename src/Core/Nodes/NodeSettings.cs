@@ -24,6 +24,9 @@ public sealed record NodeSettings
     /// <summary>For how much longer it is remembered where a learner still syncs from before it; beyond that the learner starts over.</summary>
     public TimeSpan SyncRetention { get; init; } = TimeSpan.FromHours(6);
 
+    /// <summary>How long a request with an Idempotency-Key is remembered at least; longer after the primary has changed.</summary>
+    public TimeSpan IdempotencyRetention { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>How long one master waits for another's answer before it takes it for lost.</summary>
     public TimeSpan ReplyTimeout { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -8,6 +8,9 @@ internal sealed class Sweep(NodeContext context, Partition partition, CopyReader
 {
     private static readonly TimeSpan MaxPeriod = TimeSpan.FromMinutes(1);
 
+    // While more than MemoryRetention.MaxMemories are held no new ones are taken, so void ones go soon.
+    private static readonly TimeSpan VoidPeriod = TimeSpan.FromSeconds(2);
+
     private long SyncsFrom => partition.Primary?.Other.SyncsFrom ?? long.MaxValue;
 
     /// <summary>Runs until the node stops.</summary>
@@ -22,6 +25,19 @@ internal sealed class Sweep(NodeContext context, Partition partition, CopyReader
             await CollectTombstonesAsync();
         }
     }
+
+    /// <summary>Removes what remembers requests and is void, until the node stops.</summary>
+    public async Task RemoveVoidAsync()
+    {
+        while (true)
+        {
+            await context.Delay(VoidPeriod);
+            await RemoveVoidNowAsync();
+        }
+    }
+
+    /// <summary>The same once.</summary>
+    public Task RemoveVoidNowAsync() => CollectAsync(() => context.Store.RemoveVoidAsync());
 
     /// <summary>Not from under a learner that syncs, but a slow one must not make the store grow for ever.</summary>
     public async Task CollectTombstonesAsync()

@@ -92,7 +92,8 @@ internal sealed class ChangeWatch
     private ChangesResult ResultOf(ChangePage page, LogPoint passUpto)
     {
         LogPoint upto = page.IsWhole ? page.Applied : page.Epochs.PointAt(page.Upto) ?? page.Entries[^1].Version;
-        return new ChangesResult(ChangesOutcome.Page, [.. page.Entries], _context.Settings.Name, Upto: upto, PassUpto: passUpto, ReadAt: page.Applied);
+        Entry[] shown = [.. page.Entries.Where(static entry => !InternalKeys.Is(entry.Key))];
+        return new ChangesResult(ChangesOutcome.Page, shown, _context.Settings.Name, Upto: upto, PassUpto: passUpto, ReadAt: page.Applied);
     }
 
     // Null when its turn does not come in time. A read that began earlier serves whoever asks later too: there was something

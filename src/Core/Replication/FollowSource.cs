@@ -73,14 +73,17 @@ internal sealed class FollowSource
         if (_partition.Changes.Reach(since))
         {
             ImmutableArray<ChangedKey> changes = _partition.Changes.After(since, MaxChanges);
-            LogPoint upto = changes.IsEmpty ? _partition.Changes.End : changes[^1].Version;
-            return Told(changes, upto, isWhole: upto == _partition.Changes.End);
+            bool isWhole = changes.Length < MaxChanges;
+            return Told(changes, isWhole ? _partition.Changes.End : changes[^1].Version, isWhole);
         }
 
         ChangePage page = await _context.Store.ReadChangesAsync(since, MaxReadBytes);
         return _standing.HasEnded ? Refused()
             : since < page.Floor || !page.IsWhole ? Jump()
-            : Told([.. page.Entries.Select(static entry => new ChangedKey(entry.Key, entry.Version))], page.Applied, isWhole: true);
+            : Told(
+                [.. page.Entries.Where(static entry => !InternalKeys.Is(entry.Key)).Select(static entry => new ChangedKey(entry.Key, entry.Version))],
+                page.Applied,
+                isWhole: true);
 
         // A commit point counts only within one view.
         bool IsMeant() => !request.IsMaster || request.Epoch == _standing.View.Epoch;

@@ -33,6 +33,7 @@ internal sealed class PrimaryRole
         _confirmation = new Confirmation(context, partition, _standing, Other);
         _writes = new WriteOrder(context, _standing, _log, _confirmation, OnOrdered, OnApplied);
         _expiry = new ExpirySweep(context, _standing, _writes);
+        Memories = new MemoryRetention(context, _standing, _log, _writes);
         Watchers = new ChangeWatch(context, _standing, _log);
         Followers = new FollowSource(context, partition, _standing, _log, _confirmation);
         Reads = new PrimaryReads(context, partition, _standing, _log, _confirmation, _expiry, Followers);
@@ -47,6 +48,9 @@ internal sealed class PrimaryRole
 
     /// <summary>Its pages of keys.</summary>
     public PrimaryListings Listings { get; }
+
+    /// <summary>How long it remembers requests.</summary>
+    public MemoryRetention Memories { get; }
 
     /// <summary>What it tells the nodes that follow.</summary>
     public FollowSource Followers { get; }
@@ -68,6 +72,7 @@ internal sealed class PrimaryRole
     {
         _context.Watch(_writes.RunAsync());
         _context.Watch(_expiry.RunAsync());
+        _context.Watch(Memories.RunAsync());
     }
 
     /// <summary>Goes on under a new view, in which this node is the primary again (or for the first time).</summary>

@@ -182,8 +182,9 @@ internal sealed class WriteOrder
 
     private void Order(List<PendingWrite> writes, Dictionary<string, Newest> newest)
     {
-        bool isFull = _context.Settings.DataMaxBytes is > 0 and long most && _context.Store.State.LiveBytes >= most;
-        var limits = new WriteLimits(isFull, RemembersNoMore: false, VoidUpto: 0);
+        StoreState state = _context.Store.State;
+        bool isFull = _context.Settings.DataMaxBytes is > 0 and long most && state.LiveBytes >= most;
+        var limits = new WriteLimits(isFull, RemembersNoMore: state.Memories >= MemoryRetention.MaxMemories, state.VoidUpto);
         var draft = new BatchDraft(newest, _log.Last, _standing.View.Epoch, _context.Time.GetUtcNow(), limits);
         foreach (PendingWrite write in writes)
         {

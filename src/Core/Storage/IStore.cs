@@ -72,6 +72,12 @@ public interface IStore : IAsyncDisposable
     /// </summary>
     ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom);
 
+    /// <summary>
+    /// Removes rows that remember requests and are void, without a trace: each master does so by itself. One step of bounded work; true when
+    /// there may be more to remove.
+    /// </summary>
+    ValueTask<bool> RemoveVoidAsync();
+
     /// <summary>The applied entry of that key, tombstones included, or <see langword="null"/>.</summary>
     ValueTask<Entry?> ReadAsync(string key);
 
@@ -89,7 +95,7 @@ public interface IStore : IAsyncDisposable
 
     /// <summary>
     /// The heads of applied entries that are no tombstones, in key order, from one moment; reads no large value, and no more
-    /// than <see cref="HeadScan"/> says.
+    /// than <see cref="HeadScan"/> says. Internal rows (<see cref="InternalKeys"/>) are not among them.
     /// </summary>
     ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan);
 
@@ -195,6 +201,9 @@ public sealed record HeadScan(string Prefix, string? After, int MaxKeys, int Max
 {
     /// <summary>Rows that one scan looks at, whatever they are: tombstones and expired entries cost time and show nothing.</summary>
     public const int MaxRows = 4096;
+
+    /// <summary>Where it begins: behind the internal rows.</summary>
+    public string First => Prefix.Length == 0 ? InternalKeys.FirstOfUsers : Prefix;
 }
 
 /// <summary>Heads in key order.</summary>
@@ -235,6 +244,7 @@ public sealed record KeyPage(
 /// <param name="Applied">The applied point at the time of the read.</param>
 /// <param name="Epochs">The epoch history up to <paramref name="Applied"/>.</param>
 /// <param name="Floor">The floor at that time.</param>
+/// <param name="VoidUpto">What <see cref="StoreState.VoidUpto"/> was at that time.</param>
 [GenerateSerializer, Immutable, Alias("diststore.changepage")]
 public sealed record ChangePage(
     [property: Id(0)] ImmutableArray<Entry> Entries,
@@ -242,4 +252,5 @@ public sealed record ChangePage(
     [property: Id(2)] bool IsWhole,
     [property: Id(3)] LogPoint Applied,
     [property: Id(4)] EpochHistory Epochs,
-    [property: Id(5)] long Floor);
+    [property: Id(5)] long Floor,
+    [property: Id(6)] long VoidUpto = 0);

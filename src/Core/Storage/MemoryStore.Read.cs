@@ -111,9 +111,9 @@ public sealed partial class MemoryStore
         int rows = 0;
         lock (_gate)
         {
-            foreach (string key in KeysToScan(scan.Prefix, scan.After))
+            foreach (string key in KeysToScan(scan.First, scan.After))
             {
-                if (!key.StartsWith(scan.Prefix, StringComparison.Ordinal))
+                if (InternalKeys.Is(key) || !key.StartsWith(scan.Prefix, StringComparison.Ordinal))
                 {
                     break;
                 }
@@ -177,7 +177,7 @@ public sealed partial class MemoryStore
 
             long upto = more ? entries[^1].Version.Sequence : end;
             return new ValueTask<ChangePage>(
-                new ChangePage(entries.DrainToImmutable(), upto, !more, _state.Applied, _state.Epochs, _state.Floor));
+                new ChangePage(entries.DrainToImmutable(), upto, !more, _state.Applied, _state.Epochs, _state.Floor, _state.VoidUpto));
         }
     }
 

@@ -64,6 +64,7 @@ public sealed partial class MemoryStore
             }
 
             Take(page.Entries);
+            _voidRemoved = 0;
             _state = Counted(next);
             return new ValueTask<bool>(true);
         }
@@ -87,6 +88,26 @@ public sealed partial class MemoryStore
             }
 
             return new ValueTask<bool>(old.Count == MaxRemoved);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> RemoveVoidAsync()
+    {
+        lock (_gate)
+        {
+            long end = _state.VoidUpto;
+            if (_voidRemoved >= end)
+            {
+                return new ValueTask<bool>(false);
+            }
+
+            var rows = _changes.GetViewBetween(new Change(_voidRemoved + 1, ""), new Change(end + 1, "")).Take(MaxRemoved).ToList();
+            rows.FindAll(static row => InternalKeys.IsMemory(row.Key)).ForEach(row => Remove(row.Key));
+            bool more = rows.Count == MaxRemoved;
+            _voidRemoved = more ? rows[^1].Sequence : end;
+            _state = Counted(_state);
+            return new ValueTask<bool>(more);
         }
     }
 

@@ -27,6 +27,8 @@ public sealed partial class MemoryStore : IStore
     private readonly SortedSet<Expiry> _expiries = new();
     private long _values; // entries that are no tombstones
     private long _liveBytes; // of their keys and values
+    private long _memories; // rows that remember a request
+    private long _voidRemoved; // void rows up to this sequence are gone
 
     /// <summary>Makes an empty store.</summary>
     /// <param name="id">The store's id: random, another for each store.</param>
@@ -170,7 +172,7 @@ public sealed partial class MemoryStore : IStore
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private StoreState Counted(StoreState state) => state with { Entries = _values, LiveBytes = _liveBytes };
+    private StoreState Counted(StoreState state) => state with { Entries = _values, LiveBytes = _liveBytes, Memories = _memories };
 
     private LogPoint Highest() => _changes.Count > 0 ? _entries[_changes.Max.Key].Version : LogPoint.Zero;
 
@@ -196,8 +198,7 @@ public sealed partial class MemoryStore : IStore
         }
         else
         {
-            _values++;
-            _liveBytes += LiveBytes(entry);
+            Count(entry, 1);
             if (entry.ExpiresAt is { } at)
             {
                 _expiries.Add(new Expiry(at, entry.Key));
@@ -219,8 +220,7 @@ public sealed partial class MemoryStore : IStore
         _changes.Remove(new Change(old.Version.Sequence, old.Key));
         if (!old.IsTombstone)
         {
-            _values--;
-            _liveBytes -= LiveBytes(old);
+            Count(old, -1);
             if (old.ExpiresAt is { } at)
             {
                 _expiries.Remove(new Expiry(at, old.Key));
@@ -230,6 +230,18 @@ public sealed partial class MemoryStore : IStore
         {
             _tombstonesByAge.Remove(tombstone);
         }
+    }
+
+    private void Count(Entry entry, int by)
+    {
+        if (InternalKeys.Is(entry.Key))
+        {
+            _memories += InternalKeys.IsMemory(entry.Key) ? by : 0;
+            return;
+        }
+
+        _values += by;
+        _liveBytes += by * LiveBytes(entry);
     }
 
     private long? LocalBytesOf(string key) => _local.TryGetValue(key, out Entry? entry) ? LiveBytes(entry) : null;

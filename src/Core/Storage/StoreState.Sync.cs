@@ -78,6 +78,7 @@ public sealed partial record StoreState
                 Cursor = null,
                 Pulled = null,
                 Pending = PendingAfter(page.Applied),
+                VoidUpto = page.VoidUpto,
             }
             : this with { Pulled = page.Epochs.PointAt(page.Upto) ?? Pulled };
     }
@@ -93,11 +94,13 @@ public sealed partial record StoreState
 
     /// <summary>
     /// The state in which the content is the start of another history. Where a sync had not ended, the mark lies below what is
-    /// held: the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below.
+    /// held: the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below. Of what was done
+    /// then only a part may be there, so what remembers requests is void.
     /// </summary>
     public StoreState StartHistory(Guid history, LogPoint highest)
     {
-        StoreState started = this with { History = history, IsWhole = true, Cursor = null, Pulled = null };
+        long voidUpto = IsWhole ? VoidUpto : Math.Max(highest.Sequence, Applied.Sequence);
+        StoreState started = this with { History = history, IsWhole = true, Cursor = null, Pulled = null, VoidUpto = voidUpto };
         return highest.Sequence <= Applied.Sequence
             ? started
             : started with
@@ -127,6 +130,8 @@ public sealed partial record StoreState
             Floor = Floor,
             Entries = Entries,
             LiveBytes = LiveBytes,
+            Memories = Memories,
+            VoidUpto = VoidUpto,
         };
     }
 

@@ -19,6 +19,8 @@ namespace Diststore.Core;
 /// <param name="LocalBytes">The same of all local-only entries.</param>
 /// <param name="Pulled">Up to where changes were pulled beyond the mark, if a pull of them is under way; of <paramref name="History"/>.</param>
 /// <param name="CandidateEpoch">The epoch that the candidate was remembered in.</param>
+/// <param name="Memories">How many rows remember a request, void ones among them; they count for nothing else.</param>
+/// <param name="VoidUpto">What remembers a request, and was ordered at this sequence or before, is void.</param>
 public sealed partial record StoreState(
     long HighestEpoch,
     MasterView? View,
@@ -35,7 +37,9 @@ public sealed partial record StoreState(
     long LiveBytes,
     long LocalBytes,
     LogPoint? Pulled = null,
-    long CandidateEpoch = 0)
+    long CandidateEpoch = 0,
+    long Memories = 0,
+    long VoidUpto = 0)
 {
     /// <summary>An empty store's.</summary>
     public static StoreState Empty { get; } = new(
@@ -129,8 +133,19 @@ public sealed partial record StoreState(
             Epochs = applied.Aggregate(Epochs, static (epochs, batch) => epochs.With(batch.First.Epoch, batch.First.Sequence)),
             Applied = commit,
             Pending = Pending.RemoveRange(0, count),
+            VoidUpto = applied.Aggregate(VoidUpto, VoidAfter),
         };
         return (applied, next);
+    }
+
+    private static long VoidAfter(long before, Batch batch)
+    {
+        foreach (Entry entry in batch.Entries)
+        {
+            before = entry.Key == InternalKeys.VoidUpto ? Math.Max(before, InternalKeys.VoidUptoOf(entry)) : before;
+        }
+
+        return before;
     }
 
     /// <summary>

@@ -40,6 +40,8 @@ internal sealed class WatchedStore(IStore inner, Action<StoreFailedException> re
 
     public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys) => Watch(inner.ReadHeadsAsync(keys), readFailed);
 
+    public ValueTask<bool> RemoveVoidAsync() => Watch(inner.RemoveVoidAsync(), writeFailed);
+
     public ValueTask<KeyPage> ScanAsync(KeyScan scan) => Watch(inner.ScanAsync(scan), readFailed);
 
     public ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan) => Watch(inner.ScanHeadsAsync(scan), readFailed);

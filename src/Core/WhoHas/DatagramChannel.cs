@@ -49,7 +49,7 @@ internal sealed class DatagramChannel(string name, ReadOnlyMemory<byte> clusterK
         }
 
         Span<byte> datagram = stackalloc byte[DatagramCodec.MaxBytes];
-        ChangedKey[] changes = [.. batch.Entries.Select(static entry => new ChangedKey(entry.Key, entry.Version))];
+        ChangedKey[] changes = [.. batch.Changes];
         for (ReadOnlySpan<ChangedKey> rest = changes; !rest.IsEmpty;)
         {
             int length = DatagramCodec.WriteHint(datagram, clusterKey.Span, _sender, 0, rest, out int taken);

@@ -45,6 +45,8 @@ internal static class SettingsTable
             (s, v) => TakeSpan(v, TimeSpan.Zero, TimeSpan.FromDays(1), x => s.RestartGrace = x), "00:00:00", "1.00:00:00"),
         new("Masters:SyncRetention", "06:00:00", SpanWords + "from 00:00:01 to 366 days",
             (s, v) => TakeSpan(v, s_second, s_mostRetention, x => s.SyncRetention = x), "00:00:01", "366.00:00:00"),
+        new("Masters:IdempotencyRetention", "00:10:00", SpanWords + "from 00:00:01 to 1 day",
+            (s, v) => TakeSpan(v, s_second, TimeSpan.FromDays(1), x => s.IdempotencyRetention = x), "00:00:01", "1.00:00:00"),
         new("Masters:ReplyTimeout", "00:00:01", SpanWords + "from 00:00:00.05 to 00:00:04",
             (s, v) => TakeSpan(v, s_least, 4 * s_second, x => s.ReplyTimeout = x), "00:00:00.05", "00:00:04"),
         new("Copies:MaxBytes", "256 MiB", BytesWords + "from 1 MiB to 1024 GiB",

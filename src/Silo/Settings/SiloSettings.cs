@@ -74,6 +74,8 @@ internal sealed record SiloSettings : CommonSettings
 
     public TimeSpan SyncRetention { get; set; } = TimeSpan.FromHours(6);
 
+    public TimeSpan IdempotencyRetention { get; set; } = TimeSpan.FromMinutes(10);
+
     public TimeSpan RestartGrace { get; set; }
 
     public TimeSpan ReplyTimeout { get; set; } = TimeSpan.FromSeconds(1);
@@ -93,6 +95,7 @@ internal sealed record SiloSettings : CommonSettings
         TombstoneRetention = TombstoneRetention,
         SyncRetention = SyncRetention,
         ReplyTimeout = ReplyTimeout,
+        IdempotencyRetention = IdempotencyRetention,
         RestartGrace = RestartGrace,
         Url = $"http://{new IPEndPoint(Address, HttpPort)}",
         Version = typeof(SiloSettings).Assembly.GetName().Version?.ToString(3),
