@@ -9,6 +9,9 @@ internal static class HeaderTexts
     public const string NodeName = "Diststore-Node";
     public const string Sequence = "Diststore-Sequence";
 
+    /// <summary>On reads: what remains of a value that expires, in whole seconds, rounded up.</summary>
+    public const string ExpiresIn = "Diststore-Expires-In";
+
     /// <summary>What went wrong, on routes that answer in plain text: a word of <see cref="ProblemType"/>.</summary>
     public const string Problem = "Diststore-Problem";
 

@@ -45,7 +45,7 @@ internal sealed class NodeTexts
         }
     }
 
-    /// <summary>Names the node, and says how old what it shows may be and whether it had to ask for it.</summary>
+    /// <summary>Names the node, and says how old what it shows may be, whether it had to ask for it, and what remains of it.</summary>
     public static void Set(IHeaderDictionary headers, in ReadResult read)
     {
         NodeTexts texts = Of(read.Node);
@@ -56,7 +56,16 @@ internal sealed class NodeTexts
             // The runtime keeps the texts of small numbers.
             headers.Age = (read.Age.Ticks / TimeSpan.TicksPerSecond).ToString(CultureInfo.InvariantCulture);
         }
+
+        if (read.Life is { } life)
+        {
+            headers[HeaderTexts.ExpiresIn] = WholeSeconds(life).ToString(CultureInfo.InvariantCulture);
+        }
     }
+
+    // Rounded up; nothing remains of what has ended while the answer was made.
+    private static long WholeSeconds(TimeSpan life) =>
+        Math.Max(0, (life.Ticks / TimeSpan.TicksPerSecond) + (life.Ticks % TimeSpan.TicksPerSecond > 0 ? 1 : 0));
 
     private static NodeTexts Of(string node)
     {

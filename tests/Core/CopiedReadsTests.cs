@@ -73,13 +73,13 @@ public sealed class CopiedReadsTests : IDisposable
     {
         _answers.Enqueue(() => Found(7));
         await _reads.GetAsync("key", new ReadOptions(KeepsNoCopy: true));
-        _answers.Enqueue(() => Found(7) with { Origin = new Origin(Guid.NewGuid(), Point(10), null) }); // another history
+        _answers.Enqueue(() => Found(7) with { Origin = new Origin(Guid.NewGuid(), Point(10)) }); // another history
         await _reads.GetAsync("key", default);
-        _answers.Enqueue(() => Found(7) with { Origin = new Origin(History, Point(9), null) }); // older than what is followed
+        _answers.Enqueue(() => Found(7) with { Origin = new Origin(History, Point(9)) }); // older than what is followed
         await _reads.GetAsync("key", default);
         _answers.Enqueue(() => Found(7) with { Origin = null }); // one node's alone
         await _reads.GetAsync("key", default);
-        _answers.Enqueue(() => Found(7) with { Origin = new Origin(History, Point(10), TimeSpan.Zero) }); // its time is up
+        _answers.Enqueue(() => Found(7) with { Life = TimeSpan.Zero }); // its time is up
         await _reads.GetAsync("key", default);
         Assert.Equal(0, _copies.Count);
     }
@@ -88,14 +88,13 @@ public sealed class CopiedReadsTests : IDisposable
     public async Task The_life_of_what_is_kept_counts_from_the_question()
     {
         _gate = new TaskCompletionSource();
-        _answers.Enqueue(() => Found(7) with { Origin = new Origin(History, Point(10), Bound) });
+        _answers.Enqueue(() => Found(7) with { Life = Bound });
         Task<ReadResult> read = _reads.GetAsync("key", default).AsTask();
         await _heard.WaitAsync();
         _time.Advance(Bound / 2);
         _gate.SetResult();
-        Assert.Equal(Bound / 2, (await read).Age);
-        Assert.True(_copies.TryGetLife(Value(7), out TimeSpan? life));
-        Assert.Equal(Bound / 2, life);
+        Assert.Equal((Bound / 2, Bound / 2), ((await read).Age, (await read).Life));
+        Assert.Equal(Bound / 2, _copies.Look("key").Life);
     }
 
     [Fact]
@@ -167,7 +166,7 @@ public sealed class CopiedReadsTests : IDisposable
     private static Entry Value(long sequence) => new("key", [1], null, Point(sequence));
 
     private static ReadResult Found(long sequence) =>
-        new(ReadOutcome.Found, Value(sequence), "a", Forwarding: Forwarding.Miss, Origin: new Origin(History, Point(10), null));
+        new(ReadOutcome.Found, Value(sequence), "a", Forwarding: Forwarding.Miss, Origin: new Origin(History, Point(10)));
 
     private async ValueTask<ReadResult> AskAsync(string key, ReadOptions options)
     {

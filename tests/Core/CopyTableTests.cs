@@ -72,14 +72,29 @@ public sealed class CopyTableTests
         table.Keep(Copy("for ever", 1));
         _time.Advance(TimeSpan.FromSeconds(4));
 
-        Assert.True(table.TryGetLife(Copy("posted", 1), out TimeSpan? life));
+        Assert.True(table.TryGet("posted", out _, out TimeSpan? life));
         Assert.Equal(TimeSpan.FromSeconds(6), life);
-        Assert.True(table.TryGetLife(Copy("for ever", 1), out life));
+        Assert.True(table.TryGet("for ever", out _, out life));
         Assert.Null(life);
-        Assert.False(table.TryGetLife(Copy("posted", 2), out _)); // another version
-        Assert.False(table.TryGetLife(Copy("none", 1), out _));
-        _time.Advance(TimeSpan.FromSeconds(7));
-        Assert.True(!table.TryGetLife(Copy("posted", 1), out life) || life == TimeSpan.Zero);
+        Assert.False(table.TryGet("none", out _, out _));
+        _time.Advance(TimeSpan.FromSeconds(6));
+        Assert.False(table.TryGet("posted", out _, out _));
+    }
+
+    [Fact]
+    public void What_remains_of_an_entry_is_not_cut_to_what_the_copy_will_last()
+    {
+        CopyTable table = Table(3);
+        table.Keep(Copy("long", 1), 10 * TimeToLive);
+        table.Keep(Copy("untold", 1) with { ExpiresAt = DateTimeOffset.UnixEpoch });
+        _time.Advance(TimeToLive - TimeSpan.FromSeconds(1));
+
+        Assert.True(table.TryGet("long", out _, out TimeSpan? life));
+        Assert.Equal((9 * TimeToLive) + TimeSpan.FromSeconds(1), life);
+        Assert.True(table.TryGet("untold", out _, out life));
+        Assert.Equal(TimeSpan.FromSeconds(1), life);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(table.TryGet("long", out _, out _));
     }
 
     [Fact]

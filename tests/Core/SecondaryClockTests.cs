@@ -37,7 +37,10 @@ public sealed class SecondaryClockTests : IAsyncLifetime
         Assert.Equal(ReadOutcome.Found, (await _node.GetAsync("key")).Outcome);
         Assert.Equal(ReadOutcome.Found, (await _node.GetLocalAsync("key")).Outcome);
 
+        Assert.Equal(TimeSpan.FromSeconds(Seconds), (await _node.GetAsync("key")).Life);
+
         _time.Advance(TimeSpan.FromSeconds(Seconds - 1));
+        Assert.Equal(TimeSpan.FromSeconds(1), (await _node.GetAsync("key")).Life);
         FetchReply? fetched = (await ((IPeer)_node).FetchAsync([new FetchRequest("key", TimeSpan.FromHours(1))]))[0];
         Assert.Equal((FetchStatus.Found, TimeSpan.FromSeconds(1)), (fetched?.Status, fetched?.Life));
         Assert.Empty(_pair.Fetches);

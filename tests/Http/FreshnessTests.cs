@@ -50,6 +50,28 @@ public sealed class FreshnessTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(null, null)]
+    [InlineData(0.0001, "1")]
+    [InlineData(1.0, "1")]
+    [InlineData(1.0001, "2")]
+    [InlineData(3_153_600_000.0, "3153600000")]
+    [InlineData(0.0, "0")]
+    [InlineData(-0.5, "0")] // it ended while the answer was made
+    public async Task An_answer_says_what_remains_of_a_value_that_expires(double? seconds, string? left)
+    {
+        _server.Store.Shown = result => result with { Life = seconds is { } life ? TimeSpan.FromSeconds(life) : null };
+        Answer[] answers =
+        [
+            .. await Task.WhenAll(new[] { "GET", "HEAD" }.SelectMany(method => new[] { "/v1/kv/k", "/get/k", "/getlocal/k" }.Select(
+                target => _server.SendAsync(method, target)))),
+            await _server.SendAsync("GET", "/v1/kv/k", "Range: bytes=0-0\r\n"),
+            await _server.SendAsync("GET", "/v1/kv/k", "If-None-Match: \"1-1\"\r\n"),
+        ];
+        Assert.Equal([200, 200, 200, 200, 200, 200, 206, 304], answers.Select(static answer => answer.Status));
+        Assert.All(answers, answer => Assert.Equal(left, answer.Header("Diststore-Expires-In")));
+    }
+
+    [Theory]
     [InlineData("GET", "/v1/kv/none")]
     [InlineData("HEAD", "/v1/kv/none")]
     [InlineData("GET", "/get/none")]
@@ -192,13 +214,17 @@ public sealed class FreshnessTests : IAsyncLifetime
     public async Task The_description_has_what_answers_say(string method, string path, string headers, int status)
     {
         string key = status is 201 or 404 or 504 ? "none" : "k";
-        _server.Store.Shown = result => result with { Forwarding = status == 404 ? Forwarding.Miss : Forwarding.None };
+        TimeSpan? life = status == 404 ? null : TimeSpan.FromSeconds(1);
+        _server.Store.Shown = result => result with { Forwarding = status == 404 ? Forwarding.Miss : Forwarding.None, Life = life };
         string body = method is not ("PUT" or "POST") ? "" : path == "/" ? "key=k&value=v" : "v";
         string target = path.Replace("{key}", key, StringComparison.Ordinal);
         Answer answer = await _server.SendAsync(method, target, headers.Length == 0 ? "" : headers + "\r\n", body);
         Assert.Equal(status, answer.Status);
 
-        string[] sent = [.. new[] { "Age", "Cache-Status", "Diststore-Sequence", "ETag" }.Where(name => answer.Header(name) is not null)];
+        string[] sent =
+        [
+            .. new[] { "Age", "Cache-Status", "Diststore-Expires-In", "Diststore-Sequence", "ETag" }.Where(name => answer.Header(name) is not null),
+        ];
         JsonElement description = JsonDocument.Parse((await _server.SendAsync("GET", "/openapi/v1.json")).Body).RootElement;
         JsonElement response = description.GetProperty("paths").GetProperty(path).EnumerateObject()
             .Single(operation => operation.Name.Equals(method, StringComparison.OrdinalIgnoreCase)).Value

@@ -15,7 +15,7 @@ internal sealed class CopiedReads(CopyReader copies, string name, TimeSpan bound
     public ValueTask<ReadResult> GetAsync(string key, ReadOptions options)
     {
         HeldEntry held = options.IsStrong ? default : copies.Look(key);
-        return held.Serves(options, bound) ? new ValueTask<ReadResult>(new ReadResult(ReadOutcome.Found, held.Entry, name, Age: held.Age))
+        return held.Serves(options, bound) ? new ValueTask<ReadResult>(new ReadResult(ReadOutcome.Found, held.Entry, name, Age: held.Age, Life: held.Life))
             : options.OnlyHere ? new ValueTask<ReadResult>(NotHere(held))
             : new ValueTask<ReadResult>(MissAsync(key, options));
     }
@@ -61,11 +61,12 @@ internal sealed class CopiedReads(CopyReader copies, string name, TimeSpan bound
         }
 
         TimeSpan since = time.GetElapsedTime(asked);
+        TimeSpan? life = result.Life - since;
         if (result.Origin is { } origin && result.Entry is { } entry && !options.KeepsNoCopy)
         {
-            copies.Keep(entry, origin.History, origin.CurrentAt, origin.Life - since);
+            copies.Keep(entry, origin.History, origin.CurrentAt, life);
         }
 
-        return result with { Age = AsOf.Sum(result.Age, since), Origin = null };
+        return result with { Age = AsOf.Sum(result.Age, since), Origin = null, Life = life };
     }
 }

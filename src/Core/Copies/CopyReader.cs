@@ -49,12 +49,9 @@ internal sealed class CopyReader
     public HeldEntry Look(string key)
     {
         Standing standing = _standing;
-        _table.TryGet(key, out Entry? copy);
-        return new HeldEntry(copy, standing.CurrentAsOf.Age(_time), standing.Followed ?? LogPoint.Zero, standing.History);
+        _table.TryGet(key, out Entry? copy, out TimeSpan? life);
+        return new HeldEntry(copy, standing.CurrentAsOf.Age(_time), standing.Followed ?? LogPoint.Zero, standing.History, life);
     }
-
-    /// <summary>What remains of an entry that expires; see <see cref="CopyTable.TryGetLife"/>.</summary>
-    public bool TryGetLife(Entry entry, out TimeSpan? life) => _table.TryGetLife(entry, out life);
 
     /// <summary>
     /// Takes what the upstream has told. Of several questions under way after a change an answer to an earlier one does not continue here, and

@@ -14,6 +14,8 @@ namespace Diststore.Core;
 /// </summary>
 internal sealed class CopyTable
 {
+    private const long Never = long.MaxValue;
+
     private readonly ConcurrentDictionary<string, Slot> _slots = new(StringComparer.Ordinal); // written by the writer, read by anyone
     private readonly TimeProvider _time;
     private readonly long _maxBytes;
@@ -66,13 +68,26 @@ internal sealed class CopyTable
     }
 
     /// <summary>The copy of that key, if there is one that has not expired; any thread.</summary>
-    public bool TryGet(string key, [MaybeNullWhen(false)] out Entry entry)
+    public bool TryGet(string key, [MaybeNullWhen(false)] out Entry entry) => TryGet(key, out entry, out _);
+
+    /// <summary>
+    /// The copy of that key, if there is one that has not expired, and what remains of the entry: <see langword="null"/> where it is not known
+    /// to expire. Any thread.
+    /// </summary>
+    public bool TryGet(string key, [MaybeNullWhen(false)] out Entry entry, out TimeSpan? life)
     {
+        life = null;
         if (_slots.TryGetValue(key, out Slot? slot))
         {
             Copy copy = slot.Copy;
-            if (_time.GetTimestamp() < copy.ExpiresAt)
+            long now = _time.GetTimestamp();
+            if (now < copy.ExpiresAt)
             {
+                if (copy.EndsAt != Never)
+                {
+                    life = TimeSpan.FromSeconds((double)(copy.EndsAt - now) / _time.TimestampFrequency);
+                }
+
                 // Written only when it changes, so that a key that everyone reads does not travel between the cores' caches.
                 if (!slot.WasRead)
                 {
@@ -86,27 +101,6 @@ internal sealed class CopyTable
 
         entry = null;
         return false;
-    }
-
-    /// <summary>
-    /// What remains of an entry that expires, of which a copy is held: at most what the copy will last. <see langword="null"/> where it is not
-    /// known to expire; false where no copy of this version is held. Any thread.
-    /// </summary>
-    public bool TryGetLife(Entry entry, out TimeSpan? life)
-    {
-        life = null;
-        if (!_slots.TryGetValue(entry.Key, out Slot? slot) || slot.Copy is not { } copy || copy.Entry.Version != entry.Version)
-        {
-            return false;
-        }
-
-        if (copy.Expires)
-        {
-            long left = Math.Max(0, copy.ExpiresAt - _time.GetTimestamp());
-            life = TimeSpan.FromSeconds((double)left / _time.TimestampFrequency);
-        }
-
-        return true;
     }
 
     /// <summary>
@@ -141,7 +135,10 @@ internal sealed class CopyTable
             EvictOne();
         }
 
-        var copy = new Copy(entry, _time.GetTimestamp() + Math.Min(_timeToLive, Timestamps(life)), life is not null || entry.ExpiresAt is not null);
+        // Of an entry that expires, and of which nothing was told, as little is said as the copy will last.
+        long now = _time.GetTimestamp();
+        long ends = life is not null ? now + Timestamps(life) : entry.ExpiresAt is null ? Never : now + _timeToLive;
+        var copy = new Copy(entry, Math.Min(now + _timeToLive, ends), ends);
         if (slot is null)
         {
             slot = new Slot(copy);
@@ -253,9 +250,9 @@ internal sealed class CopyTable
         Volatile.Write(ref _count, _count - 1);
     }
 
-    // Entry and end belong together, so that a reader never sees one copy's bytes with another's time. The entry itself does not tell
-    // whether it expires where this node posted it: only the primary knows when that will be.
-    private sealed record Copy(Entry Entry, long ExpiresAt, bool Expires);
+    // Entry and ends belong together, so that a reader never sees one copy's bytes with another's time: when the copy ends, and when the entry
+    // does, if ever. The entry itself does not tell whether it expires where this node posted it: only the primary knows when that will be.
+    private sealed record Copy(Entry Entry, long ExpiresAt, long EndsAt);
 
     private sealed class Slot(Copy copy)
     {

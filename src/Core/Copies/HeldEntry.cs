@@ -7,10 +7,10 @@ namespace Diststore.Core;
 /// <param name="Age">How long ago what it holds was surely the cluster's state.</param>
 /// <param name="CurrentAt">The point up to which that follows the primary's changes.</param>
 /// <param name="History">The history that it is of.</param>
-/// <param name="IsFromStore">Whether a master's store holds it, and not a copy.</param>
+/// <param name="Life">What remains of an entry that expires, by what was told of the primary's clock; never more than that.</param>
 /// <param name="IsUntold">Whether it holds one that expires, and nothing was told of the primary's clock.</param>
 [StructLayout(LayoutKind.Auto)]
-internal readonly record struct HeldEntry(Entry? Entry, TimeSpan Age, LogPoint CurrentAt, Guid History, bool IsFromStore = false, bool IsUntold = false)
+internal readonly record struct HeldEntry(Entry? Entry, TimeSpan Age, LogPoint CurrentAt, Guid History, TimeSpan? Life = null, bool IsUntold = false)
 {
     /// <summary>Whether it may be shown to a read with these options, where nothing older than <paramref name="bound"/> is shown by default.</summary>
     public bool Serves(in ReadOptions options, TimeSpan bound) =>

@@ -89,6 +89,7 @@ public enum Forwarding
 /// <param name="Forwarding">Whether the node had to ask, and why.</param>
 /// <param name="IsKept">Whether what was fetched is kept as a copy now.</param>
 /// <param name="Origin">What a gateway has to know to keep it; <see langword="null"/> where it must not.</param>
+/// <param name="Life">What remains of an entry that expires, at least; <see langword="null"/> where it does not.</param>
 [GenerateSerializer, Immutable, Alias("diststore.read")]
 public readonly record struct ReadResult(
     [property: Id(0)] ReadOutcome Outcome,
@@ -98,11 +99,11 @@ public readonly record struct ReadResult(
     [property: Id(4)] TimeSpan Age = default,
     [property: Id(5)] Forwarding Forwarding = Forwarding.None,
     [property: Id(6)] bool IsKept = false,
-    [property: Id(7)] Origin? Origin = null);
+    [property: Id(7)] Origin? Origin = null,
+    [property: Id(8)] TimeSpan? Life = null);
 
 /// <summary>Of which state a value is.</summary>
 /// <param name="History">The history that it is of.</param>
 /// <param name="CurrentAt">The point at which it was current.</param>
-/// <param name="Life">What remains of one that expires.</param>
 [GenerateSerializer, Immutable, Alias("diststore.origin")]
-public sealed record Origin([property: Id(0)] Guid History, [property: Id(1)] LogPoint CurrentAt, [property: Id(2)] TimeSpan? Life);
+public sealed record Origin([property: Id(0)] Guid History, [property: Id(1)] LogPoint CurrentAt);

@@ -18,6 +18,6 @@ internal sealed class FetchAnswers(Partition partition, LocalReads here)
     // A holder of a copy counts what remains of it by what it was told.
     private FetchReply Answer(FetchRequest request, HeldEntry held) =>
         !request.IsStrong && held.Entry is not null && held.Age <= request.MaxAge && held.CurrentAt.Sequence >= request.MinSequence
-            ? new FetchReply(FetchStatus.Found, held.Entry, null, here.LifeOf(held), held.CurrentAt, held.Age, History: held.History)
+            ? new FetchReply(FetchStatus.Found, held.Entry, null, held.Life, held.CurrentAt, held.Age, History: held.History)
             : new FetchReply(FetchStatus.CannotTell, View: partition.Views.Newest);
 }

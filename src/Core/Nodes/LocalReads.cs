@@ -73,13 +73,6 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyR
         return held;
     }
 
-    /// <summary>What remains of what is held, if it expires, by what this node was told of it; nothing where that is not known any more.</summary>
-    public TimeSpan? LifeOf(HeldEntry held) =>
-        copies.TryGetLife(held.Entry!, out TimeSpan? life) ? life
-        : held is { IsFromStore: true, Entry.ExpiresAt: null } ? null
-        : held is { IsFromStore: true, Entry.ExpiresAt: { } at } && partition.Served.PrimaryNow(context.Time) is { } now && at > now ? at - now
-        : TimeSpan.Zero;
-
     private async ValueTask<HeldEntry> LookAsync(ValueTask<Entry?> read, ServedState served, LogPoint applied) => Shown(await read, served, applied);
 
     // Whether an entry has expired is for the primary's clock to say, or a bound of it.
@@ -88,8 +81,15 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyR
 
     private HeldEntry Shown(Entry? entry, ServedState served, LogPoint applied)
     {
-        bool isShown = entry is { IsTombstone: false } && IsShown(entry.ExpiresAt, served);
-        bool isUntold = !isShown && entry is { IsTombstone: false } && served.PrimaryNow(context.Time) is null;
-        return new HeldEntry(isShown ? entry : null, served.Age(context.Time), applied, served.History, IsFromStore: true, isUntold);
+        TimeSpan age = served.Age(context.Time);
+        if (entry is not { IsTombstone: false, ExpiresAt: { } at })
+        {
+            return new HeldEntry(entry is { IsTombstone: false } ? entry : null, age, applied, served.History);
+        }
+
+        TimeSpan? life = at - served.PrimaryNow(context.Time);
+        return life > TimeSpan.Zero
+            ? new HeldEntry(entry, age, applied, served.History, life)
+            : new HeldEntry(null, age, applied, served.History, IsUntold: life is null);
     }
 }

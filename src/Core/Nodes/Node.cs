@@ -147,7 +147,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     {
         ArgumentNullException.ThrowIfNull(keys);
         IReadOnlyList<HeldEntry> held = await _here.LookManyAsync(keys, maxBytes);
-        return [.. keys.Select((_, i) => i < held.Count && Hit(held[i], default) is { } hit ? hit with { Origin = OriginOf(held[i]) } : (ReadResult?)null)];
+        return [.. keys.Select((_, i) => i < held.Count ? HitToKeep(held[i]) : null)];
     }
 
     /// <inheritdoc/>
@@ -196,11 +196,13 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         : held.Age > _context.Settings.MaxStaleness ? Forwarding.Stale
         : Forwarding.Request;
 
-    private Origin OriginOf(in HeldEntry held) => new(held.History, held.CurrentAt, _here.LifeOf(held));
+    // With what a gateway has to know to keep it.
+    private ReadResult? HitToKeep(in HeldEntry held) =>
+        Hit(held, default) is { } hit ? hit with { Origin = new Origin(held.History, held.CurrentAt) } : null;
 
     private ReadResult? Hit(in HeldEntry held, in ReadOptions options) =>
         held.Serves(options, _context.Settings.MaxStaleness)
-            ? new ReadResult(ReadOutcome.Found, held.Entry, Name, Age: held.Age)
+            ? new ReadResult(ReadOutcome.Found, held.Entry, Name, Age: held.Age, Life: held.Life)
             : null;
 
     private async Task<ReadResult> GetSlowlyAsync(ValueTask<HeldEntry> look, string key, ReadOptions options, CancellationToken cancellation)

@@ -129,8 +129,8 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         FetchReply reply = fetched.Reply;
         TimeSpan? life = reply.Life - fetched.Asked.Age(context.Time);
         bool isKept = !options.KeepsNoCopy && partition.Copies.Keep(reply.Entry!, reply.History, reply.CurrentAt, life);
-        var origin = new Origin(reply.History, reply.CurrentAt, life);
-        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: fetched.Age(context.Time), IsKept: isKept, Origin: origin);
+        var origin = new Origin(reply.History, reply.CurrentAt);
+        return new ReadResult(ReadOutcome.Found, reply.Entry, Name, Age: fetched.Age(context.Time), IsKept: isKept, Origin: origin, Life: life);
     }
 
     private static bool IsLocalOnly(ReadOptions options, in ReadResult result) => options.Scope == ReadScope.IncludingLocalOnly
