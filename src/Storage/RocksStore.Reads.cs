@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using RocksDbSharp;
 
 namespace Diststore.Storage;
 
@@ -10,6 +11,9 @@ public sealed partial class RocksStore
     private const int PointThreads = 4;
 
     private const int HeadThreads = 2;
+
+    // A row with a value of up to Rows.MaxInlineBytes, or with none, is shorter.
+    private const int MaxShortRowBytes = 4096;
 
     private readonly ReadLane _points;
     private readonly ReadLane _heads; // what a batch is judged by does not wait behind values of any size
@@ -60,6 +64,48 @@ public sealed partial class RocksStore
         bytes = 0;
         return new ManyEntries([.. entries.TakeWhile((entry, i) => (bytes += entry?.SizeBytes ?? 0) <= maxBytes || i == 0)]);
     }
+
+    /// <inheritdoc/>
+    /// <remarks>Nothing of it is read where batches look for the heads that they are judged by.</remarks>
+    public async ValueTask<ManyEntries> ReadSnapshotAsync(IReadOnlyList<string> keys, long maxBytes)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+
+        // The snapshot is the engine's, which is not closed before this has ended.
+        _engine.Enter();
+        try
+        {
+            using Snapshot snapshot = _engine.Snapshot();
+            ReadOptions options = new ReadOptions().SetVerifyChecksums(true).SetSnapshot(snapshot);
+            var rows = new StoredEntry[keys.Count];
+            await SideBySideAsync(
+                _points,
+                PointThreads,
+                Indexes(keys.Count, static _ => true),
+                i => rows[i] = _engine.Get(Family.Entries, Rows.Key(keys[i]), row => ReadShort(keys[i], row), options));
+
+            // How large a long value is, is known before it is read.
+            long bytes = 0;
+            int count = rows.TakeWhile((row, i) => (bytes += SizeBytes(row)) <= maxBytes || i == 0).Count();
+            Entry?[] entries = [.. rows.Take(count).Select(static row => row.Entry)];
+            int[] apart = Indexes(count, i => rows[i].Head is { } head && !TryGetCached(head, out entries[i]));
+            await SideBySideAsync(_points, PointThreads, apart, i => entries[i] = _entries.Read(keys[i], Rows.Key(keys[i]), options));
+            return new ManyEntries(entries);
+        }
+        finally
+        {
+            _engine.Exit();
+        }
+    }
+
+    // Rows of older formats have long values in them.
+    private static StoredEntry ReadShort(string key, ReadOnlySpan<byte> row) =>
+        row.Length <= MaxShortRowBytes ? Rows.Read(key, row) : new StoredEntry(null, Rows.ReadHead(key, row));
+
+    private static long SizeBytes(StoredEntry row) => row.Entry?.SizeBytes ?? (row.Head is { } head ? head.SizeBytes + (long)head.ValueBytes : 0);
+
+    // The cache shows no snapshot, but a version is the same entry wherever it is met.
+    private bool TryGetCached(EntryHead head, out Entry? entry) => _cache.TryGet(head.Key, out entry) && entry.Version == head.Version;
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)

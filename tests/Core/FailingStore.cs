@@ -29,10 +29,10 @@ internal sealed class FailingStore : IStore, IBackupSource
     /// <summary>What reads of heads by their keys wait for first, if set.</summary>
     public volatile TaskCompletionSource? HeadGate;
 
-    /// <summary>What scans of heads and reads of changes wait for first, if set.</summary>
+    /// <summary>What scans of heads, snapshots and reads of changes wait for first, if set.</summary>
     public volatile TaskCompletionSource? Gate;
 
-    /// <summary>Scans of heads and reads of changes that have come to the gate.</summary>
+    /// <summary>Scans of heads, snapshots and reads of changes that have come to the gate.</summary>
     public int AtGate;
 
     /// <summary>Whether what expires is never found, as between its end and the sweep.</summary>
@@ -87,6 +87,12 @@ internal sealed class FailingStore : IStore, IBackupSource
     }
 
     public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) => ReadAsync(() => _inner.ReadManyAsync(keys, maxBytes));
+
+    public async ValueTask<ManyEntries> ReadSnapshotAsync(IReadOnlyList<string> keys, long maxBytes)
+    {
+        await PassGateAsync();
+        return await ReadAsync(() => _inner.ReadSnapshotAsync(keys, maxBytes));
+    }
 
     public async ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)
     {

@@ -63,19 +63,24 @@ public abstract partial class StoreContract
         Assert.Equal(("z", null), (Assert.Single(second.Heads).Key, second.Next));
     }
 
-    [Fact]
-    public async Task Many_keys_are_read_in_their_order_up_to_a_number_of_bytes()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Many_keys_are_read_in_their_order_up_to_a_number_of_bytes(bool atOnce)
     {
         await WriteAsync(Store, 1, Put("a", "1"), Put("b", Large), Put("c", Large), Put("e", "5"), Delete("e"));
 
-        ManyEntries all = await Store.ReadManyAsync(["c", "none", "a", "e", "b"], long.MaxValue);
-        ManyEntries some = await Store.ReadManyAsync(["a", "b", "c"], 6000);
+        ManyEntries all = await ReadAsync(["c", "none", "a", "e", "b"], long.MaxValue);
+        ManyEntries some = await ReadAsync(["a", "b", "c"], 6000);
 
         Assert.Equal([Large, null, "1", null, Large], all.Entries.Select(Text));
         Assert.True(all.Entries[3]!.IsTombstone);
         Assert.Equal(["1", Large], some.Entries.Select(Text));
-        Assert.Equal("1", Text(Assert.Single((await Store.ReadManyAsync(["a", "b"], 1)).Entries)));
-        Assert.Empty((await Store.ReadManyAsync([], 1)).Entries);
+        Assert.Equal("1", Text(Assert.Single((await ReadAsync(["a", "b"], 1)).Entries)));
+        Assert.Empty((await ReadAsync([], 1)).Entries);
+
+        async Task<ManyEntries> ReadAsync(string[] keys, long maxBytes) =>
+            atOnce ? await Store.ReadSnapshotAsync(keys, maxBytes) : await Store.ReadManyAsync(keys, maxBytes);
     }
 
     [Fact]

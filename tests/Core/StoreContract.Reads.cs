@@ -221,6 +221,44 @@ public abstract partial class StoreContract
         await Task.WhenAll(readers);
     }
 
+    [Fact]
+    public async Task Many_keys_read_at_once_show_no_half_of_a_batch_however_much_is_written()
+    {
+        // Each batch writes its number to all keys but some, which it deletes together; values lie in their rows and apart from them.
+        string[] keys = [.. Enumerable.Range(0, 40).Select(static i => $"k{i}")];
+        string padding = new('.', 3000);
+        const int MinStates = 50; // of both readers
+        using var stop = new CancellationTokenSource();
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        int states = 0;
+        Task[] readers = [.. Enumerable.Range(0, 2).Select(reader => Task.Run(async () =>
+        {
+            var seen = new HashSet<string>();
+            while (!stop.IsCancellationRequested)
+            {
+                // A single read first, so that the newest of one key is at hand in whatever keeps what was read.
+                _ = await Store.ReadAsync(keys[(reader + seen.Count) % keys.Length]);
+                IReadOnlyList<Entry?> entries = (await Store.ReadSnapshotAsync(keys, long.MaxValue)).Entries;
+                string[] numbers = [.. entries.Where(static entry => entry is { IsTombstone: false }).Select(static entry => Text(entry)!.TrimEnd('.'))];
+                Assert.True(numbers.Distinct().Count() <= 1, string.Join(' ', numbers));
+                Assert.True(numbers.Length is 0 or 20 or 40, $"{numbers.Length}");
+                Assert.True(entries.Where(static entry => entry is not null).All(entry => entry!.Version.Sequence > entries[0]!.Version.Sequence - keys.Length));
+                Interlocked.Add(ref states, seen.Add(numbers.FirstOrDefault("none")) ? 1 : 0);
+            }
+        }))];
+
+        for (int i = 0; Volatile.Read(ref states) < MinStates && !readers.Any(static reader => reader.IsCompleted); i++)
+        {
+            deadline.Token.ThrowIfCancellationRequested();
+            await WriteAsync(Store, 1, [.. keys.Select((key, at) =>
+                i % 3 == 2 && at % 2 == 1 ? Delete(key) : Put(key, at % 4 < 2 ? $"{i}" : $"{i}{padding}"))]);
+            await Task.Yield();
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(readers);
+    }
+
     private protected async Task<string> KeysAsync(KeyScan scan)
     {
         KeyPage page = await Store.ScanAsync(scan);

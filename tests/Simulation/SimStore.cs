@@ -79,6 +79,8 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
     public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) =>
         disk.Content.ReadManyAsync(keys, Math.Min(maxBytes, PageBytes));
 
+    public ValueTask<ManyEntries> ReadSnapshotAsync(IReadOnlyList<string> keys, long maxBytes) => disk.Content.ReadSnapshotAsync(keys, maxBytes);
+
     public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys) => disk.Content.ReadHeadsAsync(keys);
 
     public ValueTask<HeadPage> ScanHeadsAsync(HeadScan scan) => disk.Content.ScanHeadsAsync(scan);

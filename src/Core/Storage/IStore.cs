@@ -87,6 +87,11 @@ public interface IStore : IAsyncDisposable
     /// </summary>
     ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes);
 
+    /// <summary>
+    /// The same, all from one moment: of a batch either everything is shown or nothing, however much is written meanwhile.
+    /// </summary>
+    ValueTask<ManyEntries> ReadSnapshotAsync(IReadOnlyList<string> keys, long maxBytes);
+
     /// <summary>The heads of the applied entries of many keys, tombstones included, in that order; reads no large value.</summary>
     ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys);
 

@@ -55,6 +55,15 @@ public sealed partial class MemoryStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<ManyEntries> ReadSnapshotAsync(IReadOnlyList<string> keys, long maxBytes)
+    {
+        lock (_gate)
+        {
+            return ReadManyAsync(keys, maxBytes);
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys)
     {
         ArgumentNullException.ThrowIfNull(keys);

@@ -38,6 +38,8 @@ internal sealed class WatchedStore(IStore inner, Action<StoreFailedException> re
 
     public ValueTask<ManyEntries> ReadManyAsync(IReadOnlyList<string> keys, long maxBytes) => Watch(inner.ReadManyAsync(keys, maxBytes), readFailed);
 
+    public ValueTask<ManyEntries> ReadSnapshotAsync(IReadOnlyList<string> keys, long maxBytes) => Watch(inner.ReadSnapshotAsync(keys, maxBytes), readFailed);
+
     public ValueTask<IReadOnlyList<EntryHead?>> ReadHeadsAsync(IReadOnlyList<string> keys) => Watch(inner.ReadHeadsAsync(keys), readFailed);
 
     public ValueTask<bool> RemoveVoidAsync() => Watch(inner.RemoveVoidAsync(), writeFailed);
