@@ -26,6 +26,17 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
     [Alias("Get")]
     Task<ReadResult> GetAsync(string key, ReadOptions options);
 
+    /// <summary>
+    /// Reads many keys, at most <see cref="Batches.MaxQuestions"/>, asking others if need be: the first of them, about as many as hold
+    /// <see cref="Batches.MaxAnswerBytes"/> of values, at least one. Where one cannot be read it is the last.
+    /// </summary>
+    [Alias("GetMany")]
+    Task<ReadResult[]> GetManyAsync(ManyQuery query);
+
+    /// <summary>Reads many keys as the primary has them at one moment: the first part; the rest is asked of whom the reply names.</summary>
+    [Alias("BeginSnapshot")]
+    Task<SnapshotReply> BeginSnapshotAsync(ManyQuery query);
+
     /// <summary>Writes through the masters.</summary>
     [Alias("WriteThrough")]
     Task<WriteResult> WriteAsync(Transaction transaction);

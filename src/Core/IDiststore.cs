@@ -10,6 +10,9 @@ public interface IDiststore
     /// <summary>Reads a key: here if this node has it and may show it, else from whoever has.</summary>
     ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default);
 
+    /// <summary>Reads many keys: each as <see cref="GetAsync"/> would, or, where the read is strong, all from one state.</summary>
+    ValueTask<ManyResult> ReadManyAsync(ManyQuery query, CancellationToken cancellation = default);
+
     /// <summary>Writes through the masters, all of it or nothing; returns once every in-sync master has it.</summary>
     ValueTask<WriteResult> WriteAsync(Transaction transaction, CancellationToken cancellation = default);
 

@@ -37,6 +37,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     private readonly WriteTurns _writeTurns;
     private readonly CopyReader? _copies; // none where the gateway keeps none
     private readonly CopiedReads? _copied;
+    private readonly CopiedManyReads _many;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
@@ -45,6 +46,7 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
     {
         _copies = copies.Reader;
         _copied = copies.Reader is null ? null : new CopiedReads(copies.Reader, copies.Name, copies.Bound, time, AskClusterAsync);
+        _many = new CopiedManyReads(copies.Reader, copies.Name, copies.Bound, time, AskManyAsync);
         _nodes = nodes;
         _time = time;
         _logger = logger;

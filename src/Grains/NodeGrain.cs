@@ -25,6 +25,18 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
 
     public Task<ReadResult> GetAsync(string key, ReadOptions options) => Serving.GetAsync(key, options).AsTask();
 
+    public Task<ReadResult[]> GetManyAsync(ManyQuery query)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(query.Keys.Length, Batches.MaxQuestions);
+        return Serving.GetManyAsync(query).AsTask();
+    }
+
+    public Task<SnapshotReply> BeginSnapshotAsync(ManyQuery query)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(query.Keys.Length, ManyQuery.MaxKeys);
+        return Serving.BeginSnapshotAsync(query);
+    }
+
     public async Task<WriteResult> WriteAsync(Transaction transaction)
     {
         WriteResult result = await Serving.WriteAsync(transaction);
@@ -77,6 +89,14 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
         ArgumentOutOfRangeException.ThrowIfGreaterThan(requests.Length, Batches.MaxQuestions);
         return node.FetchAsync(requests);
     }
+
+    public Task<SnapshotReply> ReadSnapshotAsync(ManyQuery query)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(query.Keys.Length, ManyQuery.MaxKeys);
+        return node.ReadSnapshotAsync(query);
+    }
+
+    public Task<SnapshotPart> ReadRestAsync(Guid id, int from) => node.ReadRestAsync(id, from);
 
     public Task<LocalReply> FetchLocalAsync(string key) => node.FetchLocalAsync(key);
 

@@ -17,7 +17,7 @@ internal static class Answers
     private const int PieceBytes = 32 * 1024;
 
     /// <summary>What Kestrel holds of an answer that a client is slow to read, at most; see <see cref="DiststoreHttp.ResponseBufferBytes"/>.</summary>
-    private const int BufferedBytes = DiststoreHttp.ResponseBufferBytes + PieceBytes;
+    public const int BufferedBytes = DiststoreHttp.ResponseBufferBytes + PieceBytes;
 
     /// <summary>Answers a write through the masters or to one node; <paramref name="done"/> answers where it was acknowledged.</summary>
     public static Task WriteAsync(HttpContext context, in WriteResult result, string? nodeAsked, Func<HttpContext, WriteResult, Task> done)
@@ -148,6 +148,14 @@ internal static class Answers
         return sent.IsCompletedSuccessfully ? Task.CompletedTask : isFree ? sent.AsTask() : AwaitReader(context, sent.AsTask());
     }
 
+    /// <summary>Sends a body that has its room, <see cref="BufferedBytes"/> included, in <paramref name="room"/>.</summary>
+    public static Task SendAsync(HttpContext context, ReadOnlyMemory<byte> body, ByteReservation room)
+    {
+        context.Response.Headers.XContentTypeOptions = HeaderTexts.NoSniff;
+        context.Response.ContentLength = body.Length;
+        return SendPieces(context, body, room);
+    }
+
     private static async Task SendPieces(HttpContext context, ReadOnlyMemory<byte> body, bool isFree)
     {
         using ByteReservation? room = isFree ? null : Budget(context)?.Open(ByteUse.Answer);
@@ -157,6 +165,11 @@ internal static class Answers
             return;
         }
 
+        await SendPieces(context, body, room);
+    }
+
+    private static async Task SendPieces(HttpContext context, ReadOnlyMemory<byte> body, ByteReservation? room)
+    {
         PipeWriter writer = context.Response.BodyWriter;
         for (int at = 0; at < body.Length; at += PieceBytes)
         {

@@ -21,6 +21,7 @@ internal sealed partial class HttpApi(
     private readonly PlainRoutes _plain = new(store, nodes, options, budget);
     private readonly TransactionRoutes _transactions = new(store, options, budget);
     private readonly ListRoutes _lists = new(store);
+    private readonly ManyRoutes _many = new(store, options, budget);
     private readonly NodeKeyRoutes _nodeKeys = new(nodes, options, budget, time, stopping);
     private readonly BackupRoutes _backups = new(nodes);
     private readonly ServiceRoutes _service = new(nodes, metrics);
@@ -100,6 +101,7 @@ internal sealed partial class HttpApi(
             "/local" => _plain.PostFormAsync(context, target, onNode: true),
             "/list" => _nodeKeys.InvokeAsync(context, target),
             "/v1/kv" => _lists.PageAsync(context, target),
+            ManyRoutes.ReadPath => _many.ReadAsync(context, target),
             TransactionRoutes.Path => _transactions.InvokeAsync(context, target),
             ChangeRoutes.Path => _changes.InvokeAsync(context, target),
             "/v1/cluster" => _service.ClusterAsync(context, target),

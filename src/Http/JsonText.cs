@@ -11,7 +11,10 @@ internal static class JsonText
     public static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>An object with what <paramref name="write"/> puts into it, of about so many bytes.</summary>
-    public static byte[] Object(Action<Utf8JsonWriter> write, int bytes = 256)
+    public static byte[] Object(Action<Utf8JsonWriter> write, int bytes = 256) => LargeObject(write, bytes).ToArray();
+
+    /// <summary>The same where it may be large: it is not copied. At most so many bytes.</summary>
+    public static ReadOnlyMemory<byte> LargeObject(Action<Utf8JsonWriter> write, int bytes)
     {
         var buffer = new ArrayBufferWriter<byte>(bytes);
         using (var json = new Utf8JsonWriter(buffer, Readable))
@@ -21,6 +24,6 @@ internal static class JsonText
             json.WriteEndObject();
         }
 
-        return buffer.WrittenSpan.ToArray();
+        return buffer.WrittenMemory;
     }
 }

@@ -33,6 +33,12 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     /// <summary>What the last read was asked with.</summary>
     public ReadOptions? AskedRead { get; set; }
 
+    /// <summary>What reads of many keys answer instead, if set.</summary>
+    public ManyResult? Many { get; set; }
+
+    /// <summary>The last read of many keys that was asked for.</summary>
+    public ManyQuery? AskedMany { get; private set; }
+
     /// <summary>The last listing that was asked for.</summary>
     public ListQuery? AskedList { get; private set; }
 
@@ -88,6 +94,16 @@ internal sealed class FakeStore : IDiststore, INodeAccess
             || (options.Scope == ReadScope.IncludingLocalOnly && LocalOnly.TryGetValue(key, out entry));
         ReadOutcome outcome = isFound ? ReadOutcome.Found : options.OnlyHere ? ReadOutcome.NotHere : ReadOutcome.NotFound;
         return ValueTask.FromResult(Read ?? Shown(new ReadResult(outcome, entry, Name)));
+    }
+
+    public async ValueTask<ManyResult> ReadManyAsync(ManyQuery query, CancellationToken cancellation = default)
+    {
+        await Task.Yield();
+        Assert.All(query.Keys, static key => Assert.Null(KeyRules.Problem(key)));
+        Assert.InRange(query.Keys.Length, 0, ManyQuery.MaxKeys);
+        AskedMany = query;
+        return Many ?? new ManyResult(
+            Shown(new ReadResult(ReadOutcome.Found, null, Name)), [.. query.Keys.Select(key => Replicated.GetValueOrDefault(key))], null);
     }
 
     public async ValueTask<WriteResult> WriteAsync(Transaction transaction, CancellationToken cancellation = default)

@@ -80,6 +80,10 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 
     public Task<FetchReply?[]> FetchAsync(FetchRequest[] requests) => CallAsync(p => p.FetchAsync(requests));
 
+    public Task<SnapshotReply> ReadSnapshotAsync(ManyQuery query) => CallAsync(p => p.ReadSnapshotAsync(query));
+
+    public Task<SnapshotPart> ReadRestAsync(Guid id, int from) => CallAsync(p => p.ReadRestAsync(id, from));
+
     public Task<LocalReply> FetchLocalAsync(string key) => CallAsync(p => p.FetchLocalAsync(key));
 
     public Task<ListResult?> ListFromPrimaryAsync(ListQuery query) => CallAsync(p => p.ListFromPrimaryAsync(query));

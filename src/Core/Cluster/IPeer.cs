@@ -48,6 +48,15 @@ public interface IPeer
     /// </summary>
     Task<FetchReply?[]> FetchAsync(FetchRequest[] requests);
 
+    /// <summary>
+    /// Asks the primary for many keys (at most <see cref="ManyQuery.MaxKeys"/>) as it has them at one moment, by one reading of its clock; up to
+    /// <see cref="ManyQuery.MaxValueBytes"/> of values.
+    /// </summary>
+    Task<SnapshotReply> ReadSnapshotAsync(ManyQuery query);
+
+    /// <summary>The rest of what <see cref="ReadSnapshotAsync"/> gave by that id, from that index on: as much as one message carries.</summary>
+    Task<SnapshotPart> ReadRestAsync(Guid id, int from);
+
     /// <summary>Reads what this node holds local-only under a key.</summary>
     Task<LocalReply> FetchLocalAsync(string key);
 

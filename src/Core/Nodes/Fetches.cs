@@ -39,6 +39,16 @@ internal sealed class Fetches(NodeContext context, FetchAnswers own)
         return ReferenceEquals(fetched, NoRoom) ? (await CallAsync(node, [request]))[0] : fetched;
     }
 
+    /// <summary>
+    /// What a node answers to many requests, at most <see cref="Batches.MaxQuestions"/>, in one call: the first answers, as many as fit into one,
+    /// at least one. None where no answer came in time, which is a fault, or where too many calls wait already.
+    /// </summary>
+    public async Task<(IReadOnlyList<Fetched> Fetched, bool IsFault)> AskManyAsync(string node, FetchRequest[] requests)
+    {
+        Fetched?[] fetched = await CallAsync(node, requests);
+        return ([.. fetched.TakeWhile(static one => one is not null && one != NoRoom && one != NoTurn).Select(static one => one!)], fetched[0] != NoTurn);
+    }
+
     private Batcher<FetchRequest, Fetched?> LaneOf(string node, FetchRequest request)
     {
         var lane = new Lane(node, request.IsStrong || request.MinSequence > 0 ? null : request.MaxAge);

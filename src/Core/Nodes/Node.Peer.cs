@@ -95,6 +95,12 @@ public sealed partial class Node
     public Task<FetchReply?[]> FetchAsync(FetchRequest[] requests) => OnSchedulerAsync(() => _answers.AnswerAsync(requests));
 
     /// <inheritdoc/>
+    public Task<SnapshotReply> ReadSnapshotAsync(ManyQuery query) => OnSchedulerAsync(() => _snapshots.AnswerAsync(query));
+
+    /// <inheritdoc/>
+    public Task<SnapshotPart> ReadRestAsync(Guid id, int from) => OnSchedulerAsync(() => Task.FromResult(_snapshots.ReadRest(id, from)));
+
+    /// <inheritdoc/>
     public Task<LocalReply> FetchLocalAsync(string key) => OnSchedulerAsync(async () => new LocalReply(await _context.Store.ReadLocalAsync(key)));
 
     /// <inheritdoc/>

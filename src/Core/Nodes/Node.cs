@@ -7,7 +7,7 @@ namespace Diststore.Core;
 /// <summary>
 /// One node: what it holds, what it plays among the masters, and how it answers. Everything mutable lives on the
 /// node's scheduler; every public method may be called from any thread and goes there by itself. What users ask is in
-/// this file and, where a node is named, in <c>Node.Named.cs</c>; what other nodes ask in <c>Node.Peer.cs</c>, giving roles away
+/// this file, in <c>Node.Many.cs</c> and, where a node is named, in <c>Node.Named.cs</c>; what other nodes ask in <c>Node.Peer.cs</c>, giving roles away
 /// in <c>Node.Roles.cs</c>.
 /// </summary>
 public sealed partial class Node : IDiststore, INodeAccess, IPeer
@@ -26,6 +26,8 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly Responder _responder;
     private readonly FetchAnswers _answers;
     private readonly ReadPath _reads;
+    private readonly SnapshotAnswers _snapshots;
+    private readonly ManyReads _many;
     private readonly WritePath _writes;
     private readonly BackupSessions _backups;
     private readonly Sweep _sweep;
@@ -90,7 +92,10 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _questions = new QuestionTable(_context, _channel);
         _responder = new Responder(_channel, _partition, _here, _context);
         _answers = new FetchAnswers(_partition, _here);
-        _reads = new ReadPath(_context, _partition, _finder, _questions, new Fetches(_context, _answers));
+        var fetches = new Fetches(_context, _answers);
+        _reads = new ReadPath(_context, _partition, _finder, _questions, fetches);
+        _snapshots = new SnapshotAnswers(_context, _partition);
+        _many = new ManyReads(_context, _finder, fetches, _reads, _snapshots);
         _backups = new BackupSessions(_context);
         _sweep = new Sweep(_context, _partition, _copies);
         _writes = new WritePath(_context, _partition, _finder);
@@ -138,18 +143,6 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
             return Task.FromResult(true);
         });
 
-    /// <summary>
-    /// What this node may show of replicated keys without asking anyone: entries that are surely not older than the bound, as many as
-    /// <paramref name="maxBytes"/> hold, at least one; null for "ask" and for what is beyond that. With what a gateway has to know to
-    /// keep them. Any thread; touches neither the scheduler nor a lock.
-    /// </summary>
-    public async ValueTask<ReadResult?[]> FindManyHereAsync(IReadOnlyList<string> keys, long maxBytes)
-    {
-        ArgumentNullException.ThrowIfNull(keys);
-        IReadOnlyList<HeldEntry> held = await _here.LookManyAsync(keys, maxBytes);
-        return [.. keys.Select((_, i) => i < held.Count ? HitToKeep(held[i]) : null)];
-    }
-
     /// <inheritdoc/>
     public ValueTask<ReadResult> GetAsync(string key, ReadOptions options = default, CancellationToken cancellation = default)
     {
@@ -195,10 +188,6 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         held.Entry is null ? Forwarding.Miss
         : held.Age > _context.Settings.MaxStaleness ? Forwarding.Stale
         : Forwarding.Request;
-
-    // With what a gateway has to know to keep it.
-    private ReadResult? HitToKeep(in HeldEntry held) =>
-        Hit(held, default) is { } hit ? hit with { Origin = new Origin(held.History, held.CurrentAt) } : null;
 
     private ReadResult? Hit(in HeldEntry held, in ReadOptions options) =>
         held.Serves(options, _context.Settings.MaxStaleness)

@@ -88,7 +88,7 @@ internal sealed class NodeInstruments
     public void Synced(SyncKind kind, int entries) =>
         _synced?.Add(entries, _node, new("kind", kind == SyncKind.Full ? "full" : "changes"));
 
-    public void ReadMissed() => _missed?.Add(1, _node);
+    public void ReadMissed(int keys = 1) => _missed?.Add(keys, _node);
 
     public void QuestionSent() => _asked?.Add(1, _node);
 

@@ -79,15 +79,23 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
         }
     }
 
-    private async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options)
+    /// <summary>What the primary is asked: as old as the read allows is good enough; what would be older is confirmed anew.</summary>
+    public FetchRequest RequestOf(string key, ReadOptions options)
     {
-        // As old as the read allows is good enough; what would be older is confirmed anew.
         TimeSpan bound = options.BoundOf(Bound);
         bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
         TimeSpan standard = localOnly ? FreshWord : Bound;
-        var request = new FetchRequest(
-            key, bound < standard ? bound : standard, options.IsStrong || bound < Bound, options.MinSequence, localOnly);
-        Fetched? fetched = await FromPrimaryAsync(request);
+        return new FetchRequest(key, bound < standard ? bound : standard, options.IsStrong || bound < Bound, options.MinSequence, localOnly);
+    }
+
+    /// <summary>What a primary has told of a replicated key, which is kept if it may be.</summary>
+    public ReadResult Told(Fetched fetched, ReadOptions options) => fetched.Reply.Entry is null ? None(fetched) : Found(fetched, options);
+
+    /// <summary>Asks the primary, and no other holder.</summary>
+    public async Task<ReadResult> AskPrimaryAsync(string key, ReadOptions options)
+    {
+        bool localOnly = options.Scope == ReadScope.IncludingLocalOnly;
+        Fetched? fetched = await FromPrimaryAsync(RequestOf(key, options));
         if (fetched?.Reply.Entry is not null)
         {
             return Found(fetched, options);
@@ -112,7 +120,7 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             return new ReadResult(ReadOutcome.Unavailable, null, Name, "no master answers, so whether the key exists is not known");
         }
 
-        var none = new ReadResult(ReadOutcome.NotFound, null, Name, "nobody has this key", fetched.Age(context.Time));
+        ReadResult none = None(fetched);
         if (options.Scope != ReadScope.IncludingLocalOnly)
         {
             return none;
@@ -123,6 +131,8 @@ internal sealed class ReadPath(NodeContext context, Partition partition, Primary
             : find.Silent is null ? none
             : new ReadResult(ReadOutcome.Unavailable, null, Name, $"the masters do not have this key; {find.Silent} may, but does not answer");
     }
+
+    private ReadResult None(Fetched fetched) => new(ReadOutcome.NotFound, null, Name, "nobody has this key", fetched.Age(context.Time));
 
     private ReadResult Found(Fetched fetched, ReadOptions options)
     {

@@ -11,7 +11,7 @@ internal sealed class PrimaryReads(
     FollowSource followers)
 {
     // Each but the last met an entry whose time was up.
-    private const int MaxFetchRounds = 3;
+    internal const int MaxFetchRounds = 3;
 
     /// <summary>What the masters have under each key, or that they have nothing; nothing for those that do not fit into one answer.</summary>
     public async Task<FetchReply?[]> FetchAsync(FetchRequest[] requests)
@@ -45,6 +45,42 @@ internal sealed class PrimaryReads(
         }
 
         return [.. requests.Select(_ => new FetchReply(FetchStatus.CannotTell, View: standing.Newest))];
+    }
+
+    /// <summary>
+    /// Many keys from one state and by one reading of the clock, confirmed to be the primary's. Of entries whose time is up the tombstones are
+    /// ordered first, and another state is read: by another clock, after a change of the primary, their time may not be up.
+    /// </summary>
+    public async Task<SnapshotReply> ReadSnapshotAsync(ManyQuery query)
+    {
+        string name = context.Settings.Name;
+        for (int round = 0; round < MaxFetchRounds; round++)
+        {
+            if (!standing.IsReady || !await confirmation.ConfirmAsync() || standing.HasEnded)
+            {
+                return SnapshotReply.Without(SnapshotStatus.CannotTell, name, standing.Newest);
+            }
+
+            ServedState served = partition.Served;
+            ManyEntries read = await context.Store.ReadSnapshotAsync(query.Keys, query.EntryBytes(ManyQuery.MaxValueBytes));
+            if (standing.HasEnded)
+            {
+                return SnapshotReply.Without(SnapshotStatus.CannotTell, name, standing.Newest);
+            }
+
+            DateTimeOffset now = context.Time.GetUtcNow();
+            Entry?[] shown = [.. read.Entries.Select(static entry => entry is { IsTombstone: false } ? entry : null)];
+            EntryHead[] expired = [.. shown.OfType<Entry>().Where(entry => entry.HasExpired(now)).Select(EntryHead.Of).DistinctBy(static head => head.Key)];
+            if (expired.Length == 0)
+            {
+                shown = shown[..ManyResult.Fit(shown, ManyQuery.MaxValueBytes)];
+                return new SnapshotReply(SnapshotStatus.Given, shown, shown.Length, name, Age: served.Age(context.Time));
+            }
+
+            await expiry.ExpireAsync(expired);
+        }
+
+        return SnapshotReply.Without(SnapshotStatus.NotSettled, name);
     }
 
     private async ValueTask<IReadOnlyList<Entry?>> ReadAsync(FetchRequest[] requests) => requests.Length == 1
