@@ -64,6 +64,39 @@ public sealed class PlacementTests
         await Assert.ThrowsAnyAsync<ArgumentException>(() => grain.TryGetManyAsync(new string[Batches.MaxQuestions + 1]));
     }
 
+    [Fact]
+    public async Task Many_keys_that_fill_several_messages_come_from_one_state()
+    {
+        await using TestNodes nodes = await TestNodes.StartAsync();
+        string[] keys = [.. Enumerable.Range(0, 5).Select(static i => $"k{i}"), "none"];
+        for (int i = 0; i < 5; i++)
+        {
+            await nodes.Nodes[0].WriteAsync(new Write(keys[i], new byte[700_000 + i], "text/plain", TimeSpan.FromHours(1)));
+        }
+
+        foreach (Node node in nodes.Nodes)
+        {
+            foreach (bool isStrong in new[] { true, false, false })
+            {
+                ManyResult result = await node.ReadManyAsync(new ManyQuery(keys, new ReadOptions(IsStrong: isStrong)));
+                Assert.Equal((ReadOutcome.Found, null), (result.Read.Outcome, result.Next));
+                Assert.Equal([700_000, 700_001, 700_002, 700_003, 700_004, null], result.Entries.Select(static entry => entry?.Value!.Length));
+                Assert.All(result.Entries.OfType<Entry>(), static entry => Assert.NotNull(entry.ExpiresAt));
+            }
+
+            INodeGrain grain = nodes.Client.GetGrain<INodeGrain>(node.Name);
+            SnapshotReply first = await grain.BeginSnapshotAsync(new ManyQuery(keys));
+            Assert.Equal((SnapshotStatus.Given, 6, 1), (first.Status, first.Count, first.Entries.Length));
+            SnapshotPart part = await nodes.Client.GetGrain<INodeGrain>(first.Node).ReadRestAsync(first.Rest, 1);
+            Assert.Equal(700_001, Assert.Single(part.Entries)!.Value!.Length);
+            ReadResult[] some = await grain.GetManyAsync(new ManyQuery(["none", .. keys]));
+            Assert.Equal([ReadOutcome.NotFound, ReadOutcome.Found], some.Select(static result => result.Outcome));
+            Assert.InRange(some[1].Life!.Value, TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
+            await Assert.ThrowsAnyAsync<ArgumentException>(() => grain.GetManyAsync(new ManyQuery(new string[Batches.MaxQuestions + 1])));
+            await Assert.ThrowsAnyAsync<ArgumentException>(() => grain.BeginSnapshotAsync(new ManyQuery(new string[ManyQuery.MaxKeys + 1])));
+        }
+    }
+
     private static IGrainContext Activation(TestNodes nodes, string name)
     {
         IGrainContext? activation = nodes.ActivationOf(nodes.Client.GetGrain<INodeGrain>(name).GetGrainId());

@@ -28,6 +28,13 @@ internal sealed class FakePair : ITransport
 
     public Func<FetchRequest, FetchReply>? OnFetch { get; set; }
 
+    public Func<ManyQuery, SnapshotReply>? OnSnapshot { get; set; }
+
+    public Func<Guid, int, SnapshotPart>? OnRest { get; set; }
+
+    /// <summary>Calls with questions for keys, each of how many.</summary>
+    public List<int> FetchCalls { get; } = [];
+
     public IReadOnlyList<string> Members { get; } = [OneNode.Name, "p"];
 
     public IRegistry Registry { get; }
@@ -82,6 +89,8 @@ internal sealed class FakePair : ITransport
             nameof(IPeer.StartSyncAsync) => Answer(args, Pair!.OnStart, Pair.Starts),
             nameof(IPeer.ReadChangesAsync) => Answer(args, Pair!.OnChanges),
             nameof(IPeer.FollowAsync) => Answer(args, Pair!.OnFollow),
+            nameof(IPeer.ReadSnapshotAsync) => Answer(args, Pair!.OnSnapshot),
+            nameof(IPeer.ReadRestAsync) => Task.FromResult(Pair!.OnRest!((Guid)args![0]!, (int)args[1]!)),
             nameof(IPeer.FetchAsync) => Fetch((FetchRequest[])args![0]!),
             nameof(IPeer.PingAsync) => Task.FromException<PingReply>(new TimeoutException()),
             _ => throw new NotSupportedException(targetMethod.Name),
@@ -90,6 +99,7 @@ internal sealed class FakePair : ITransport
         private Task<FetchReply?[]> Fetch(FetchRequest[] requests)
         {
             Pair!.Fetches.AddRange(requests);
+            Pair.FetchCalls.Add(requests.Length);
             return Pair.OnFetch is { } answer
                 ? Task.FromResult<FetchReply?[]>([.. requests.Select(answer)])
                 : Task.FromException<FetchReply?[]>(new TimeoutException());

@@ -47,6 +47,60 @@ public sealed class ClusterDiststoreTests
     }
 
     [Fact]
+    public async Task Reads_of_many_keys_go_to_another_node_where_one_dies_or_cannot_tell()
+    {
+        var nodes = new FakeNodes("a");
+        var strong = new ReadOptions(IsStrong: true);
+        nodes["b"].Answer = static (method, args) => method switch
+        {
+            "GetManyAsync" => ((ManyQuery)args[0]!).Keys.Select(Found).ToArray(),
+            "BeginSnapshotAsync" => new SnapshotReply(SnapshotStatus.Given, [Found("x").Entry], 1, "b"),
+            _ => null,
+        };
+        Task<ManyResult> bounded = nodes.Store.ReadManyAsync(new ManyQuery(["x", "y"])).AsTask();
+        Task<ManyResult> snapshot = nodes.Store.ReadManyAsync(new ManyQuery(["x"], strong)).AsTask();
+        Assert.False(bounded.IsCompleted || snapshot.IsCompleted);
+        nodes.Say(2, "b");
+        Assert.Equal(["x", "y"], (await bounded.WaitAsync(Deadline)).Entries.Select(static entry => entry!.Key));
+        Assert.Equal((1, "b"), await snapshot.WaitAsync(Deadline) is var shown ? (shown.Entries.Count, shown.Read.Node) : default);
+
+        nodes.Say(3, "c");
+        nodes["c"].Answer = static (method, _) => method == "GetManyAsync"
+            ? new ReadResult[] { new(ReadOutcome.Unavailable, null, "c", "why") }
+            : new SnapshotReply(SnapshotStatus.CannotTell, [], 0, "c");
+        ManyResult unknown = await nodes.Store.ReadManyAsync(new ManyQuery(["x"]));
+        Assert.Equal((ReadOutcome.Unavailable, "keys[0]: why"), (unknown.Read.Outcome, unknown.Read.Detail));
+        Assert.Equal(ReadOutcome.Unavailable, (await nodes.Store.ReadManyAsync(new ManyQuery(["x"], strong))).Read.Outcome);
+        Assert.Empty((await nodes.Store.ReadManyAsync(new ManyQuery([], strong))).Entries);
+    }
+
+    [Fact]
+    public async Task The_rest_of_one_state_is_asked_of_the_node_that_holds_it()
+    {
+        var nodes = new FakeNodes("a", "p");
+        var id = Guid.NewGuid();
+        Entry?[] all = [Found("x").Entry, null, Found("y").Entry];
+        var reply = new SnapshotReply(SnapshotStatus.Given, all[..1], 3, "p", id, TimeSpan.FromSeconds(1));
+        nodes["a"].Answer = (method, _) => method == "BeginSnapshotAsync" ? reply : new TimeoutException();
+        nodes["p"].Answer = (method, args) => method switch
+        {
+            "BeginSnapshotAsync" => reply,
+            "ReadRestAsync" when (Guid)args[0]! == id => new SnapshotPart([all[(int)args[1]!]]),
+            _ => new TimeoutException(),
+        };
+        ManyResult result = await nodes.Store.ReadManyAsync(new ManyQuery(["x", "none", "y"], new ReadOptions(IsStrong: true)));
+        Assert.Equal(all, result.Entries);
+        Assert.Equal((ReadOutcome.Found, TimeSpan.FromSeconds(1), Forwarding.Request), (result.Read.Outcome, result.Read.Age, result.Read.Forwarding));
+        Assert.Equal(2, nodes.Calls.Count(static call => call == "p.ReadRestAsync"));
+
+        // One who has died takes it along.
+        nodes.Say(2, "a");
+        Assert.Equal(
+            ReadOutcome.Unavailable,
+            (await nodes.Store.ReadManyAsync(new ManyQuery(["x", "none", "y"], new ReadOptions(IsStrong: true)))).Read.Outcome);
+    }
+
+    [Fact]
     public async Task A_node_that_came_back_under_its_name_is_another_life()
     {
         var nodes = new FakeNodes("a");

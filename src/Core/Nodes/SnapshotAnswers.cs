@@ -9,11 +9,11 @@ internal sealed class SnapshotAnswers(NodeContext context, Partition partition)
     /// <summary>Those that are being read, and those whose rest is held, together. Each has at most one answer's bytes of values, or one value.</summary>
     public const int MaxOpen = 16;
 
-    /// <summary>For how long the rest is held after somebody asked for some of it.</summary>
-    public static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(5);
-
     private readonly Dictionary<Guid, Held> _held = [];
     private int _reading;
+
+    // For how long the rest is held after somebody asked for some of it: who waits for an answer longer than this has given up.
+    private TimeSpan IdleLimit => 4 * context.Settings.ReplyTimeout;
 
     /// <summary>How many are read or held now.</summary>
     public int Open => _reading + _held.Count;
