@@ -95,6 +95,7 @@ public sealed class ClusterDiststoreTests
 
         // One who has died takes it along.
         nodes.Say(2, "a");
+        nodes["p"].Answer = static (_, _) => new NodeNotFoundException("gone");
         Assert.Equal(
             ReadOutcome.Unavailable,
             (await nodes.Store.ReadManyAsync(new ManyQuery(["x", "none", "y"], new ReadOptions(IsStrong: true)))).Read.Outcome);
