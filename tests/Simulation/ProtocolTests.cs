@@ -72,7 +72,7 @@ public sealed class ProtocolTests
 
     private static void RunSeeds(int from, int to, bool durable, bool restores = false)
     {
-        int acknowledged = 0, views = 0, strong = 0, watched = 0, local = 0, histories = 0, lives = 0, moved = 0, replayed = 0;
+        int acknowledged = 0, views = 0, strong = 0, watched = 0, local = 0, histories = 0, lives = 0, moved = 0, replayed = 0, looked = 0;
         var failures = new ConcurrentBag<string>();
         Parallel.ForEach(Partitioner.Create(Enumerable.Range(from, to - from), EnumerablePartitionerOptions.NoBuffering), seed =>
         {
@@ -95,6 +95,7 @@ public sealed class ProtocolTests
             Interlocked.Add(ref lives, cluster.LivesJudged);
             Interlocked.Add(ref moved, cluster.Bank.Moved);
             Interlocked.Add(ref replayed, cluster.Bank.Replayed);
+            Interlocked.Add(ref looked, cluster.Bank.Looked);
         });
 
         Assert.True(failures.IsEmpty, $"{failures.Count} of {to - from} seeds fail\n{string.Join("\n\n", failures.Take(5))}");
@@ -106,6 +107,7 @@ public sealed class ProtocolTests
         Assert.True(watched > watchedEach * (to - from), $"only {watched} changes were watched");
         Assert.True(local > 50 * (to - from), $"only {local} reads of local-only keys found them");
         Assert.True(moved > 100 * (to - from), $"only {moved} moves between accounts were done");
+        Assert.True(looked > 50 * (to - from), $"only {looked} looks at all accounts were answered");
         Assert.True(replayed > (to - from) / 2, $"only {replayed} moves were done before their clients asked again");
         Assert.True(lives > 20 * (to - from), $"only {lives} reads of values that end were judged by the primary's clock");
         double historiesEach = to - from < SeedsPerPiece || (durable && !restores) ? 0 : restores ? 1.5 : 1.2;

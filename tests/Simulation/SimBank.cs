@@ -20,6 +20,7 @@ internal sealed class SimBank(Pump pump, IReadOnlyList<SimNode> nodes, History h
     private const string Prefix = "bank";
     private const int MaxAmount = 9;
     private const int MaxPauseMilliseconds = 150;
+    private const double Looks = 0.3; // of all requests
 
     // Balances of up to 599 either way, as the digits of one number.
     private const int Base = 1200;
@@ -36,6 +37,9 @@ internal sealed class SimBank(Pump pump, IReadOnlyList<SimNode> nodes, History h
     /// <summary>Moves of which the client was told that they are done.</summary>
     public int Moved { get; private set; }
 
+    /// <summary>Looks at all accounts of a bank that were answered.</summary>
+    public int Looked { get; private set; }
+
     /// <summary>Moves of which the client was told so only when it asked again.</summary>
     public int Replayed { get; private set; }
 
@@ -49,7 +53,7 @@ internal sealed class SimBank(Pump pump, IReadOnlyList<SimNode> nodes, History h
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(pump.Random.Next(1, MaxPauseMilliseconds)), clock);
                 string bank = $"{Prefix}-{pump.Now / AccountsLastFor.Ticks}";
-                await MoveAsync(bank, clock);
+                await (pump.Random.NextDouble() < Looks ? LookAsync(bank, clock) : MoveAsync(bank, clock));
             }
         });
     }
@@ -64,6 +68,26 @@ internal sealed class SimBank(Pump pump, IReadOnlyList<SimNode> nodes, History h
     /// <summary>What a bank holds where its accounts are these entries.</summary>
     public static int Packed(IEnumerable<Entry?> accounts) => Packed(accounts.Select(static entry =>
         entry is { IsTombstone: false } ? long.Parse(Encoding.ASCII.GetString(entry.Value!), CultureInfo.InvariantCulture) : 0));
+
+    // As a move of nothing.
+    private async Task LookAsync(string bank, SimClock clock)
+    {
+        if (nodes.Where(static node => node.Answers).ToList() is not { Count: > 0 } up)
+        {
+            return;
+        }
+
+        long began = pump.Now;
+        Task<ManyResult> answer = pump.Pick(up).Node!.ReadManyAsync(new ManyQuery(AccountsOf(bank)!, new ReadOptions(IsStrong: true))).AsTask();
+        await Task.WhenAny(answer, Task.Delay(Patience, clock));
+        if (answer.IsCompleted && await answer is { Read.Outcome: ReadOutcome.Found } look)
+        {
+            int shown = Packed(look.Entries);
+            pump.Require(look.Next is null && look.Entries.Count == Accounts, $"a look at {bank} shows {look.Entries.Count} accounts");
+            history.Add(bank, new Operation(OperationKind.Move, 0, shown, OperationOutcome.Existed, began, pump.Now));
+            Looked++;
+        }
+    }
 
     private async Task MoveAsync(string bank, SimClock clock)
     {

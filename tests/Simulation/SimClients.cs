@@ -137,6 +137,7 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
             < 0.94 => ReadAsync(node, key, Tighter, clock),
             < 0.96 => ReadAsync(node, key, Looser, clock),
             < 0.97 => ReadAsync(node, key, new ReadOptions(OnlyHere: true), clock),
+            < 0.98 => ReadManyAsync(node, [.. Enumerable.Range(0, KeysAtOnce).Select(i => $"key-{phase}-{i}")], pump.Pick([new ReadOptions(), Tighter]), clock),
             _ => ReadOwnWriteAsync(node, key, clock),
         };
     }
@@ -254,6 +255,20 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
         }
 
         return result;
+    }
+
+    // Each as if it were read alone.
+    private async Task ReadManyAsync(SimNode node, string[] keys, ReadOptions options, TimeProvider clock)
+    {
+        long arrived = pump.Now;
+        Task<ManyResult> answer = node.Node!.ReadManyAsync(new ManyQuery(keys, options)).AsTask();
+        await Task.WhenAny(answer, Task.Delay(ReadPatience, clock));
+        if (answer.IsCompleted && await answer is { Read.Outcome: ReadOutcome.Found } read)
+        {
+            TimeSpan bound = options.BoundOf(SimCluster.MaxStaleness);
+            history.Reads.AddRange(keys.Zip(
+                read.Entries, (key, entry) => new BoundedRead(key, node.Name, arrived, pump.Now, bound, entry?.Version, LogPoint.Zero)));
+        }
     }
 
     // What a client has written it finds again on any node, if it says so.
