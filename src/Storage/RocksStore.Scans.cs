@@ -84,6 +84,15 @@ public sealed partial class RocksStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<ChangeIndexPage> ReadChangeIndexAsync(long since, int maxRows)
+    {
+        StoreState state = State;
+        return since >= state.Applied.Sequence
+            ? new ValueTask<ChangeIndexPage>(new ChangeIndexPage([], state.Applied.Sequence, true, state.Applied, state.Epochs, state.Floor))
+            : OnAsync(_pages, () => ReadChangeIndex(since, maxRows));
+    }
+
+    /// <inheritdoc/>
     /// <remarks>They are looked for on a reading thread; the writer only removes what still is there, a few at a time.</remarks>
     public async ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom)
     {
@@ -207,12 +216,12 @@ public sealed partial class RocksStore
         using Snapshot snapshot = _engine.Snapshot();
         StoreState state = StateOf(snapshot);
         ReadOptions options = Within(snapshot);
-        EpochHistory epochs = _engine.Get(Family.Meta, MetaRows.Epochs, MetaRows.ReadEpochs, options) ?? EpochHistory.Empty;
+        EpochHistory epochs = EpochsOf(options);
 
         // Rows beyond the applied point were pulled by a sync that has not ended.
         long end = state.Applied.Sequence;
         using Rowset rows = _engine.Scan(Family.Changes, snapshot, fillCache: false);
-        for (rows.Seek(new RowWriter().Long(since < 0 ? 0 : since + 1).Written); since < end && rows.IsValid; rows.Next())
+        for (SeekChange(rows, since); since < end && rows.IsValid; rows.Next())
         {
             var row = new RowReader(rows.Key);
             if (row.Long() > end)
@@ -236,6 +245,44 @@ public sealed partial class RocksStore
         long upto = more ? entries[^1].Version.Sequence : end;
         return new ChangePage(entries.DrainToImmutable(), upto, !more, state.Applied, epochs, state.Floor, state.VoidUpto);
     }
+
+    private ChangeIndexPage ReadChangeIndex(long since, int maxRows)
+    {
+        ImmutableArray<IndexedChange>.Builder found = ImmutableArray.CreateBuilder<IndexedChange>();
+        long bytes = 0;
+        bool more = false;
+        using Snapshot snapshot = _engine.Snapshot();
+        StoreState state = StateOf(snapshot);
+        EpochHistory epochs = EpochsOf(Within(snapshot));
+        long end = state.Applied.Sequence;
+        using Rowset rows = _engine.Scan(Family.Changes, snapshot, fillCache: false);
+        for (SeekChange(rows, since); since < end && rows.IsValid; rows.Next())
+        {
+            var row = new RowReader(rows.Key);
+            long sequence = row.Long();
+            if (sequence > end)
+            {
+                break;
+            }
+
+            more = found.Count >= maxRows || bytes >= ChangeIndexPage.MaxBytes;
+            if (more)
+            {
+                break;
+            }
+
+            found.Add(new IndexedChange(sequence, Rows.Text(row.Rest)));
+            bytes += sizeof(char) * found[^1].Key.Length;
+        }
+
+        long upto = more ? found[^1].Sequence : end;
+        return new ChangeIndexPage(found.DrainToImmutable(), upto, !more, state.Applied, epochs, state.Floor);
+    }
+
+    private static void SeekChange(Rowset rows, long since) => rows.Seek(new RowWriter().Long(since < 0 ? 0 : since + 1).Written);
+
+    private EpochHistory EpochsOf(ReadOptions options) =>
+        _engine.Get(Family.Meta, MetaRows.Epochs, MetaRows.ReadEpochs, options) ?? EpochHistory.Empty;
 
     private List<EntryHead> ReadExpired(DateTimeOffset now, int limit)
     {

@@ -55,18 +55,18 @@ public sealed class CrowdTests : IAsyncLifetime
         Close();
         Task<WatchReply>[] asked = [.. Enumerable.Range(1, Askers).Select(
             i => _node.WatchAsync(new ChangesQuery(new LogPoint(epoch, i), TimeSpan.Zero)))];
-        await AtGateAsync(ChangeWatch.MaxReads);
+        await AtGateAsync(ChangeReads.MaxReads);
         await SettleAsync();
-        Assert.Equal(ChangeWatch.MaxReads, _store.AtGate);
+        Assert.Equal(ChangeReads.MaxReads, _store.AtGate);
         Assert.Equal(WriteOutcome.Created, (await _node.WriteAsync(new Write("meanwhile", [1])).AsTask().WaitAsync(Deadline)).Outcome);
 
         // Whose turn does not come in time is told that the primary is busy, and not that it is none.
-        WatchReply[] busy = await Task.WhenAll(asked.Skip(ChangeWatch.MaxReads)).WaitAsync(Deadline);
+        WatchReply[] busy = await Task.WhenAll(asked.Skip(ChangeReads.MaxReads)).WaitAsync(Deadline);
         Assert.All(busy, static reply => Assert.Equal((true, false, null), (reply.IsBusy, reply.IsGone, reply.Page)));
         Assert.Equal(ChangesOutcome.Busy, (await _node.ReadChangesAsync(new ChangesQuery(new LogPoint(epoch, 30), TimeSpan.Zero))).Outcome);
 
         _store.Gate!.SetResult();
-        WatchReply[] answered = await Task.WhenAll(asked.Take(ChangeWatch.MaxReads)).WaitAsync(Deadline);
+        WatchReply[] answered = await Task.WhenAll(asked.Take(ChangeReads.MaxReads)).WaitAsync(Deadline);
         Assert.All(answered, static reply => Assert.NotEmpty(reply.Page!.Entries));
         Assert.NotEmpty((await _node.WatchAsync(new ChangesQuery(new LogPoint(epoch, 30), TimeSpan.Zero))).Page!.Entries);
     }

@@ -26,6 +26,8 @@ internal sealed class FailingStore : IStore, IBackupSource
     private int _expiredReads;
     private int _headReads;
     private int _entryReads;
+    private int _indexReads;
+
     /// <summary>What reads of heads by their keys wait for first, if set.</summary>
     public volatile TaskCompletionSource? HeadGate;
 
@@ -43,6 +45,9 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     /// <summary>How often it was asked what has expired, for heads, and for single entries.</summary>
     public (int Expired, int Heads, int Entries) Reads => (Volatile.Read(ref _expiredReads), Volatile.Read(ref _headReads), Volatile.Read(ref _entryReads));
+
+    /// <summary>How often it was asked which keys have changed.</summary>
+    public int IndexReads => Volatile.Read(ref _indexReads);
 
     public Guid Id => _inner.Id;
 
@@ -117,6 +122,13 @@ internal sealed class FailingStore : IStore, IBackupSource
     {
         await PassGateAsync();
         return await ReadAsync(() => _inner.ReadChangesAsync(since, maxBytes));
+    }
+
+    public async ValueTask<ChangeIndexPage> ReadChangeIndexAsync(long since, int maxRows)
+    {
+        Interlocked.Increment(ref _indexReads);
+        await PassGateAsync();
+        return await ReadAsync(() => _inner.ReadChangeIndexAsync(since, maxRows));
     }
 
     // The sweep asks by itself, at any moment.

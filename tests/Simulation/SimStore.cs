@@ -10,6 +10,7 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
     public const string Refusal = "the disk does not take this write";
 
     private const int PageBytes = 600; // so that a sync takes several pages
+    private const int IndexRows = 6; // and a watcher of few keys several looks
 
     private Task _tail = Task.CompletedTask;
     private StoreFailedException? _failure;
@@ -88,6 +89,9 @@ internal sealed class SimStore(SimDisk disk, Pump pump, TimeProvider time) : ISt
     public ValueTask<KeyPage> ScanAsync(KeyScan scan) => disk.Content.ScanAsync(scan with { MaxBytes = Math.Min(scan.MaxBytes, PageBytes) });
 
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => disk.Content.ReadChangesAsync(since, Math.Min(maxBytes, PageBytes));
+
+    public ValueTask<ChangeIndexPage> ReadChangeIndexAsync(long since, int maxRows) =>
+        disk.Content.ReadChangeIndexAsync(since, Math.Min(maxRows, IndexRows));
 
     public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit) => disk.Content.ReadExpiredAsync(now, limit);
 

@@ -77,8 +77,10 @@ public readonly record struct ChangeId(
 /// <summary>Which changes to read.</summary>
 /// <param name="Since">Those after this; <see cref="ChangeId.Start"/> for all that there are.</param>
 /// <param name="Wait">How long to wait for the first one, at most <see cref="MaxWait"/>.</param>
+/// <param name="Filter">Of which keys, and whether with their values.</param>
 [GenerateSerializer, Immutable, Alias("diststore.changes")]
-public sealed record ChangesQuery([property: Id(0)] ChangeId Since, [property: Id(1)] TimeSpan Wait)
+public sealed record ChangesQuery(
+    [property: Id(0)] ChangeId Since, [property: Id(1)] TimeSpan Wait, [property: Id(2)] ChangeFilter Filter = default)
 {
     /// <summary>The longest wait of one read; who wants to wait longer asks again.</summary>
     public static TimeSpan MaxWait { get; } = TimeSpan.FromSeconds(2);
@@ -90,7 +92,7 @@ public sealed record ChangesQuery([property: Id(0)] ChangeId Since, [property: I
 /// <summary>How a read of changes ended.</summary>
 public enum ChangesOutcome
 {
-    /// <summary>The changes are given; none if there were none while it waited.</summary>
+    /// <summary>The changes are given; none if none that is shown came while it waited.</summary>
     Page = 0,
 
     /// <summary>The point lies below the floor, or not in the history: start over with a listing.</summary>
@@ -105,12 +107,16 @@ public enum ChangesOutcome
 
 /// <summary>Changes in ascending order.</summary>
 /// <param name="Outcome">How it ended.</param>
-/// <param name="Entries">The changed entries, tombstones among them.</param>
+/// <param name="Entries">The changed entries, tombstones among them; none where no values were asked for.</param>
 /// <param name="Node">The name of the node that answered the caller.</param>
 /// <param name="Detail">A sentence for the caller where there is no page.</param>
-/// <param name="Upto">The point up to which the changes were looked at, which is not always the last one's; zero where it did not move.</param>
+/// <param name="Upto">
+/// The point up to which the changes were *scanned*, which is not always the last one's, for what the filter hides and internal rows
+/// show nothing; zero where nothing was scanned.
+/// </param>
 /// <param name="PassUpto">What the first pass that the page is of has to pass, or zero.</param>
 /// <param name="ReadAt">What was applied when the page was read.</param>
+/// <param name="Heads">The heads of what has changed, in place of the entries, where no values were asked for.</param>
 [GenerateSerializer, Immutable, Alias("diststore.changespage")]
 public sealed record ChangesResult(
     [property: Id(0)] ChangesOutcome Outcome,
@@ -119,8 +125,18 @@ public sealed record ChangesResult(
     [property: Id(3)] string? Detail = null,
     [property: Id(4)] LogPoint Upto = default,
     [property: Id(5)] LogPoint PassUpto = default,
-    [property: Id(6)] LogPoint ReadAt = default)
+    [property: Id(6)] LogPoint ReadAt = default,
+    [property: Id(7)] EntryHead[]? Heads = null)
 {
-    /// <summary>The id of a change of this page.</summary>
+    /// <summary>How many changes are shown.</summary>
+    public int Count => Heads?.Length ?? Entries.Length;
+
+    /// <summary>The version of the last change that is shown; zero where none is.</summary>
+    public LogPoint Last => Count == 0 ? LogPoint.Zero : Heads is null ? Entries[^1].Version : Heads[^1].Version;
+
+    /// <summary>Whether this is a page that shows nothing.</summary>
+    public bool ShowsNothing => Outcome == ChangesOutcome.Page && Count == 0;
+
+    /// <summary>The id of a change of this page, or of the point up to which it scanned.</summary>
     public ChangeId IdOf(LogPoint change) => ChangeId.At(change, PassUpto, ReadAt);
 }

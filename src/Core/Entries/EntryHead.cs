@@ -7,7 +7,14 @@ namespace Diststore.Core;
 /// <param name="ValueBytes">The value's length in bytes; 0 for a tombstone.</param>
 /// <param name="ContentType">The value's media type.</param>
 /// <param name="ExpiresAt">When it ends, by the primary's wall clock.</param>
-public sealed record EntryHead(string Key, LogPoint Version, bool IsTombstone, int ValueBytes, string? ContentType, DateTimeOffset? ExpiresAt)
+[GenerateSerializer, Immutable, Alias("diststore.entryhead")]
+public sealed record EntryHead(
+    [property: Id(0)] string Key,
+    [property: Id(1)] LogPoint Version,
+    [property: Id(2)] bool IsTombstone,
+    [property: Id(3)] int ValueBytes,
+    [property: Id(4)] string? ContentType,
+    [property: Id(5)] DateTimeOffset? ExpiresAt)
 {
     /// <summary>The head of that entry.</summary>
     public static EntryHead Of(Entry entry)

@@ -107,6 +107,12 @@ public interface IStore : IAsyncDisposable
     /// <summary>Applied changes in sequence order, each key's latest only, from one moment.</summary>
     ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes);
 
+    /// <summary>
+    /// Which keys have changed, from one moment: the change index alone, no entry is read. A page ends with the row that
+    /// reaches <paramref name="maxRows"/> or <see cref="ChangeIndexPage.MaxBytes"/>.
+    /// </summary>
+    ValueTask<ChangeIndexPage> ReadChangeIndexAsync(long since, int maxRows);
+
     /// <summary>The heads of applied entries whose time is up, the earliest first; costs what it gives, not what the store holds.</summary>
     ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit);
 
@@ -259,3 +265,20 @@ public sealed record ChangePage(
     [property: Id(4)] EpochHistory Epochs,
     [property: Id(5)] long Floor,
     [property: Id(6)] long VoidUpto = 0);
+
+/// <summary>A row of the change index: a key, and the sequence of its latest change.</summary>
+public readonly record struct IndexedChange(long Sequence, string Key);
+
+/// <summary>Rows of the change index in sequence order.</summary>
+/// <param name="Rows">The rows, those of tombstones included.</param>
+/// <param name="Upto">The sequence up to which this page is complete; ask on from here.</param>
+/// <param name="IsWhole">Whether it reaches <paramref name="Applied"/>.</param>
+/// <param name="Applied">The applied point at the time of the read.</param>
+/// <param name="Epochs">The epoch history up to <paramref name="Applied"/>.</param>
+/// <param name="Floor">The floor at that time.</param>
+public sealed record ChangeIndexPage(
+    ImmutableArray<IndexedChange> Rows, long Upto, bool IsWhole, LogPoint Applied, EpochHistory Epochs, long Floor)
+{
+    /// <summary>About how many bytes the keys of one page take.</summary>
+    public const int MaxBytes = 1 << 20;
+}

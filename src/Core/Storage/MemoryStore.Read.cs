@@ -164,31 +164,55 @@ public sealed partial class MemoryStore
         bool more = false;
         lock (_gate)
         {
-            // Rows beyond the applied point were pulled by a sync that has not ended.
-            long end = _state.Applied.Sequence;
-            if (since < end)
+            foreach (Change row in ChangesAfter(since))
             {
-                // Keys are never empty, so the bounds include no row of `since` itself and all rows of `end`.
-                SortedSet<Change> rows = _changes.GetViewBetween(new Change(since + 1, ""), new Change(end + 1, ""));
-                foreach (Change row in rows)
+                more = entries.Count > 0 && bytes >= maxBytes;
+                if (more)
                 {
-                    more = entries.Count > 0 && bytes >= maxBytes;
-                    if (more)
-                    {
-                        break;
-                    }
-
-                    Entry entry = _entries[row.Key];
-                    entries.Add(entry);
-                    bytes += entry.SizeBytes;
+                    break;
                 }
+
+                Entry entry = _entries[row.Key];
+                entries.Add(entry);
+                bytes += entry.SizeBytes;
             }
 
-            long upto = more ? entries[^1].Version.Sequence : end;
+            long upto = more ? entries[^1].Version.Sequence : _state.Applied.Sequence;
             return new ValueTask<ChangePage>(
                 new ChangePage(entries.DrainToImmutable(), upto, !more, _state.Applied, _state.Epochs, _state.Floor, _state.VoidUpto));
         }
     }
+
+    /// <inheritdoc/>
+    public ValueTask<ChangeIndexPage> ReadChangeIndexAsync(long since, int maxRows)
+    {
+        ImmutableArray<IndexedChange>.Builder found = ImmutableArray.CreateBuilder<IndexedChange>();
+        long bytes = 0;
+        bool more = false;
+        lock (_gate)
+        {
+            foreach (Change row in ChangesAfter(since))
+            {
+                more = found.Count >= maxRows || bytes >= ChangeIndexPage.MaxBytes;
+                if (more)
+                {
+                    break;
+                }
+
+                found.Add(new IndexedChange(row.Sequence, row.Key));
+                bytes += sizeof(char) * row.Key.Length;
+            }
+
+            long upto = more ? found[^1].Sequence : _state.Applied.Sequence;
+            return new ValueTask<ChangeIndexPage>(
+                new ChangeIndexPage(found.DrainToImmutable(), upto, !more, _state.Applied, _state.Epochs, _state.Floor));
+        }
+    }
+
+    // Under the gate. Rows beyond the applied point were pulled by a sync that has not ended. Keys are never empty, so the bounds include
+    // no row of `since` itself and all rows of the last.
+    private SortedSet<Change> ChangesAfter(long since) =>
+        since < _state.Applied.Sequence ? _changes.GetViewBetween(new Change(since + 1, ""), new Change(_state.Applied.Sequence + 1, "")) : [];
 
     private IEnumerable<string> KeysToScan(string prefix, string? after)
     {

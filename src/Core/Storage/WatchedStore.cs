@@ -50,6 +50,8 @@ internal sealed class WatchedStore(IStore inner, Action<StoreFailedException> re
 
     public ValueTask<ChangePage> ReadChangesAsync(long since, int maxBytes) => Watch(inner.ReadChangesAsync(since, maxBytes), readFailed);
 
+    public ValueTask<ChangeIndexPage> ReadChangeIndexAsync(long since, int maxRows) => Watch(inner.ReadChangeIndexAsync(since, maxRows), readFailed);
+
     public ValueTask<IReadOnlyList<EntryHead>> ReadExpiredAsync(DateTimeOffset now, int limit) => Watch(inner.ReadExpiredAsync(now, limit), readFailed);
 
     public ValueTask<WriteOutcome> PutLocalAsync(Entry entry, long maxBytes = long.MaxValue) => Watch(inner.PutLocalAsync(entry, maxBytes), writeFailed);
