@@ -13,7 +13,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
 
     private readonly ChangeRoom _room = new(options, time, stopping);
     private readonly Lock _gate = new(); // taken before the room's
-    private readonly Dictionary<(ChangeId Since, bool Waits), Reading> _readings = []; // guarded by _gate
+    private readonly Dictionary<(FeedPoint From, bool Waits), Reading> _readings = []; // guarded by _gate
 
     /// <summary>Bytes that pages take now.</summary>
     public long Bytes => _room.Bytes;
@@ -25,6 +25,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
     public async ValueTask<FeedPage?> ReadAsync(ChangeWatcher watcher, ChangeId since, TimeSpan wait, TimeSpan patience, CancellationToken ends)
     {
         bool waits = wait > TimeSpan.Zero;
+        var from = new FeedPoint(since, watcher.Filter);
         for (bool again = false; ; again = true)
         {
             Reading? reading;
@@ -36,10 +37,10 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
                     return kept;
                 }
 
-                if (!_readings.TryGetValue((since, waits), out reading))
+                if (!_readings.TryGetValue((from, waits), out reading))
                 {
                     isNew = true;
-                    _readings[(since, waits)] = reading = new Reading();
+                    _readings[(from, waits)] = reading = new Reading();
                 }
 
                 reading.Joined.Add(watcher);
@@ -47,13 +48,13 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
 
             if (isNew)
             {
-                _ = RunAsync(reading, since, waits ? wait : TimeSpan.Zero);
+                _ = RunAsync(reading, from, waits ? wait : TimeSpan.Zero, watcher.HasSeenAll);
             }
 
             FeedPage? page = await JoinAsync(reading, watcher, patience, ends);
 
             // "There is nothing" has to be said of a moment after it was asked: by a read that began then.
-            if (isNew || waits || again || page is not { Result: { Outcome: ChangesOutcome.Page, Entries.Length: 0 } })
+            if (isNew || waits || again || page is not { Result.ShowsNothing: true })
             {
                 return page;
             }
@@ -96,37 +97,40 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
         Release(watcher);
     }
 
-    private async Task RunAsync(Reading reading, ChangeId since, TimeSpan wait)
+    private async Task RunAsync(Reading reading, FeedPoint from, TimeSpan wait, bool hasSeenAll)
     {
         bool waits = wait > TimeSpan.Zero;
         long room = 0;
         try
         {
-            // Where nothing is known to follow, room is needed only when something comes: most of the time nothing does.
-            long need = !waits || since.Point < _room.Head ? ChangeRoom.ReadBytes : 0;
+            // Where nothing is known to follow, room is needed only when something comes: most of the time nothing does. What others
+            // have seen meanwhile is no sign that something follows for who watches some keys only.
+            bool mayFollow = from.Since.Point < _room.Head && !(hasSeenAll && from.Filter.Text is not null);
+            long need = !waits || mayFollow ? ChangeRoom.ReadBytes : 0;
             while (true)
             {
                 if (need > 0 && !await _room.TakeAsync(need))
                 {
-                    TryComplete(reading, (since, waits), new FeedPage(since, Busy, time.GetTimestamp()), 0);
+                    TryComplete(reading, (from, waits), new FeedPage(from, Busy, time.GetTimestamp()), 0);
                     return;
                 }
 
                 room = need;
-                if (!IsWanted(reading, (since, waits), room))
+                if (!IsWanted(reading, (from, waits), room))
                 {
                     room = 0;
                     return;
                 }
 
                 long readAt = time.GetTimestamp();
-                ChangesResult result = await store.ReadChangesAsync(new ChangesQuery(since, need > 0 ? TimeSpan.Zero : wait), stopping);
-                var page = new FeedPage(since, result, readAt);
+                ChangesResult result = await store.ReadChangesAsync(
+                    new ChangesQuery(from.Since, need > 0 ? TimeSpan.Zero : wait, from.Filter), stopping);
+                var page = new FeedPage(from, result, readAt);
 
                 // Though others are further, nothing follows there: it is waited for after all, without room. To say so at once, to who
                 // asked for a wait, would have all streams that stand there ask for ever.
-                bool isFutile = waits && need > 0 && result is { Outcome: ChangesOutcome.Page, Entries.Length: 0 };
-                if (!isFutile && TryComplete(reading, (since, waits), page, room))
+                bool isFutile = waits && need > 0 && result.ShowsNothing && !page.LeadsOn;
+                if (!isFutile && TryComplete(reading, (from, waits), page, room))
                 {
                     room = 0;
                     return;
@@ -140,12 +144,12 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
         }
         catch (Exception exception)
         {
-            Fail(reading, (since, waits), exception, room);
+            Fail(reading, (from, waits), exception, room);
         }
     }
 
     // False where all who joined have gone: then it has ended, unread, and the room is given back.
-    private bool IsWanted(Reading reading, (ChangeId, bool) key, long room)
+    private bool IsWanted(Reading reading, (FeedPoint, bool) key, long room)
     {
         lock (_gate)
         {
@@ -163,7 +167,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
     }
 
     // False where there is no room for the page. In one step with the end of the reading, so that who joined it holds the page.
-    private bool TryComplete(Reading reading, (ChangeId, bool) key, FeedPage page, long room)
+    private bool TryComplete(Reading reading, (FeedPoint, bool) key, FeedPage page, long room)
     {
         lock (_gate)
         {
@@ -179,7 +183,7 @@ internal sealed class ChangeFeed(IDiststore store, DiststoreHttpOptions options,
         return true;
     }
 
-    private void Fail(Reading reading, (ChangeId, bool) key, Exception exception, long room)
+    private void Fail(Reading reading, (FeedPoint, bool) key, Exception exception, long room)
     {
         lock (_gate)
         {

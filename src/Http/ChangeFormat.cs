@@ -23,7 +23,6 @@ internal sealed class ChangeFormat
     private ChangeFormat(bool events)
     {
         _events = events;
-        Heartbeat = (events ? ": \n\n"u8 : "\n"u8).ToArray();
         Gone = (events ? "event: gone\ndata: {\"gone\":true}\n\n"u8 : "{\"gone\":true}\n"u8).ToArray();
         _end = (events ? "\n\n"u8 : "\n"u8).ToArray();
     }
@@ -36,9 +35,6 @@ internal sealed class ChangeFormat
 
     /// <summary>The media type.</summary>
     public string ContentType => _events ? "text/event-stream" : "application/x-ndjson";
-
-    /// <summary>What says that the stream is alive: a comment, an empty line.</summary>
-    public ReadOnlyMemory<byte> Heartbeat { get; }
 
     /// <summary>What says that no changes can follow, for the point is gone.</summary>
     public ReadOnlyMemory<byte> Gone { get; }
@@ -60,8 +56,15 @@ internal sealed class ChangeFormat
         return events > 0 && events >= lines ? Events : Lines;
     }
 
-    /// <summary>Writes a change.</summary>
-    public void Write(IBufferWriter<byte> writer, Entry entry, ChangeId changeId)
+    /// <summary>
+    /// What says that the stream is alive, and what it has scanned: whoever resumes there does not have it scanned again. An event
+    /// without data moves a browser's last id, and is not dispatched. At the beginning nothing is scanned: a comment, an empty line.
+    /// </summary>
+    public byte[] Heartbeat(ChangeId scanned) => Encoding.ASCII.GetBytes(
+        _events ? (scanned.IsStart ? ": \n\n" : $"id: {scanned}\n\n") : scanned.IsStart ? "\n" : $"{{\"id\":\"{scanned}\"}}\n");
+
+    /// <summary>Writes a change; without a value where none is given.</summary>
+    public void Write(IBufferWriter<byte> writer, EntryHead entry, byte[]? value, ChangeId changeId)
     {
         string id = changeId.ToString();
         if (_events)
@@ -70,7 +73,7 @@ internal sealed class ChangeFormat
         }
 
         byte[] head = Head(entry, id);
-        if (entry.Value is not { } value)
+        if (value is null)
         {
             writer.Write(head);
         }
@@ -96,7 +99,7 @@ internal sealed class ChangeFormat
     }
 
     // All but the value, as an object of one line.
-    private static byte[] Head(Entry entry, string id)
+    private static byte[] Head(EntryHead entry, string id)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, JsonText.Readable))
@@ -106,10 +109,10 @@ internal sealed class ChangeFormat
             json.WriteString("key", entry.Key);
             json.WriteString("version", entry.Version.ToString());
             json.WriteBoolean("deleted", entry.IsTombstone);
-            if (entry.Value is { } value)
+            if (!entry.IsTombstone)
             {
                 json.WriteString("contentType", entry.ContentType);
-                json.WriteNumber("size", value.Length);
+                json.WriteNumber("size", entry.ValueBytes);
                 if (entry.ExpiresAt is { } at)
                 {
                     json.WriteString("expiresAt", Rfc3339.Text(at));

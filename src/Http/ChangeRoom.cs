@@ -18,7 +18,7 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
     private static readonly TimeSpan MaxPageAge = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new(); // guards all that follows
-    private readonly Dictionary<ChangeId, FeedPage> _pages = []; // the newest page read from there
+    private readonly Dictionary<FeedPoint, FeedPage> _pages = []; // the newest page read from there
     private readonly LinkedList<FeedPage> _unheld = new(); // those that nobody holds, the oldest first
     private readonly LinkedList<ChangeWatcher> _holders = new(); // who has held a page longest first
     private readonly LinkedList<(long Bytes, TaskCompletionSource Granted)> _line = new(); // who waits for room
@@ -37,7 +37,7 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
         }
     }
 
-    /// <summary>The last change that a page has shown.</summary>
+    /// <summary>The last change that is known of: one that a page has shown, or what was applied when a page was read.</summary>
     public LogPoint Head
     {
         get
@@ -55,7 +55,7 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
         lock (_gate)
         {
             DropOld();
-            if (!_pages.TryGetValue(since, out FeedPage? page) || time.GetElapsedTime(page.ReadAt) >= MaxPageAge)
+            if (!_pages.TryGetValue(new FeedPoint(since, watcher.Filter), out FeedPage? page) || time.GetElapsedTime(page.ReadAt) >= MaxPageAge)
             {
                 return null;
             }
@@ -79,6 +79,8 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
             }
 
             _bytes -= page.Bytes > room ? 0 : room - page.Bytes;
+            LogPoint known = page.Result.Last > page.Result.ReadAt ? page.Result.Last : page.Result.ReadAt;
+            _head = known > _head ? known : _head;
             if (page.Bytes > 0)
             {
                 Keep(page, watchers);
@@ -163,10 +165,9 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
 
     private void Keep(FeedPage page, IEnumerable<ChangeWatcher> joined)
     {
-        _head = page.Result.Entries[^1].Version > _head ? page.Result.Entries[^1].Version : _head;
         if (page.LeadsOn)
         {
-            _pages[page.Since] = page;
+            _pages[page.From] = page;
         }
 
         foreach (ChangeWatcher watcher in joined)
@@ -196,7 +197,7 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
     private void Unheld(FeedPage page)
     {
         page.UnheldSince = time.GetTimestamp();
-        if (_pages.GetValueOrDefault(page.Since) == page)
+        if (_pages.GetValueOrDefault(page.From) == page)
         {
             if (_unheld.Count == 0)
             {
@@ -239,9 +240,9 @@ internal sealed class ChangeRoom(DiststoreHttpOptions options, TimeProvider time
     {
         _unheld.Remove(unheld);
         _bytes -= unheld.Value.Bytes;
-        if (_pages.GetValueOrDefault(unheld.Value.Since) == unheld.Value)
+        if (_pages.GetValueOrDefault(unheld.Value.From) == unheld.Value)
         {
-            _pages.Remove(unheld.Value.Since);
+            _pages.Remove(unheld.Value.From);
         }
     }
 

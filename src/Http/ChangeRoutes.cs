@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Diststore.Http;
 
-/// <summary><c>GET /v1/changes</c>: each key's latest change after a point, ascending, then live.</summary>
+/// <summary><c>GET /v1/changes</c>: each key's latest change after a point, ascending, then live; of all keys, or some.</summary>
 internal sealed partial class ChangeRoutes(
     IDiststore store, DiststoreHttpOptions options, TimeProvider time, ILogger logger, CancellationToken stopping)
 {
@@ -25,16 +25,28 @@ internal sealed partial class ChangeRoutes(
             return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
         }
 
-        Span<string?> values = [null, null];
-        if (!target.TryGetParameters(["since", "live"], values, out string? problem)
-            || !TryGetSince(request, values[0], out ChangeId since, out problem))
+        Span<string?> given = [null, null, null, null, null];
+        if (!target.TryGetParameters(["since", "live", "prefix", "key", "values"], given, out string? problem)
+            || !TryGetSince(request, given[0], out ChangeId since, out problem)
+            || !TryGetFilter(given[2], given[3], given[4], out ChangeFilter filter, out problem))
         {
             return Problems.WriteAsync(context, Fault.Bad(problem));
         }
 
-        return values[1] is null or "true" or "false"
-            ? InvokeAsync(context, since, isLive: values[1] != "false")
+        return given[1] is null or "true" or "false"
+            ? InvokeAsync(context, since, filter, isLive: given[1] != "false")
             : Problems.WriteAsync(context, Fault.Bad("the parameter live takes true or false"));
+    }
+
+    // What is no part of any key is refused where parameters are decoded. Every key begins with an empty prefix; none is empty.
+    private static bool TryGetFilter(string? prefix, string? key, string? values, out ChangeFilter filter, [NotNullWhen(false)] out string? problem)
+    {
+        filter = (key is null ? ChangeFilter.OfPrefix(prefix ?? "") : ChangeFilter.OfKey(key)) with { OmitsValues = values == "false" };
+        problem = prefix is not null && key is not null ? "the parameters prefix and key do not go together"
+            : key is "" ? "the parameter key is empty; leave it out to watch all keys"
+            : values is not (null or "true" or "false") ? "the parameter values takes true or false"
+            : null;
+        return problem is null;
     }
 
     // Where a client that reconnects has got to says more than the address that it began with.
@@ -47,7 +59,7 @@ internal sealed partial class ChangeRoutes(
         return problem is null;
     }
 
-    private async Task InvokeAsync(HttpContext context, ChangeId since, bool isLive)
+    private async Task InvokeAsync(HttpContext context, ChangeId since, ChangeFilter filter, bool isLive)
     {
         if (Interlocked.Increment(ref _open) > options.MaxChangeStreams)
         {
@@ -58,7 +70,7 @@ internal sealed partial class ChangeRoutes(
 
         try
         {
-            await ServeAsync(context, since, isLive);
+            await ServeAsync(context, since, filter, isLive);
         }
         catch (OperationCanceledException)
         {
@@ -71,10 +83,10 @@ internal sealed partial class ChangeRoutes(
         }
     }
 
-    private async Task ServeAsync(HttpContext context, ChangeId since, bool isLive)
+    private async Task ServeAsync(HttpContext context, ChangeId since, ChangeFilter filter, bool isLive)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
-        var watcher = new ChangeWatcher(ends);
+        var watcher = new ChangeWatcher(ends, filter);
         try
         {
             await ServeAsync(context, new ChangeSource(store, _feed, watcher, since, ends.Token), isLive, ends.Token);

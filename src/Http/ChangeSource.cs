@@ -7,7 +7,7 @@ internal sealed class ChangeSource(IDiststore store, ChangeFeed feed, ChangeWatc
 {
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The last change that was taken, or the point up to where there was none to take.</summary>
+    /// <summary>The last change that was taken, or the point up to which was scanned.</summary>
     public ChangeId Position { get; private set; } = since;
 
     /// <summary>Takes a change that comes after the position; false, and not taken, where it does not.</summary>
@@ -27,11 +27,14 @@ internal sealed class ChangeSource(IDiststore store, ChangeFeed feed, ChangeWatc
         feed.Release(watcher);
         try
         {
-            return await feed.ReadAsync(watcher, Position, wait, patience, ends);
+            FeedPage? page = await feed.ReadAsync(watcher, Position, wait, patience, ends);
+            watcher.HasSeenAll = page is null ? watcher.HasSeenAll
+                : page.Result is { Outcome: ChangesOutcome.Page } read && read.ReadAt != LogPoint.Zero && read.Upto >= read.ReadAt;
+            return page;
         }
         catch (OperationCanceledException)
         {
-            return new FeedPage(Position, new ChangesResult(ChangesOutcome.Unavailable, [], "", "the node has stopped answering"), 0);
+            return new FeedPage(new FeedPoint(Position, watcher.Filter), new ChangesResult(ChangesOutcome.Unavailable, [], "", "the node has stopped answering"), 0);
         }
     }
 

@@ -26,12 +26,12 @@ internal sealed partial class ChangeStream(
             TimeSpan patience = isLive ? UntilHeartbeat : Timeout.InfiniteTimeSpan;
             long asked = time.GetTimestamp();
             FeedPage? page = await source.ReadAsync(wait < patience || !isLive ? wait : patience, patience);
-            bool isHasty = wait > NoWait && patience > NoWait && page?.Result.Entries.Length == 0 && time.GetElapsedTime(asked) < NoWait;
+            bool isHasty = wait > NoWait && patience > NoWait && page?.Result.Count == 0 && time.GetElapsedTime(asked) < NoWait;
             ChangeId before = source.Position;
             await SendAsync(page);
             source.Release();
             bool hasMoved = source.Position != before;
-            bool isAnswer = page?.Result is { Outcome: ChangesOutcome.Page } result && (hasMoved || result.Entries.Length == 0);
+            bool isAnswer = page?.Result is { Outcome: ChangesOutcome.Page } result && (hasMoved || result.Count == 0);
             if (page?.Result.Outcome == ChangesOutcome.Gone || (isAnswer && !isLive && (!hasMoved || source.Position.Point >= until)))
             {
                 return true;
@@ -62,7 +62,7 @@ internal sealed partial class ChangeStream(
     private async ValueTask SendAsync(FeedPage? page)
     {
         int sent = 0;
-        FormattedPage? text = page?.Result.Entries.Length > 0 ? await page.InAsync(format) : null;
+        FormattedPage? text = page?.Result.Count > 0 ? await page.InAsync(format) : null;
         for (int i = 0; i < text?.Count; i++)
         {
             if (source.TryAdvance(text.IdOf(i)))
@@ -85,7 +85,7 @@ internal sealed partial class ChangeStream(
         bool isSilent = sent == 0 && sink.Silence >= options.ChangeHeartbeat;
         if (isGone || isSilent)
         {
-            await sink.WriteAsync(isGone ? format.Gone : format.Heartbeat);
+            await sink.WriteAsync(isGone ? format.Gone : format.Heartbeat(source.Position));
         }
 
         if (isGone || isSilent || sent > 0)

@@ -1,16 +1,25 @@
+using Diststore.Core;
+
 namespace Diststore.Http;
 
-/// <summary>One stream, as the feed knows it. All but its making is guarded by the feed.</summary>
+/// <summary>One stream, as the feed knows it. What is not said otherwise is guarded by the feed.</summary>
 internal sealed class ChangeWatcher
 {
     private readonly CancellationTokenSource _ends;
 
-    /// <summary>A stream that <paramref name="ends"/> can end.</summary>
-    public ChangeWatcher(CancellationTokenSource ends)
+    /// <summary>A stream that <paramref name="ends"/> can end, of the changes that a filter shows.</summary>
+    public ChangeWatcher(CancellationTokenSource ends, ChangeFilter filter = default)
     {
         _ends = ends;
+        Filter = filter;
         Place = new LinkedListNode<ChangeWatcher>(this);
     }
+
+    /// <summary>What it wants to see.</summary>
+    public ChangeFilter Filter { get; }
+
+    /// <summary>Whether the last page that it read was of all that there was to scan then. Of its stream alone.</summary>
+    public bool HasSeenAll { get; set; }
 
     /// <summary>Its place among those that hold a page.</summary>
     public LinkedListNode<ChangeWatcher> Place { get; }

@@ -16,18 +16,18 @@ internal sealed class FeedPage
     private TaskCompletionSource<FormattedPage>? _events; // guarded by _gate
     private TaskCompletionSource<FormattedPage>? _lines; // guarded by _gate
 
-    /// <summary>What was read after <paramref name="since"/>, asked for at <paramref name="readAt"/>, in the clock's timestamps.</summary>
-    public FeedPage(ChangeId since, ChangesResult result, long readAt)
+    /// <summary>What was read from there, asked for at <paramref name="readAt"/>, in the clock's timestamps.</summary>
+    public FeedPage(FeedPoint from, ChangesResult result, long readAt)
     {
-        Since = since;
+        From = from;
         Result = result;
         ReadAt = readAt;
         Bytes = BytesOf(result);
         Place = new LinkedListNode<FeedPage>(this);
     }
 
-    /// <summary>Where it was read from.</summary>
-    public ChangeId Since { get; }
+    /// <summary>Where it was read from, and what of it.</summary>
+    public FeedPoint From { get; }
 
     /// <summary>What the store gave.</summary>
     public ChangesResult Result { get; }
@@ -42,7 +42,7 @@ internal sealed class FeedPage
     public LinkedListNode<FeedPage> Place { get; }
 
     /// <summary>Whether whoever stands where it was read from gets on with it.</summary>
-    public bool LeadsOn => Result.Upto > Since.Point || (Result.Entries.Length > 0 && Result.Entries[^1].Version > Since.Point);
+    public bool LeadsOn => Result.Upto > From.Since.Point || Result.Last > From.Since.Point;
 
     /// <summary>How many streams hold it. Guarded by the feed.</summary>
     public int Holders { get; set; }
@@ -85,13 +85,23 @@ internal sealed class FeedPage
         long bytes = 0;
         foreach (Entry entry in result.Entries)
         {
-            long formatted = FormatOverheadBytes + (3L * entry.Key.Length) + (entry.ContentType?.Length ?? 0) + ((entry.Value?.Length ?? 0) * 4L / 3);
-            bytes += entry.SizeBytes + (2 * formatted);
+            bytes += entry.SizeBytes + (2 * FormattedBytes(entry.Key, entry.ContentType, entry.Value?.Length ?? 0));
+        }
+
+        foreach (EntryHead head in result.Heads ?? [])
+        {
+            bytes += head.SizeBytes + (2 * FormattedBytes(head.Key, head.ContentType, 0));
         }
 
         return bytes;
     }
+
+    private static long FormattedBytes(string key, string? contentType, int valueBytes) =>
+        FormatOverheadBytes + (3L * key.Length) + (contentType?.Length ?? 0) + (valueBytes * 4L / 3);
 }
+
+/// <summary>From where changes are read, and which.</summary>
+internal readonly record struct FeedPoint(ChangeId Since, ChangeFilter Filter);
 
 /// <summary>Changes as they are sent.</summary>
 internal sealed class FormattedPage
@@ -106,11 +116,12 @@ internal sealed class FormattedPage
 
     public static FormattedPage Of(ChangesResult result, ChangeFormat format)
     {
-        var page = new FormattedPage(result.Entries.Length);
-        for (int i = 0; i < result.Entries.Length; i++)
+        var page = new FormattedPage(result.Count);
+        for (int i = 0; i < result.Count; i++)
         {
-            ChangeId id = result.IdOf(result.Entries[i].Version);
-            format.Write(page._text, result.Entries[i], id);
+            EntryHead head = result.Heads?[i] ?? EntryHead.Of(result.Entries[i]);
+            ChangeId id = result.IdOf(head.Version);
+            format.Write(page._text, head, result.Heads is null ? result.Entries[i].Value : null, id);
             page._changes[i] = (id, page._text.Length);
         }
 

@@ -63,6 +63,17 @@ public sealed class BadInputTests : IAsyncLifetime
             data.Add("GET", "/v1/changes?since=" + id, 400, "since");
         }
 
+        foreach ((string query, string word) in new[]
+        {
+            ("prefix=a&key=a", "prefix and key"), ("prefix=&key=a", "prefix and key"), ("key=", "key is empty"), ("key", "key is empty"),
+            ("key=a%00b", "key contains NUL"), ("key=%ff", "UTF-8"), ("key=" + new string('x', 1025), "1024 bytes"), ("key=a&key=b", "twice"),
+            ("prefix=%00", "prefix contains NUL"), ("prefix=%ff", "UTF-8"), ("prefix=%zz", "percent-encoding"),
+            ("prefix=" + new string('x', 1025), "1024 bytes"), ("values=maybe", "values takes true or false"), ("values=", "values takes true or false"),
+        })
+        {
+            data.Add("GET", "/v1/changes?" + query, 400, word);
+        }
+
         data.Add("GET", "/v1/kv?limit=0", 400, "limit");
         data.Add("GET", "/v1/kv?limit=1001", 400, "limit");
         data.Add("GET", "/v1/kv?limit=x", 400, "limit");

@@ -130,21 +130,35 @@ public sealed class ChangesTests : IAsyncLifetime
         Assert.Equal("text/event-stream", answer.Content.Headers.ContentType?.MediaType);
         Assert.Equal("no-store", answer.Headers.CacheControl?.ToString());
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
-        Assert.Equal(("1-2", "put", "b"), await EventAsync(reader));
+        Assert.Equal(("1-2", "put", "b"), await Feed.EventAsync(reader));
         _server.Store.Change(new Entry("b", null, null, new LogPoint(1, 3)));
-        Assert.Equal(("1-3", "delete", "b"), await EventAsync(reader));
+        Assert.Equal(("1-3", "delete", "b"), await Feed.EventAsync(reader));
         Put("c", [3], new LogPoint(4, 4));
-        Assert.Equal(("4-4", "put", "c"), await EventAsync(reader));
-        Assert.Equal(": ", await LineAsync(reader, static line => line.StartsWith(':')));
+        Assert.Equal(("4-4", "put", "c"), await Feed.EventAsync(reader));
+
+        // Silence says up to where was scanned, as an event without data.
+        Assert.Equal("id: 4-4", await Feed.LineAsync(reader, static _ => true));
+        Assert.Equal("", await Feed.LineAsync(reader, static _ => true));
+    }
+
+    [Theory]
+    [InlineData("text/event-stream", ": ")]
+    [InlineData("application/x-ndjson", "")]
+    public async Task Silence_has_no_id_where_nothing_is_scanned(string accept, string line)
+    {
+        using HttpResponseMessage answer = await OpenAsync("/v1/changes", ("Accept", accept));
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        Assert.Equal(line, await Feed.LineAsync(reader, static _ => true));
     }
 
     [Fact]
-    public async Task Silent_lines_are_empty()
+    public async Task Silent_lines_have_nothing_but_the_id()
     {
-        using HttpResponseMessage answer = await OpenAsync("/v1/changes");
+        Put("a", [1], new LogPoint(1, 1));
+        using HttpResponseMessage answer = await OpenAsync("/v1/changes?since=1-1");
         Assert.Equal("application/x-ndjson", answer.Content.Headers.ContentType?.MediaType);
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
-        Assert.Equal("", await LineAsync(reader, static _ => true));
+        Assert.Equal("{\"id\":\"1-1\"}", await Feed.LineAsync(reader, static _ => true));
     }
 
     [Theory]
@@ -193,12 +207,12 @@ public sealed class ChangesTests : IAsyncLifetime
         _server.Store.Changes = query => query.Since == LogPoint.Zero || (query.Since.Point.Sequence == 1 && ++asked > 2) ? null : unavailable;
         using HttpResponseMessage answer = await OpenAsync("/v1/changes", ("Accept", "text/event-stream"));
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
-        Assert.Equal(("1-1", "put", "a"), await EventAsync(reader));
+        Assert.Equal(("1-1", "put", "a"), await Feed.EventAsync(reader));
         Put("b", [1], new LogPoint(2, 2));
-        Assert.Equal(("2-2", "put", "b"), await EventAsync(reader));
+        Assert.Equal(("2-2", "put", "b"), await Feed.EventAsync(reader));
 
         // From here on nobody answers: the stream ends, for a client to ask again.
-        Assert.Null(await LineAsync(reader, static line => line.StartsWith("id:", StringComparison.Ordinal)));
+        Assert.Null(await Feed.LineAsync(reader, static line => line.StartsWith("event:", StringComparison.Ordinal)));
 
         // What was asked for whole may not look whole.
         _server.Store.ListedUpTo = new LogPoint(2, 2);
@@ -281,47 +295,7 @@ public sealed class ChangesTests : IAsyncLifetime
     private void Put(string key, byte[] value, LogPoint version, DateTimeOffset? expiresAt = null) =>
         _server.Store.Change(new Entry(key, value, "text/x", version, expiresAt));
 
-    private async Task<HttpResponseMessage> OpenAsync(string target, params (string Name, string Value)[] headers)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, target);
-        foreach ((string name, string value) in headers)
-        {
-            request.Headers.Add(name, value);
-        }
+    private Task<HttpResponseMessage> OpenAsync(string target, params (string Name, string Value)[] headers) => Feed.OpenAsync(_server, target, headers);
 
-        HttpResponseMessage answer = await _server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Deadline);
-        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        return answer;
-    }
-
-    private async Task<JsonElement[]> LinesAsync(string target)
-    {
-        using HttpResponseMessage answer = await OpenAsync(target);
-        string text = await answer.Content.ReadAsStringAsync().WaitAsync(Deadline);
-        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonDocument.Parse(line).RootElement)];
-    }
-
-    private static async Task<(string? Id, string? Type, string? Key)> EventAsync(StreamReader reader)
-    {
-        string? id = await LineAsync(reader, static line => line.StartsWith("id: ", StringComparison.Ordinal));
-        string? type = await LineAsync(reader, static _ => true);
-        string? data = await LineAsync(reader, static _ => true);
-        Assert.Equal("", await LineAsync(reader, static _ => true));
-        JsonElement change = JsonDocument.Parse(data!["data: ".Length..]).RootElement;
-        Assert.Equal(id!["id: ".Length..], change.GetProperty("id").GetString());
-        return (id["id: ".Length..], type!["event: ".Length..], change.GetProperty("key").GetString());
-    }
-
-    private static async Task<string?> LineAsync(StreamReader reader, Func<string, bool> isWanted)
-    {
-        while (await reader.ReadLineAsync().WaitAsync(Deadline) is { } line)
-        {
-            if (isWanted(line))
-            {
-                return line;
-            }
-        }
-
-        return null;
-    }
+    private Task<JsonElement[]> LinesAsync(string target) => Feed.LinesAsync(_server, target);
 }

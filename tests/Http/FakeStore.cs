@@ -171,7 +171,8 @@ internal sealed class FakeStore : IDiststore, INodeAccess
     {
         for (Task next = _changed.Task; ; next = _changed.Task)
         {
-            Entry[] changed = [.. _changes.Values.Where(entry => entry.Version > query.Since.Point).OrderBy(static entry => entry.Version)];
+            Entry[] after = [.. _changes.Values.Where(entry => entry.Version > query.Since.Point).OrderBy(static entry => entry.Version)];
+            Entry[] changed = [.. after.Where(entry => query.Filter.Shows(entry.Key))];
             if (Changes?.Invoke(query) is { } instead)
             {
                 return Counted(instead);
@@ -179,7 +180,7 @@ internal sealed class FakeStore : IDiststore, INodeAccess
 
             if (changed.Length > 0)
             {
-                return Counted(new ChangesResult(ChangesOutcome.Page, changed, Name));
+                return Counted(query.Filter == default ? new ChangesResult(ChangesOutcome.Page, changed, Name) : Scanned(after, changed));
             }
 
             try
@@ -188,8 +189,20 @@ internal sealed class FakeStore : IDiststore, INodeAccess
             }
             catch (TimeoutException)
             {
-                return new ChangesResult(ChangesOutcome.Page, [], Name);
+                return Scanned(after, []);
             }
+        }
+
+        ChangesResult Scanned(Entry[] after, Entry[] shown)
+        {
+            LogPoint upto = after.Length > 0 ? after[^1].Version : default;
+            return new ChangesResult(
+                ChangesOutcome.Page,
+                query.Filter.OmitsValues ? [] : shown,
+                Name,
+                Upto: upto,
+                ReadAt: upto,
+                Heads: query.Filter.OmitsValues ? [.. shown.Select(EntryHead.Of)] : null);
         }
 
         ChangesResult Counted(ChangesResult result)

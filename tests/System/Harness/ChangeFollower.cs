@@ -107,6 +107,13 @@ internal sealed class ChangeFollower(UpNodes nodes)
 
     private void Take(JsonElement change)
     {
+        if (!change.TryGetProperty("key", out _))
+        {
+            // Nothing but how far was scanned.
+            _since = change.GetProperty("id").GetString()!;
+            return;
+        }
+
         string text = change.GetProperty("version").GetString()!;
         (long, long) version = Parse(text);
         Assert.True(version.CompareTo(_last) > 0, $"the change {text} came after {_last}");
