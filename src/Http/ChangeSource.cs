@@ -34,7 +34,8 @@ internal sealed class ChangeSource(IDiststore store, ChangeFeed feed, ChangeWatc
         }
         catch (OperationCanceledException)
         {
-            return new FeedPage(new FeedPoint(Position, watcher.Filter), new ChangesResult(ChangesOutcome.Unavailable, [], "", "the node has stopped answering"), 0);
+            var stopped = new ChangesResult(ChangesOutcome.Unavailable, [], "", "the node has stopped answering");
+            return new FeedPage(new FeedPoint(Position, watcher.Filter), stopped, 0);
         }
     }
 

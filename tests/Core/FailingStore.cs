@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Diststore.Core.Tests;
 
 /// <summary>A store whose operations take a turn of the scheduler, and fail when told to.</summary>
@@ -26,7 +28,7 @@ internal sealed class FailingStore : IStore, IBackupSource
     private int _expiredReads;
     private int _headReads;
     private int _entryReads;
-    private int _indexReads;
+    private readonly ConcurrentQueue<long> _indexReads = new();
 
     /// <summary>What reads of heads by their keys wait for first, if set.</summary>
     public volatile TaskCompletionSource? HeadGate;
@@ -47,7 +49,16 @@ internal sealed class FailingStore : IStore, IBackupSource
     public (int Expired, int Heads, int Entries) Reads => (Volatile.Read(ref _expiredReads), Volatile.Read(ref _headReads), Volatile.Read(ref _entryReads));
 
     /// <summary>How often it was asked which keys have changed.</summary>
-    public int IndexReads => Volatile.Read(ref _indexReads);
+    public int IndexReads => _indexReads.Count;
+
+    /// <summary>After which sequences it was asked that.</summary>
+    public IEnumerable<long> IndexReadsFrom => _indexReads;
+
+    /// <summary>Rows of the change index that one read gives.</summary>
+    public int MaxIndexRows { get; set; } = int.MaxValue;
+
+    /// <summary>What happens between the moment that the change index was read of and the answer.</summary>
+    public Func<Task>? AfterIndexRead { get; set; }
 
     public Guid Id => _inner.Id;
 
@@ -126,9 +137,11 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     public async ValueTask<ChangeIndexPage> ReadChangeIndexAsync(long since, int maxRows)
     {
-        Interlocked.Increment(ref _indexReads);
+        _indexReads.Enqueue(since);
         await PassGateAsync();
-        return await ReadAsync(() => _inner.ReadChangeIndexAsync(since, maxRows));
+        ChangeIndexPage page = await ReadAsync(() => _inner.ReadChangeIndexAsync(since, Math.Min(maxRows, MaxIndexRows)));
+        await (AfterIndexRead?.Invoke() ?? Task.CompletedTask);
+        return page;
     }
 
     // The sweep asks by itself, at any moment.

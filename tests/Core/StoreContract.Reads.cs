@@ -111,6 +111,43 @@ public abstract partial class StoreContract
     }
 
     [Fact]
+    public async Task The_change_index_names_what_the_changes_give()
+    {
+        await WriteAsync(Store, 1, Put("a", "1"), Put("\u00e4", "1"), Put("c", new string('x', 5000)));
+        await WriteAsync(Store, 2, Put("a", "2"), Delete("c"));
+        await AppendAsync(Store, 2, Put("pending", "1"));
+
+        ChangePage changes = await Store.ReadChangesAsync(0, int.MaxValue);
+        ChangeIndexPage index = await Store.ReadChangeIndexAsync(0, int.MaxValue);
+        ChangeIndexPage first = await Store.ReadChangeIndexAsync(0, 1);
+        ChangeIndexPage rest = await Store.ReadChangeIndexAsync(first.Upto, 2);
+        ChangeIndexPage nothing = await Store.ReadChangeIndexAsync(rest.Upto, 1);
+
+        Assert.Equal([(2L, "\u00e4"), (4L, "a"), (5L, "c")], index.Rows.Select(static row => (row.Sequence, row.Key)));
+        Assert.Equal(changes.Entries.Select(static entry => (entry.Version.Sequence, entry.Key)), index.Rows.Select(static row => (row.Sequence, row.Key)));
+        Assert.Equal((changes.Upto, true, changes.Applied, changes.Floor), (index.Upto, index.IsWhole, index.Applied, index.Floor));
+        Assert.Equal(changes.Epochs.Starts.AsEnumerable(), index.Epochs.Starts.AsEnumerable());
+        Assert.Equal(("\u00e4", 2L, false), (Assert.Single(first.Rows).Key, first.Upto, first.IsWhole));
+        Assert.Equal((2, 5L, true), (rest.Rows.Length, rest.Upto, rest.IsWhole));
+        Assert.Equal((0, 5L, true), (nothing.Rows.Length, nothing.Upto, nothing.IsWhole));
+    }
+
+    [Fact]
+    public async Task A_page_of_the_change_index_is_bounded_in_bytes()
+    {
+        const int KeyBytes = 1000, Keys = ChangeIndexPage.MaxBytes / (sizeof(char) * KeyBytes);
+        foreach (int[] part in Enumerable.Range(0, Keys + 10).Chunk(100))
+        {
+            await WriteAsync(Store, 1, [.. part.Select(static i => Put($"{i:0000}".PadRight(KeyBytes, 'x'), "1"))]);
+        }
+
+        ChangeIndexPage page = await Store.ReadChangeIndexAsync(0, int.MaxValue);
+
+        Assert.Equal((Keys + 1, false), (page.Rows.Length, page.IsWhole));
+        Assert.Equal(9, (await Store.ReadChangeIndexAsync(page.Upto, int.MaxValue)).Rows.Length);
+    }
+
+    [Fact]
     public async Task Counts_follow_creations_deletions_and_replacements()
     {
         await WriteAsync(Store, 1, Put("a", "1"), Put("b", "1"), Put("a", "2"));
