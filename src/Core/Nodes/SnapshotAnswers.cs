@@ -6,27 +6,29 @@ namespace Diststore.Core;
 /// </summary>
 internal sealed class SnapshotAnswers(NodeContext context, Partition partition)
 {
-    /// <summary>Those that are being read, and those whose rest is held, together. Each has at most one answer's bytes of values, or one value.</summary>
-    public const int MaxOpen = 16;
+    /// <summary>States that are read at once. Each has at most one answer's bytes of values, or one value.</summary>
+    public const int MaxReading = 16;
+
+    /// <summary>Those that wait for their turn, each for at most a reply's time.</summary>
+    public const int MaxWaiting = 1024;
+
+    /// <summary>States whose rest is held; who asks for more than one message carries beyond them is refused.</summary>
+    public const int MaxHeld = 16;
 
     private readonly Dictionary<Guid, Held> _held = [];
-    private int _reading;
+    private readonly Turns _turns = new(MaxReading, MaxWaiting, context.Settings.ReplyTimeout, context.Time);
 
     // For how long the rest is held after somebody asked for some of it: who waits for an answer longer than this has given up.
     private TimeSpan IdleLimit => 4 * context.Settings.ReplyTimeout;
 
-    /// <summary>How many are read or held now.</summary>
-    public int Open => _reading + _held.Count;
-
     /// <summary>Reads them all, for this very node.</summary>
     public async Task<SnapshotReply> ReadAsync(ManyQuery query)
     {
-        if (Open >= MaxOpen)
+        if (!await _turns.TakeAsync())
         {
             return SnapshotReply.Without(SnapshotStatus.Busy, context.Settings.Name);
         }
 
-        _reading++;
         try
         {
             return partition.Primary is { } primary
@@ -35,7 +37,7 @@ internal sealed class SnapshotAnswers(NodeContext context, Partition partition)
         }
         finally
         {
-            _reading--;
+            _turns.Give();
         }
     }
 
@@ -47,6 +49,11 @@ internal sealed class SnapshotAnswers(NodeContext context, Partition partition)
         if (first.Length == whole.Entries.Length)
         {
             return whole;
+        }
+
+        if (_held.Count >= MaxHeld)
+        {
+            return SnapshotReply.Without(SnapshotStatus.Busy, context.Settings.Name);
         }
 
         var held = new Held(Ids.Next(context.Random), whole.Entries) { AskedAt = context.Time.GetTimestamp() };
