@@ -92,8 +92,10 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         AskedRead = options;
         bool isFound = Replicated.TryGetValue(key, out Entry? entry)
             || (options.Scope == ReadScope.IncludingLocalOnly && LocalOnly.TryGetValue(key, out entry));
+        isFound &= entry?.HasExpired(DateTimeOffset.UnixEpoch) == false;
         ReadOutcome outcome = isFound ? ReadOutcome.Found : options.OnlyHere ? ReadOutcome.NotHere : ReadOutcome.NotFound;
-        return ValueTask.FromResult(Read ?? Shown(new ReadResult(outcome, entry, Name)));
+        TimeSpan? life = isFound ? entry!.ExpiresAt - DateTimeOffset.UnixEpoch : null;
+        return ValueTask.FromResult(Read ?? Shown(new ReadResult(outcome, isFound ? entry : null, Name, Life: life)));
     }
 
     public async ValueTask<ManyResult> ReadManyAsync(ManyQuery query, CancellationToken cancellation = default)
