@@ -33,7 +33,7 @@ internal readonly record struct Expiry(TimeSpan? Life, DateTimeOffset? At)
     public static bool TryParseChange(string? ttl, string? expiresAt, out Expiry expiry, [NotNullWhen(false)] out string? problem)
     {
         expiry = default;
-        problem = ttl is null && expiresAt is null ? $"this takes ttl=SECONDS, ttl={Never} or expiresAt=MOMENT" : null;
+        problem = ttl is null == expiresAt is null ? $"this takes one of ttl=SECONDS, ttl={Never} and expiresAt=MOMENT" : null;
         return problem is null && TryParse(ttl == Never ? null : ttl, expiresAt, out expiry, out problem);
     }
 

@@ -122,7 +122,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("POST", "/get/k", "GET, HEAD")]
     [InlineData("PUT", "/getlocal/k", "GET, HEAD")]
     [InlineData("POST", "/list", "GET, HEAD")]
-    [InlineData("POST", "/v1/kv/k", "GET, HEAD, PUT, DELETE")]
+    [InlineData("LINK", "/v1/kv/k", "GET, HEAD, PUT, DELETE, PATCH, POST")]
     [InlineData("PUT", "/v1/kv", "GET, HEAD")]
     [InlineData("DELETE", "/v1/cluster", "GET, HEAD")]
     [InlineData("POST", "/health/live", "GET, HEAD")]
@@ -133,7 +133,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("PUT", "/k", "POST")]
     [InlineData("DELETE", "/", "POST")]
     [InlineData("head", "/get/k", "GET, HEAD")]
-    [InlineData("Put", "/v1/kv/k", "GET, HEAD, PUT, DELETE")]
+    [InlineData("Put", "/v1/kv/k", "GET, HEAD, PUT, DELETE, PATCH, POST")]
     [InlineData("post", "/k", "POST")]
     public async Task A_wrong_method_is_told_the_right_ones(string method, string target, string allow)
     {
