@@ -72,7 +72,7 @@ public sealed class ProtocolTests
 
     private static void RunSeeds(int from, int to, bool durable, bool restores = false)
     {
-        int acknowledged = 0, views = 0, strong = 0, watched = 0, local = 0, histories = 0, lives = 0, moved = 0, replayed = 0, looked = 0;
+        int acknowledged = 0, views = 0, strong = 0, watched = 0, local = 0, histories = 0, lives = 0, moved = 0, replayed = 0, looked = 0, narrow = 0, skipped = 0;
         var failures = new ConcurrentBag<string>();
         Parallel.ForEach(Partitioner.Create(Enumerable.Range(from, to - from), EnumerablePartitionerOptions.NoBuffering), seed =>
         {
@@ -90,6 +90,8 @@ public sealed class ProtocolTests
             Interlocked.Add(ref strong, cluster.Clients.StrongReads);
             Interlocked.Add(ref views, cluster.Views);
             Interlocked.Add(ref watched, cluster.Watched);
+            Interlocked.Add(ref narrow, cluster.WatchedByPrefix.Seen);
+            Interlocked.Add(ref skipped, cluster.WatchedByPrefix.Skipped);
             Interlocked.Add(ref local, cluster.Locals.Found);
             Interlocked.Add(ref histories, cluster.Histories);
             Interlocked.Add(ref lives, cluster.LivesJudged);
@@ -105,6 +107,8 @@ public sealed class ProtocolTests
         Assert.True(acknowledged > 300 * (to - from), $"only {acknowledged} writes were acknowledged");
         Assert.True(strong > 100 * (to - from), $"only {strong} strong reads were answered");
         Assert.True(watched > watchedEach * (to - from), $"only {watched} changes were watched");
+        Assert.True(narrow > 50 * (to - from), $"only {narrow} changes were watched by prefix");
+        Assert.True(skipped > 50 * (to - from), $"only {skipped} pages moved on watchers by prefix");
         Assert.True(local > 50 * (to - from), $"only {local} reads of local-only keys found them");
         Assert.True(moved > 100 * (to - from), $"only {moved} moves between accounts were done");
         Assert.True(looked > 50 * (to - from), $"only {looked} looks at all accounts were answered");

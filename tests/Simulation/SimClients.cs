@@ -9,6 +9,12 @@ internal sealed class SimClients(Pump pump, IReadOnlyList<SimNode> nodes, Applie
     /// <summary>How long a value that ends by itself lasts at most.</summary>
     public static readonly TimeSpan MaxTimeToLive = TimeSpan.FromSeconds(4);
 
+    /// <summary>The keys of values that may end by themselves.</summary>
+    public static readonly ChangeFilter ExpiringKeys = ChangeFilter.OfPrefix(ExpiringPrefix);
+
+    /// <summary>Most others.</summary>
+    public static readonly ChangeFilter LastingKeys = ChangeFilter.OfPrefix("key-");
+
     private const string ExpiringPrefix = "ttl";
     private const int KeysAtOnce = 5;
     private const int MaxPauseMilliseconds = 60;

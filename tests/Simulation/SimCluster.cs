@@ -30,7 +30,7 @@ internal sealed partial class SimCluster
     private readonly AppliedLog _applied;
     private readonly History _history = new();
     private readonly SimFaults _faults;
-    private readonly SimWatcher _watcher;
+    private readonly SimWatcher[] _watchers; // of all keys, of some, and of the others without their values
     private readonly SimTimeline _timeline;
     private readonly NodeSettings _settings = new()
     {
@@ -61,7 +61,8 @@ internal sealed partial class SimCluster
         Clients = new SimClients(_pump, Nodes, _applied, _history, _timeline);
         Locals = new SimLocalClients(_pump, Nodes);
         Bank = new SimBank(_pump, Nodes, _history);
-        _watcher = new SimWatcher(_pump, _timeline);
+        ChangeFilter[] filters = [default, SimClients.ExpiringKeys, SimClients.LastingKeys with { OmitsValues = true }];
+        _watchers = [.. filters.Select((filter, i) => new SimWatcher(_pump, _timeline, i, filter))];
         foreach (SimNode node in Nodes)
         {
             _network.Add(node);
@@ -99,7 +100,10 @@ internal sealed partial class SimCluster
 
     public ulong Trace => _pump.Trace;
 
-    public int Watched => _watcher.Seen;
+    public int Watched => _watchers[0].Seen;
+
+    /// <summary>How many changes were watched by prefix, and how many pages moved such watchers beyond what they showed.</summary>
+    public (int Seen, int Skipped) WatchedByPrefix => (_watchers[1..].Sum(static watcher => watcher.Seen), _watchers[1..].Sum(static watcher => watcher.Skipped));
 
     public int Views => Storage.All.Count;
 
@@ -160,7 +164,7 @@ internal sealed partial class SimCluster
         }
 
         Storage.Replaced += Clients.OnView;
-        _watcher.Start(() => [.. Nodes.Where(static node => node.Answers).Select(static node => node.Node!)]);
+        Array.ForEach(_watchers, watcher => watcher.Start(() => [.. Nodes.Where(static node => node.Answers).Select(static node => node.Node!)]));
         if (faulty > TimeSpan.Zero)
         {
             _faults.Start(faulty);
@@ -259,8 +263,8 @@ internal sealed partial class SimCluster
         {
             Entry? first = Stored(masters[0], key), second = Stored(masters[1], key);
             _pump.Require(Equals(Live(first), Live(second)), $"the masters differ in {key}: {first} and {second}; {at}");
-            bool agrees = _watcher.AgreesOn(key, Live(first), _history.Expiring.Contains(key));
-            _pump.Require(agrees, $"the watcher ends with {_watcher.Find(key)}, the masters with {first}; {at}");
+            SimWatcher? wrong = Array.Find(_watchers, watcher => !watcher.AgreesOn(key, Live(first), _history.Expiring.Contains(key)));
+            _pump.Require(wrong is null, $"watcher {Array.IndexOf(_watchers, wrong)} ends with {wrong?.Find(key)}, the masters with {first}; {at}");
             CheckNotLost(key, first, at);
             foreach (SimNode node in Nodes)
             {
