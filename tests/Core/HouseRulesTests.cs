@@ -20,6 +20,7 @@ public sealed partial class HouseRulesTests
         ["Http"] = ["Core"],
         ["PostgreSql"] = [],
         ["Logging"] = [],
+        ["Client"] = [],
         ["Settings"] = ["Http"],
         ["Grains"] = ["Core", "Contracts"],
         ["Gateway"] = ["Core", "Contracts", "Http", "Logging", "PostgreSql", "Settings"],
