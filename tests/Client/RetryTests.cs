@@ -1,5 +1,3 @@
-using Diststore.Http.Tests;
-
 namespace Diststore.Client.Tests;
 
 /// <summary>What is sent again, where, and what is said when it ends.</summary>
@@ -54,21 +52,20 @@ public sealed class RetryTests
     [Fact]
     public async Task When_the_time_is_over_an_unknown_outcome_gives_the_key_to_go_on_with()
     {
-        var time = new ManualTime();
-        var asked = new TaskCompletionSource();
-        var askedAgain = new TaskCompletionSource();
-        Script script = new Script().Hangs(asked).Hangs(askedAgain);
+        var time = new StepTime();
+        Script script = new Script().Hangs().Hangs();
         using DiststoreClient client = script.Client(options =>
         {
             options.TimeProvider = time;
-            options.Timeout = TimeSpan.FromSeconds(20);
+            options.AttemptTimeout = TimeSpan.FromSeconds(10);
+            options.Timeout = TimeSpan.FromSeconds(15);
+            options.FirstRetryDelay = options.MaxRetryDelay = TimeSpan.FromSeconds(2);
         });
 
         Task<WriteResult> put = client.PutAsync("k", "v");
-        await asked.Task;
-        time.Advance(11);
-        await askedAgain.Task;
-        time.Advance(10);
+        await time.FireAsync(TimeSpan.FromSeconds(10));
+        await time.FireAsync(TimeSpan.FromSeconds(1));
+        await time.FireAsync(TimeSpan.FromSeconds(4));
         var error = await Assert.ThrowsAsync<DiststoreOutcomeUnknownException>(() => put);
 
         Assert.Equal(script.Sent.Last().Header("Idempotency-Key"), $"\"{error.IdempotencyKey}\"");

@@ -133,16 +133,20 @@ public sealed class WatchTests
     [Fact]
     public async Task Where_nobody_answers_for_long_it_ends_and_says_so()
     {
-        var script = new Script();
-        for (int i = 0; i < 1_000; i++)
+        var time = new StepTime();
+        Script script = new Script().NoConnection().NoConnection().NoConnection();
+        using DiststoreClient client = script.Client(options =>
         {
-            script.NoConnection();
-        }
+            options.TimeProvider = time;
+            options.WatchTimeout = TimeSpan.FromSeconds(3);
+            options.FirstRetryDelay = options.MaxRetryDelay = TimeSpan.FromSeconds(2);
+        });
 
-        using DiststoreClient client = script.Client(static options => options.WatchTimeout = TimeSpan.FromMilliseconds(100));
-
-        await Assert.ThrowsAsync<DiststoreUnavailableException>(async () => await client.WatchAsync().ToListAsync());
-        Assert.True(script.Sent.Count > 1);
+        Task<List<Change>> watch = client.WatchAsync().ToListAsync().AsTask();
+        await time.FireAsync(TimeSpan.FromSeconds(1));
+        await time.FireAsync(TimeSpan.FromSeconds(1));
+        var error = await Assert.ThrowsAsync<DiststoreUnavailableException>(() => watch);
+        Assert.Equal(3, error.Attempts);
     }
 
     [Fact]

@@ -173,7 +173,8 @@ internal sealed partial class CallRunner : IDisposable
         {
             Version = HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrHigher,
-            Content = call.Content?.Invoke(),
+            // SocketsHttpHandler by itself repeats what has no body at all, whatever the method, where a connection that was used before breaks.
+            Content = call.Content?.Invoke() ?? (call.Repeat == Repeat.Always ? null : new ByteArrayContent([])),
         };
         foreach ((string name, string value) in call.Headers)
         {

@@ -23,7 +23,7 @@ public sealed class ClusterOperations
     public Task<bool> IsReadyAsync(CancellationToken cancellationToken = default) => _runner.RunAsync<bool>(
         new Call("ready", HttpMethod.Get, "/health/ready", Repeat.Always),
         static (answer, problem, _) => new(
-            answer.Status == 200 ? new Understood<bool>(true) : problem?.Word == DiststoreProblem.NotKnown ? new Understood<bool>(false) : Understood<bool>.None),
+            answer.Status == 200 || problem?.Word == DiststoreProblem.NotKnown ? new Understood<bool>(answer.Status == 200) : Understood<bool>.None),
         cancellationToken);
 
     /// <summary>Lets a master give its role away.</summary>

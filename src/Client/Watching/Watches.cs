@@ -120,7 +120,8 @@ internal sealed class Watches(CallRunner runner, Listings listings, DiststoreCli
 
     public Task<bool> CanResumeAsync(string id, CancellationToken cancellation) => runner.RunAsync<bool>(
         new Call("head_changes", HttpMethod.Head, $"{Path}?since={Keys.Escape(id)}", Repeat.Always),
-        static (answer, _, _) => new(answer.Status switch { 200 => new Understood<bool>(true), 410 => new Understood<bool>(false), _ => Understood<bool>.None }),
+        // An answer to HEAD has no body that could say more than its status.
+        static (answer, _, _) => new(answer is { Status: 200 or 410, Node: not null } ? new Understood<bool>(answer.Status == 200) : Understood<bool>.None),
         cancellation);
 
     private static string Query(WatchOptions watch)
