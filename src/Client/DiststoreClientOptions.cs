@@ -20,7 +20,10 @@ public sealed class DiststoreClientOptions
     /// <summary>The bearer token that each request carries; null for none.</summary>
     public string? Token { get; set; }
 
-    /// <summary>Gives the token before each attempt, for one that changes; in the place of <see cref="Token"/>.</summary>
+    /// <summary>
+    /// Gives the token of each call, for one that changes; in the place of <see cref="Token"/>. All attempts of a call have the same one: to the cluster an
+    /// idempotency key is that of whoever has the token.
+    /// </summary>
     public Func<CancellationToken, ValueTask<string?>>? TokenProvider { get; set; }
 
     /// <summary>How long a call may take, repetitions included; above zero, up to 5 minutes. 30 s.</summary>
@@ -87,8 +90,6 @@ public sealed class DiststoreClientOptions
             throw new ArgumentException($"a call may take more than nothing and at most {LongestTimeout}, not {timeout}");
         }
     }
-
-    internal ValueTask<string?> TokenAsync(CancellationToken cancellation) => TokenProvider is null ? new(Token) : TokenProvider(cancellation);
 
     /// <summary>A copy that stays as it is.</summary>
     /// <exception cref="ArgumentException">Something is not as it has to be; the message names all that is not.</exception>

@@ -29,7 +29,8 @@ public sealed partial class ReadmeTests : IAsyncLifetime
     [Fact]
     public void The_readme_shows_this_code()
     {
-        string readme = File.ReadAllText(Path.Combine(Folder(), "../../src/Client/README.md")), code = File.ReadAllText(Path.Combine(Folder(), "ReadmeTests.cs"));
+        string readme = File.ReadAllText(Path.Combine(Folder(), "../../src/Client/README.md"));
+        string code = File.ReadAllText(Path.Combine(Folder(), "ReadmeTests.cs"));
         string[] shown = [.. Block().Matches(readme).Select(static match => match.Groups[1].Value)];
         string[] run = [.. Region().Matches(code).Select(static match => Dedented(match.Groups[1].Value))];
 

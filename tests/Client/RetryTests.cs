@@ -261,6 +261,19 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task All_attempts_of_a_call_have_the_same_token()
+    {
+        int given = 0;
+        Script script = new Script().Loses().Answers(204).Answers(204);
+        using DiststoreClient client = script.Client(options => options.TokenProvider = _ => new($"token{++given}"));
+
+        await client.DeleteAsync("k");
+        await client.DeleteAsync("k");
+
+        Assert.Equal(["Bearer token1", "Bearer token1", "Bearer token2"], script.Sent.Select(static sent => sent.Header("Authorization")));
+    }
+
+    [Fact]
     public async Task A_key_that_stands_for_another_request_is_the_caller_s_mistake()
     {
         using DiststoreClient client = new Script().Refuses(422, "key-reused").Client();

@@ -150,7 +150,7 @@ public sealed class VerbTests
         using DiststoreClient client = script.Client();
         DiststoreTransaction transaction = new DiststoreTransaction()
             .IfVersion("v", EntryVersion.Parse("3-14")).IfExists("e").IfAbsent("a")
-            .Put("p", "ä", expiry: TimeSpan.FromSeconds(1.5)).Delete("d").Add("n", 2).Touch("t", null);
+            .Put("p", "ä", expiry: TimeSpan.FromSeconds(1.5)).Delete("d").Add("n", 2).Touch("t", Expiry.Never).Touch("u", Expiry.At(DateTimeOffset.UnixEpoch));
 
         TransactionResult done = await client.TransactAsync(transaction);
         Assert.Equal((TransactionStatus.Committed, 7L), (done.Status, done.Sequence));
@@ -164,7 +164,7 @@ public sealed class VerbTests
 
         const string Conditions = """[{"key":"v","version":"3-14"},{"key":"e","exists":true},{"key":"a","exists":false}]""";
         const string Put = """{"put":"p","value":"w6Q=","contentType":"text/plain; charset=utf-8","ttl":1.5}""";
-        const string Others = """{"delete":"d"},{"add":"n","by":2},{"touch":"t","ttl":"none"}""";
+        const string Others = """{"delete":"d"},{"add":"n","by":2},{"touch":"t","ttl":"none"},{"touch":"u","expiresAt":"1970-01-01T00:00:00.000Z"}""";
         Assert.Equal(
             $$"""{"conditions":{{Conditions}},"operations":[{{Put}},{{Others}}]}""", Assert.Single(script.Sent.Select(static sent => sent.Text).Distinct()));
         Assert.All(script.Sent, static sent => Assert.Equal(("POST", "/v1/transaction"), (sent.Method, sent.Target)));

@@ -65,12 +65,14 @@ internal sealed partial class CallRunner : IDisposable
         {
             long started = Time.GetTimestamp();
             bool mayBeDone = false;
+            var token = new CallToken();
             for (int attempt = 1; ; attempt++)
             {
                 int asked = address;
                 TimeSpan left = timeout - Time.GetElapsedTime(started);
                 TimeSpan limit = call.IsLong || left < _options.AttemptTimeout ? left : _options.AttemptTimeout;
-                (Understood<T> result, Failure? failure, int status) = await TryAsync(call, asked, limit, understand, cancellation).ConfigureAwait(false);
+                (Understood<T> result, Failure? failure, int status) =
+                    await TryAsync(call, token, asked, limit, understand, cancellation).ConfigureAwait(false);
                 if (failure is null)
                 {
                     operation.Ended(_addresses[asked], status, null);
@@ -106,7 +108,12 @@ internal sealed partial class CallRunner : IDisposable
 
     /// <summary>Sends a call once, to this address.</summary>
     public async Task<(Understood<T> Result, Failure? Failure, int Status)> TryAsync<T>(
-        Call call, int address, TimeSpan limit, Func<Answer, Problem?, CancellationToken, ValueTask<Understood<T>>> understand, CancellationToken cancellation)
+        Call call,
+        CallToken token,
+        int address,
+        TimeSpan limit,
+        Func<Answer, Problem?, CancellationToken, ValueTask<Understood<T>>> understand,
+        CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         using var deadline = new CancellationTokenSource(limit, Time);
@@ -114,7 +121,7 @@ internal sealed partial class CallRunner : IDisposable
         bool isSent = false;
         try
         {
-            using HttpRequestMessage request = await MakeAsync(call, address, either.Token).ConfigureAwait(false);
+            using HttpRequestMessage request = await MakeAsync(call, token, address, either.Token).ConfigureAwait(false);
             isSent = true;
             HttpResponseMessage response = await _http.SendAsync(request, either.Token).ConfigureAwait(false);
             var answer = new Answer(response, _options.MaxAnswerBytes);
@@ -167,7 +174,7 @@ internal sealed partial class CallRunner : IDisposable
     }
 
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The request disposes of its content.")]
-    private async ValueTask<HttpRequestMessage> MakeAsync(Call call, int address, CancellationToken cancellation)
+    private async ValueTask<HttpRequestMessage> MakeAsync(Call call, CallToken token, int address, CancellationToken cancellation)
     {
         var request = new HttpRequestMessage(call.Method, _addresses.Resolve(address, call.Target))
         {
@@ -186,9 +193,9 @@ internal sealed partial class CallRunner : IDisposable
             request.Headers.TryAddWithoutValidation("Idempotency-Key", IdempotencyKeys.Quote(key));
         }
 
-        if (await _options.TokenAsync(cancellation).ConfigureAwait(false) is { } token)
+        if (await token.GetAsync(_options, cancellation).ConfigureAwait(false) is { } bearer)
         {
-            request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
+            request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {bearer}");
         }
 
         return request;

@@ -167,7 +167,7 @@ internal sealed class Watches(CallRunner runner, Listings listings, DiststoreCli
             .With("Accept", MediaTypes.Lines);
         ClientInstruments.Operation operation = runner.Start(call);
         (Understood<Connection> result, Failure? failure, int status) =
-            await runner.TryAsync<Connection>(call, address, options.AttemptTimeout, UnderstandAsync, cancellation).ConfigureAwait(false);
+            await runner.TryAsync<Connection>(call, new CallToken(), address, options.AttemptTimeout, UnderstandAsync, cancellation).ConfigureAwait(false);
         operation.Ended(runner.Addresses[address], status == 0 ? null : status, failure?.ErrorType, failure?.Text);
         return failure?.Kind is FailureKind.Refused or FailureKind.Judged
             ? throw new DiststoreRequestException($"watch at {runner.Addresses[address]}: {failure.Text}", failure.Cause)

@@ -69,22 +69,16 @@ public sealed class DiststoreTransaction
         });
     }
 
-    /// <summary>Lets the value end in so much time from now, or never; a key that is not there is a conflict.</summary>
-    /// <param name="key">The key.</param>
-    /// <param name="life">How long it lives; null: for ever.</param>
-    public DiststoreTransaction Touch(string key, TimeSpan? life)
+    /// <summary>Lets a value end at another time, or never; a key that is not there is a conflict.</summary>
+    public DiststoreTransaction Touch(string key, Expiry expiry) => Operation("touch", key, json =>
     {
-        Expiry expiry = life is { } given ? Expiry.After(given) : Expiry.Never;
-        return Operation("touch", key, json =>
+        if (expiry == Expiry.Never)
         {
-            if (expiry.Seconds is null)
-            {
-                json.WriteString("ttl", "none");
-            }
+            json.WriteString("ttl", "none");
+        }
 
-            WriteExpiry(json, expiry);
-        });
-    }
+        WriteExpiry(json, expiry);
+    });
 
     // The same calls give the same bytes, so that the same idempotency key stands for the same request.
     internal byte[] ToJson()
