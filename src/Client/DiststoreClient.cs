@@ -163,7 +163,7 @@ public sealed class DiststoreClient : IDisposable
     {
         ArgumentNullException.ThrowIfNull(value);
         long? start = value.CanSeek ? value.Position : null;
-        string type = options?.ContentType ?? MediaTypes.Bytes;
+        MediaTypeHeaderValue type = MediaTypeHeaderValue.Parse(options?.ContentType ?? MediaTypes.Bytes);
         return _writes.PutAsync(key, () => new BorrowedStreamContent(value, start, type), hasBodyOnce: start is null, isLong: true, options, cancellationToken);
     }
 

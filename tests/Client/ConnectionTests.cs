@@ -45,7 +45,7 @@ public sealed class ConnectionTests
     {
         try
         {
-            for (; ;)
+            for (; ; )
             {
                 using TcpClient connection = await listener.AcceptTcpClientAsync(end);
                 NetworkStream stream = connection.GetStream();

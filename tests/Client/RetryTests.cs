@@ -229,6 +229,29 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task A_client_that_was_disposed_of_says_so_at_once()
+    {
+        var script = new Script();
+        DiststoreClient client = script.Client();
+        client.Dispose();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => client.StartSession().GetAsync("k"));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await client.WatchAsync().ToListAsync());
+        Assert.Empty(script.Sent);
+    }
+
+    [Fact]
+    public async Task A_media_type_that_is_none_is_the_caller_s_mistake()
+    {
+        using DiststoreClient client = new Script().Client();
+        var none = new PutOptions { ContentType = "none" };
+
+        await Assert.ThrowsAsync<FormatException>(() => client.PutAsync("k", "v", none));
+        await Assert.ThrowsAsync<FormatException>(() => client.PutAsync("k", new MemoryStream(), none));
+        await Assert.ThrowsAsync<FormatException>(() => client.Node().PutAsync("k", "v", "none"));
+    }
+
+    [Fact]
     public async Task A_stream_that_can_go_back_is_sent_from_where_it_stood_and_another_only_once()
     {
         Script script = new Script().Loses().Answers(201).Loses();

@@ -22,7 +22,7 @@ internal sealed class StepTime : TimeProvider
     /// <summary>Waits until there is a timer that was set for so long, lets so much time pass, and fires it.</summary>
     public async Task FireAsync(TimeSpan due)
     {
-        for (; ;)
+        for (; ; )
         {
             StepTimer? timer;
             Task set;

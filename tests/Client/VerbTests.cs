@@ -42,6 +42,27 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public async Task A_listing_or_a_count_that_does_not_move_on_ends_as_a_mistake()
+    {
+        Script script = new Script();
+        foreach (int _ in Enumerable.Range(0, 2))
+        {
+            script.Answers(200, """{"keys":[],"next":"a","id":"1-1"}""");
+        }
+
+        foreach (int _ in Enumerable.Range(0, 2))
+        {
+            script.Answers(200, """{"count":1,"bytes":1,"next":"a"}""");
+        }
+
+        using DiststoreClient client = script.Client();
+
+        await Assert.ThrowsAsync<DiststoreAnswerException>(async () => await client.ListAsync().ToListAsync());
+        await Assert.ThrowsAsync<DiststoreAnswerException>(() => client.CountAsync());
+        Assert.Equal(4, script.Sent.Count);
+    }
+
+    [Fact]
     public async Task Keys_of_one_moment_come_together_or_not_at_all()
     {
         Script script = new Script().Answers(200, Entries(2, next: null)).Answers(200, Entries(1, next: 1));

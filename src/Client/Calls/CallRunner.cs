@@ -29,6 +29,7 @@ internal sealed partial class CallRunner : IDisposable
     private readonly Backoff _backoff;
     private readonly ClientInstruments _instruments;
     private readonly ILogger _logger;
+    private volatile bool _isDisposed;
 
     public CallRunner(DiststoreClientOptions options, HttpMessageHandler handler, ClientInstruments instruments, ILogger logger)
     {
@@ -115,6 +116,7 @@ internal sealed partial class CallRunner : IDisposable
         Func<Answer, Problem?, CancellationToken, ValueTask<Understood<T>>> understand,
         CancellationToken cancellation)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, typeof(DiststoreClient));
         cancellation.ThrowIfCancellationRequested();
         using var deadline = new CancellationTokenSource(limit, Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellation);
@@ -144,7 +146,11 @@ internal sealed partial class CallRunner : IDisposable
         }
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        _isDisposed = true;
+        _http.Dispose();
+    }
 
     // Another address may do better.
     private static bool IsPassing(FailureKind kind) => kind is FailureKind.NotSent or FailureKind.NothingDone or FailureKind.Unknown;

@@ -39,7 +39,7 @@ internal sealed class Listings(CallRunner runner, Session? session)
 
                 using JsonDocument json = await answer.ReadJsonAsync(token).ConfigureAwait(false);
                 JsonElement root = json.RootElement;
-                return new((new KeyCount(root.NeededNumber("count"), root.NeededNumber("bytes")), root.Text("next")));
+                return new((new KeyCount(root.NeededNumber("count"), root.NeededNumber("bytes")), Next(root, after)));
             }, cancellation).ConfigureAwait(false);
             sum = new KeyCount(sum.Keys + some.Keys, sum.Bytes + some.Bytes);
             if (next is null)
@@ -53,6 +53,10 @@ internal sealed class Listings(CallRunner runner, Session? session)
 
     private static string Range(string prefix, string? after) =>
         (prefix.Length > 0 ? $"&prefix={Keys.Escape(prefix)}" : "") + (after is null ? "" : $"&after={Keys.Escape(after)}");
+
+    // A server that does not move on would have it asked for ever.
+    private static string? Next(JsonElement page, string? after) =>
+        page.Text("next") is { } next && next == after ? throw new FormatException($"the page after '{after}' ends with it") : page.Text("next");
 
     private async IAsyncEnumerable<T> AllAsync<T>(
         string prefix, ListOptions? options, string shows, Func<JsonElement, string?, T> read, [EnumeratorCancellation] CancellationToken cancellation)
@@ -94,7 +98,7 @@ internal sealed class Listings(CallRunner runner, Session? session)
             using JsonDocument json = await answer.ReadJsonAsync(token).ConfigureAwait(false);
             JsonElement root = json.RootElement;
             T[] entries = [.. root.NeededArray("keys").Select(entry => read(entry, answer.Node))];
-            return new(new ListPage<T>(entries, root.Text("next"), root.NeededText("id")));
+            return new(new ListPage<T>(entries, Next(root, after), root.NeededText("id")));
         }, cancellation);
     }
 }

@@ -217,9 +217,8 @@ internal sealed class Watches(CallRunner runner, Listings listings, DiststoreCli
 
         public async ValueTask DisposeAsync()
         {
-            // First the answer: an answer that has not ended is dropped with its connection, not read to its end.
-            answer.Dispose();
             await stream.DisposeAsync().ConfigureAwait(false);
+            answer.Dispose();
         }
 
         private static (LineKind Kind, Change? Change, Failure? Failure) Read(ReadOnlyMemory<byte> line)

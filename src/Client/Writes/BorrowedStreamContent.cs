@@ -14,11 +14,11 @@ internal sealed class BorrowedStreamContent : HttpContent
     /// <param name="stream">The stream.</param>
     /// <param name="start">Where it stood at first, to go back to; null where nobody can go back.</param>
     /// <param name="contentType">The media type.</param>
-    public BorrowedStreamContent(Stream stream, long? start, string contentType)
+    public BorrowedStreamContent(Stream stream, long? start, MediaTypeHeaderValue contentType)
     {
         _stream = stream;
         _start = start;
-        Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
+        Headers.ContentType = contentType;
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
