@@ -192,6 +192,23 @@ public sealed partial class ServerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Many_keys_are_read_at_once()
+    {
+        await _client.PutAsync("a", "1");
+        await _client.PutAsync("漢+/%", new byte[] { 0, 255 });
+        string[] keys = ["漢+/%", "none", "a", "a"];
+
+        List<KeyValuePair<string, DiststoreEntry?>> many = await _client.GetManyAsync(keys).ToListAsync();
+        IReadOnlyList<DiststoreEntry?> snapshot = await _client.GetSnapshotAsync(keys);
+
+        Assert.Equal(keys, many.Select(static pair => pair.Key));
+        Assert.Equal(["00FF", "", "31", "31"], many.Select(static pair => Convert.ToHexString((pair.Value?.Value ?? default).Span)));
+        Assert.Equal(["漢+/%", null, "a", "a"], snapshot.Select(static entry => entry?.Key));
+        Assert.Equal("n1", snapshot[0]!.Info.Node);
+        Assert.Equal("text/plain; charset=utf-8", snapshot[2]!.ContentType);
+    }
+
+    [Fact]
     public async Task A_read_says_how_fresh_it_has_to_be()
     {
         await _client.GetAsync("k", ReadOptions.Strong);
