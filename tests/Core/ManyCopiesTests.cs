@@ -17,7 +17,9 @@ public sealed class ManyCopiesTests : IAsyncLifetime
     {
         var settings = new NodeSettings
         {
-            Name = OneNode.Name, MaxStaleness = TimeSpan.FromHours(1), ReplyTimeout = TimeSpan.FromMilliseconds(500),
+            Name = OneNode.Name,
+            MaxStaleness = TimeSpan.FromHours(1),
+            ReplyTimeout = TimeSpan.FromMilliseconds(500),
             WhoHasTimeout = TimeSpan.FromMilliseconds(1),
         };
         var store = new MemoryStore(Guid.NewGuid(), TimeProvider.System);

@@ -279,7 +279,7 @@ public abstract partial class StoreContract
                 string[] numbers = [.. entries.Where(static entry => entry is { IsTombstone: false }).Select(static entry => Text(entry)!.TrimEnd('.'))];
                 Assert.True(numbers.Distinct().Count() <= 1, string.Join(' ', numbers));
                 Assert.True(numbers.Length is 0 or 20 or 40, $"{numbers.Length}");
-                Assert.True(entries.Where(static entry => entry is not null).All(entry => entry!.Version.Sequence > entries[0]!.Version.Sequence - keys.Length));
+                Assert.All(entries.OfType<Entry>(), entry => Assert.True(entry.Version.Sequence > entries[0]!.Version.Sequence - keys.Length));
                 Interlocked.Add(ref states, seen.Add(numbers.FirstOrDefault("none")) ? 1 : 0);
             }
         }))];
