@@ -41,6 +41,10 @@ public interface INodeGrain : IGrainWithStringKey, IPeer
     [Alias("WriteThrough")]
     Task<WriteResult> WriteAsync(Transaction transaction);
 
+    /// <summary>Deletes keys by their prefix.</summary>
+    [Alias("DeleteByPrefix")]
+    Task<PrefixDeleteResult> DeleteAsync(PrefixDelete asked);
+
     /// <summary>Reads changes, waiting a while for the first.</summary>
     [Alias("ReadChanges")]
     Task<ChangesResult> ReadChangesAsync(ChangesQuery query);

@@ -16,6 +16,12 @@ public interface IDiststore
     /// <summary>Writes through the masters, all of it or nothing; returns once every in-sync master has it.</summary>
     ValueTask<WriteResult> WriteAsync(Transaction transaction, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// Deletes keys by their prefix, in bounded batches. What is written after it began may or may not go; it ends before all are gone where it
+    /// says that there are more.
+    /// </summary>
+    ValueTask<PrefixDeleteResult> DeleteAsync(PrefixDelete asked, CancellationToken cancellation = default);
+
     /// <summary>Lists keys in the order of their UTF-8 bytes, as the primary has them.</summary>
     ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default);
 
@@ -157,6 +163,30 @@ public readonly record struct WriteResult(
     /// <summary>Whether it was acknowledged.</summary>
     public bool IsAcknowledged => Outcome is WriteOutcome.Created or WriteOutcome.Replaced or WriteOutcome.Deleted or WriteOutcome.Done;
 }
+
+/// <summary>Which keys to delete.</summary>
+/// <param name="Prefix">Those that start with this; empty for all.</param>
+/// <param name="Limit">At most so many, 1 to <see cref="MaxLimit"/>.</param>
+[GenerateSerializer, Immutable, Alias("diststore.prefixdelete")]
+public sealed record PrefixDelete([property: Id(0)] string Prefix, [property: Id(1)] int Limit)
+{
+    /// <summary>The most keys of one request.</summary>
+    public const int MaxLimit = 100_000;
+}
+
+/// <summary>How a delete by prefix ended.</summary>
+/// <param name="Outcome"><see cref="WriteOutcome.Done"/>, or why it broke off.</param>
+/// <param name="Deleted">How many keys surely were deleted.</param>
+/// <param name="More">Whether there may be more of them.</param>
+/// <param name="Node">The name of the node that answered the caller.</param>
+/// <param name="Detail">A sentence for the caller where it broke off.</param>
+[GenerateSerializer, Immutable, Alias("diststore.prefixdeleted")]
+public sealed record PrefixDeleteResult(
+    [property: Id(0)] WriteOutcome Outcome,
+    [property: Id(1)] long Deleted,
+    [property: Id(2)] bool More,
+    [property: Id(3)] string Node,
+    [property: Id(4)] string? Detail = null);
 
 /// <summary>Which keys to list.</summary>
 /// <param name="Prefix">Only keys that start with this; empty for all.</param>

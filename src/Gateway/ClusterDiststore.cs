@@ -115,6 +115,10 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         WriteInTurnAsync(transaction.SizeBytes, () => WriteThroughAsync(transaction));
 
     /// <inheritdoc/>
+    public ValueTask<PrefixDeleteResult> DeleteAsync(PrefixDelete asked, CancellationToken cancellation = default) => WriteAsync(
+        grain => grain.DeleteAsync(asked), static (outcome, node, detail) => new PrefixDeleteResult(outcome, 0, true, node, detail));
+
+    /// <inheritdoc/>
     public async ValueTask<ChangesResult> ReadChangesAsync(ChangesQuery query, CancellationToken cancellation = default)
     {
         ChangesQuery shorter = query with { Wait = query.Wait < MaxWait ? query.Wait : MaxWait };
@@ -271,7 +275,10 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
         }
     }
 
-    private async ValueTask<WriteResult> WriteAsync(Func<INodeGrain, Task<WriteResult>> write)
+    private ValueTask<WriteResult> WriteAsync(Func<INodeGrain, Task<WriteResult>> write) =>
+        WriteAsync(write, static (outcome, node, detail) => new WriteResult(outcome, default, node, detail));
+
+    private async ValueTask<T> WriteAsync<T>(Func<INodeGrain, Task<T>> write, Func<WriteOutcome, string, string, T> otherwise)
     {
         // Each known node may turn out to be gone; nothing was sent then.
         for (int attempt = 0; attempt <= _nodes.All.Count && _nodes.Next() is { } node; attempt++)
@@ -287,11 +294,11 @@ internal sealed partial class ClusterDiststore : IDiststore, INodeAccess
             catch (Exception exception)
             {
                 SetAside(node, exception);
-                return new WriteResult(WriteOutcome.Unknown, default, node.Name, "the node that was asked did not answer");
+                return otherwise(WriteOutcome.Unknown, node.Name, "the node that was asked did not answer");
             }
         }
 
-        return new WriteResult(WriteOutcome.Unavailable, default, "", _nodes.NotReadyBecause ?? "no node could be reached; nothing was stored");
+        return otherwise(WriteOutcome.Unavailable, "", _nodes.NotReadyBecause ?? "no node could be reached; nothing was done");
     }
 
     private async ValueTask<WriteResult> WriteLocalAsync(string? node, Func<INodeGrain, Task<WriteResult>> write)

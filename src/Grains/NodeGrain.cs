@@ -43,6 +43,10 @@ internal sealed class NodeGrain(Node node, ClusterMembers members) : Grain, INod
         return result.Outcome == WriteOutcome.Unavailable && node.IsStopping ? throw Stopping : result;
     }
 
+    public Task<PrefixDeleteResult> DeleteAsync(PrefixDelete asked) => Serving.DeleteAsync(asked).AsTask();
+
+    public Task<PrefixDeleteReply> DeletePageAsync(PrefixDeleteRequest request) => node.DeletePageAsync(request);
+
     public Task<ChangesResult> ReadChangesAsync(ChangesQuery query) => Serving.ReadChangesAsync(query).AsTask();
 
     public Task<ListResult> ListAsync(ListQuery query) => Serving.ListAsync(query).AsTask();

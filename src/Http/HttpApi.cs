@@ -100,7 +100,7 @@ internal sealed partial class HttpApi(
             "/" => _plain.PostFormAsync(context, target, onNode: false),
             "/local" => _plain.PostFormAsync(context, target, onNode: true),
             "/list" => _nodeKeys.InvokeAsync(context, target),
-            "/v1/kv" => _lists.PageAsync(context, target),
+            "/v1/kv" => _lists.InvokeAsync(context, target),
             ManyRoutes.ReadPath => _many.ReadAsync(context, target),
             TransactionRoutes.Path => _transactions.InvokeAsync(context, target),
             ChangeRoutes.Path => _changes.InvokeAsync(context, target),

@@ -6,18 +6,20 @@ using Microsoft.AspNetCore.Http;
 
 namespace Diststore.Http;
 
-/// <summary><c>GET /v1/kv</c>: the cluster's keys, page by page.</summary>
+/// <summary><c>/v1/kv</c>: the cluster's keys, page by page; <see cref="PrefixDeleteRoutes"/> deletes them.</summary>
 internal sealed class ListRoutes(IDiststore store)
 {
     private const int DefaultLimit = 100;
 
-    public Task PageAsync(HttpContext context, RequestTarget target)
-    {
-        if (!context.Request.IsRead())
-        {
-            return Problems.WriteAsync(context, Fault.Method("GET, HEAD"));
-        }
+    private readonly PrefixDeleteRoutes _deletes = new(store);
 
+    public Task InvokeAsync(HttpContext context, RequestTarget target) =>
+        context.Request.IsRead() ? PageAsync(context, target)
+        : context.Request.IsDelete() ? _deletes.DeleteAsync(context, target)
+        : Problems.WriteAsync(context, Fault.Method("GET, HEAD, DELETE"));
+
+    private Task PageAsync(HttpContext context, RequestTarget target)
+    {
         Span<string?> given = [null, null, null, null, null, null];
         if (!target.TryGetParameters(["prefix", "after", "limit", ReadDirectives.Consistency, "values", "count"], given, out string? problem)
             || !ReadDirectives.TryRead(context.Request.Headers, given[3], ReadScope.Replicated, out ReadOptions asked, out problem)

@@ -123,7 +123,7 @@ public sealed class BadInputTests : IAsyncLifetime
     [InlineData("PUT", "/getlocal/k", "GET, HEAD")]
     [InlineData("POST", "/list", "GET, HEAD")]
     [InlineData("LINK", "/v1/kv/k", "GET, HEAD, PUT, DELETE, PATCH, POST")]
-    [InlineData("PUT", "/v1/kv", "GET, HEAD")]
+    [InlineData("PUT", "/v1/kv", "GET, HEAD, DELETE")]
     [InlineData("DELETE", "/v1/cluster", "GET, HEAD")]
     [InlineData("POST", "/health/live", "GET, HEAD")]
     [InlineData("POST", "/metrics", "GET, HEAD")]

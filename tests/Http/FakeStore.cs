@@ -140,6 +140,17 @@ internal sealed class FakeStore : IDiststore, INodeAccess
         return WritePath.Result(await pending.Reply, Name);
     }
 
+    public async ValueTask<PrefixDeleteResult> DeleteAsync(PrefixDelete asked, CancellationToken cancellation = default)
+    {
+        string[] keys = [.. Replicated.Keys.Where(key => key.StartsWith(asked.Prefix, StringComparison.Ordinal)).Order(KeyOrder.Instance)];
+        foreach (string key in keys.Take(asked.Limit))
+        {
+            await this.WriteAsync(new Write(key, null), cancellation);
+        }
+
+        return new PrefixDeleteResult(WriteOutcome.Done, Math.Min(keys.Length, asked.Limit), keys.Length > asked.Limit, Name);
+    }
+
     private void Take(Entry entry)
     {
         _sequence = entry.Version.Sequence;

@@ -50,6 +50,8 @@ internal sealed class SimPeer(SimNetwork network, SimHost self, string node) : I
 {
     public Task<WriteReply> WriteAsync(WriteRequest request) => CallAsync(p => p.WriteAsync(request));
 
+    public Task<PrefixDeleteReply> DeletePageAsync(PrefixDeleteRequest request) => CallAsync(p => p.DeletePageAsync(request));
+
     public Task<ReplicateReply> ReplicateAsync(ReplicateRequest request) => CallAsync(p => p.ReplicateAsync(request));
 
     public Task<MasterReply> CommitAsync(CommitRequest request) => CallAsync(p => p.CommitAsync(request));

@@ -6,6 +6,9 @@ public interface IPeer
     /// <summary>Asks the primary to order a write.</summary>
     Task<WriteReply> WriteAsync(WriteRequest request);
 
+    /// <summary>Asks the primary to delete the next keys with a prefix.</summary>
+    Task<PrefixDeleteReply> DeletePageAsync(PrefixDeleteRequest request);
+
     /// <summary>The primary sends a batch, which the other master persists before it answers.</summary>
     Task<ReplicateReply> ReplicateAsync(ReplicateRequest request);
 

@@ -70,6 +70,25 @@ public sealed record WriteReply(
     [property: Id(5)] int[]? Failed = null,
     [property: Id(6)] bool IsReplay = false);
 
+/// <summary>Asks the primary of that epoch to delete the next keys with a prefix: those after one, the first where it is null.</summary>
+[GenerateSerializer, Immutable, Alias("diststore.prefixdeletereq")]
+public sealed record PrefixDeleteRequest(
+    [property: Id(0)] long Epoch, [property: Id(1)] string Prefix, [property: Id(2)] string? After, [property: Id(3)] int Limit);
+
+/// <summary>The answer to a <see cref="PrefixDeleteRequest"/>.</summary>
+/// <param name="Status"><see cref="WriteStatus.Done"/>, or what became of those that were not deleted.</param>
+/// <param name="Deleted">How many were.</param>
+/// <param name="Next">To ask on after; null where none follow.</param>
+/// <param name="View">The newest view known.</param>
+/// <param name="Detail">A sentence for the caller.</param>
+[GenerateSerializer, Immutable, Alias("diststore.prefixdeleterep")]
+public sealed record PrefixDeleteReply(
+    [property: Id(0)] WriteStatus Status,
+    [property: Id(1)] int Deleted,
+    [property: Id(2)] string? Next,
+    [property: Id(3)] MasterView? View,
+    [property: Id(4)] string? Detail = null);
+
 /// <summary>What the primary orders and persists at once.</summary>
 /// <param name="Before">The end of the log before this batch.</param>
 /// <param name="Entries">At least one; their versions have the batch's epoch and successive sequences.</param>

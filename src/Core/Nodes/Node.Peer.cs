@@ -50,6 +50,12 @@ public sealed partial class Node
             : Task.FromResult(new WriteReply(WriteStatus.NotPrimary, default, _partition.Views.Newest)));
 
     /// <inheritdoc/>
+    public Task<PrefixDeleteReply> DeletePageAsync(PrefixDeleteRequest request) =>
+        OnSchedulerAsync(() => _partition.Primary is { } primary
+            ? primary.Deletes.DeleteAsync(request)
+            : Task.FromResult(new PrefixDeleteReply(WriteStatus.NotPrimary, 0, request.After, _partition.Views.Newest)));
+
+    /// <inheritdoc/>
     public Task<ReplicateReply> ReplicateAsync(ReplicateRequest request) => OnSchedulerAsync(() => _partition.Replica.ReplicateAsync(request));
 
     /// <inheritdoc/>

@@ -29,6 +29,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     private readonly SnapshotAnswers _snapshots;
     private readonly ManyReads _many;
     private readonly WritePath _writes;
+    private readonly PrefixDeletes _deletes;
     private readonly BackupSessions _backups;
     private readonly Sweep _sweep;
     private readonly Upstream _upstream;
@@ -99,6 +100,7 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
         _backups = new BackupSessions(_context);
         _sweep = new Sweep(_context, _partition, _copies);
         _writes = new WritePath(_context, _partition, _finder);
+        _deletes = new PrefixDeletes(_context, _partition, _finder, _writes.AnswerTimeout);
         _named = new Turns(MaxNamedCalls, MaxNamedCallsWaiting, _writes.AnswerTimeout / 2, _context.Time);
         _context.Instruments.Observe(store, _copies, () => _partition.Served, () => _finder.Missing);
     }
@@ -166,6 +168,10 @@ public sealed partial class Node : IDiststore, INodeAccess, IPeer
     /// <inheritdoc/>
     public ValueTask<WriteResult> WriteAsync(Transaction transaction, CancellationToken cancellation = default) =>
         new(ServeAsync(() => _writes.WriteAsync(transaction), new WriteResult(WriteOutcome.Unavailable, default, Name, Stopped), cancellation));
+
+    /// <inheritdoc/>
+    public ValueTask<PrefixDeleteResult> DeleteAsync(PrefixDelete asked, CancellationToken cancellation = default) =>
+        new(ServeAsync(() => _deletes.DeleteAsync(asked), new PrefixDeleteResult(WriteOutcome.Unavailable, 0, true, Name, Stopped), cancellation));
 
     /// <inheritdoc/>
     public ValueTask<ListResult> ListAsync(ListQuery query, CancellationToken cancellation = default) =>

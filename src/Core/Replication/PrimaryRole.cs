@@ -38,6 +38,7 @@ internal sealed class PrimaryRole
         Followers = new FollowSource(context, partition, _standing, _log, _confirmation);
         Reads = new PrimaryReads(context, partition, _standing, _log, _confirmation, _expiry, Followers);
         Listings = new PrimaryListings(context, _standing, _confirmation);
+        Deletes = new PrimaryDeletes(context, _standing, _writes);
     }
 
     /// <summary>The other master: in sync, or a learner on its way there.</summary>
@@ -48,6 +49,9 @@ internal sealed class PrimaryRole
 
     /// <summary>Its pages of keys.</summary>
     public PrimaryListings Listings { get; }
+
+    /// <summary>Its deletes by prefix.</summary>
+    public PrimaryDeletes Deletes { get; }
 
     /// <summary>How long it remembers requests.</summary>
     public MemoryRetention Memories { get; }
