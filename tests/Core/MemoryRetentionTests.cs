@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Diststore.Core.Tests;
@@ -10,6 +11,7 @@ public sealed class MemoryRetentionTests : IAsyncLifetime
     private static readonly NodeSettings Settings = new() { Name = OneNode.Name, IdempotencyRetention = TimeSpan.FromMinutes(10) };
 
     private readonly ManualTime _time = new();
+    private readonly CountedMeters _meters = new();
     private readonly OneNode _transport = new();
     private MemoryStore _store = null!;
     private Node _node = null!;
@@ -22,7 +24,11 @@ public sealed class MemoryRetentionTests : IAsyncLifetime
         return Task.CompletedTask;
     }
 
-    public Task DisposeAsync() => _node.StopAsync();
+    public async Task DisposeAsync()
+    {
+        await _node.StopAsync();
+        _meters.Dispose();
+    }
 
     [Fact]
     public async Task What_was_remembered_for_the_retention_is_void_and_goes()
@@ -77,6 +83,53 @@ public sealed class MemoryRetentionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Other_writes_beside_what_is_remembered_make_no_order_more()
+    {
+        await AddAsync(Mark());
+        for (int minute = 0; minute < 60; minute++)
+        {
+            // Something is remembered all the time.
+            await PassAsync(TimeSpan.FromMinutes(1));
+            await _node.WriteAsync(new Write("k", [1]));
+            if (minute % 8 == 7)
+            {
+                await AddAsync(Mark());
+            }
+        }
+
+        Assert.InRange((await _store.ReadChangesAsync(0, int.MaxValue)).Applied.Sequence, 0, 60 + (2 * 8) + 8);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_ordered_when_it_is_due_is_ordered_later_though_nothing_else_is_written()
+    {
+        await AddAsync(Mark());
+        await PassAsync(TimeSpan.FromSeconds(2));
+        await AnnounceAsync(isContested: true);
+        LogPoint before = _store.State.Last;
+        await PassAsync(TimeSpan.FromMinutes(20));
+        Assert.Equal((1L, before), (_store.State.Memories, _store.State.Last));
+
+        await AnnounceAsync(isContested: false);
+        await PassUntilAsync(() => _store.State.Memories == 0, TimeSpan.FromMinutes(1));
+
+        Task AnnounceAsync(bool isContested) => _node.AnnounceAsync(_node.KnownView! with { Epoch = _node.KnownView.Epoch + 1, IsContested = isContested });
+    }
+
+    [Fact]
+    public async Task Forgetting_needs_no_room_and_counts_as_nobody_s_write()
+    {
+        await _node.StopAsync();
+        Start(Settings with { DataMaxBytes = 2 });
+        await AddAsync(Mark());
+        Assert.Equal(WriteOutcome.OverQuota, (await _node.WriteAsync(new Write("k", [1]))).Outcome);
+        Assert.Equal((2L, 2L), (_store.State.LiveBytes, _meters.Writes));
+
+        await PassUntilAsync(() => _store.State.Memories == 0, TimeSpan.FromMinutes(11));
+        Assert.Equal((2L, 2L), (_store.State.LiveBytes, _meters.Writes));
+    }
+
+    [Fact]
     public async Task Nobody_hears_of_internal_rows()
     {
         await AddAsync(Mark());
@@ -93,9 +146,9 @@ public sealed class MemoryRetentionTests : IAsyncLifetime
         Assert.DoesNotContain(told.Changes, static change => InternalKeys.Is(change.Key));
     }
 
-    private void Start()
+    private void Start(NodeSettings? settings = null)
     {
-        _node = new Node(Settings, _store, _transport, new NodeScheduler(), _time, new Random(1), NullLogger<Node>.Instance);
+        _node = new Node(settings ?? Settings, _store, _transport, new NodeScheduler(), _time, new Random(1), NullLogger<Node>.Instance, meters: _meters);
         _transport.Node = _node;
         _node.Start();
     }
@@ -125,5 +178,42 @@ public sealed class MemoryRetentionTests : IAsyncLifetime
         }
 
         Assert.True(!mustHold || condition());
+    }
+
+    /// <summary>Counts what is measured of writes.</summary>
+    private sealed class CountedMeters : IMeterFactory
+    {
+        private readonly MeterListener _listener = new();
+        private readonly List<Meter> _meters = [];
+        private long _writes;
+
+        public CountedMeters()
+        {
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "diststore.writes" && instrument.Meter.Scope == this)
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            };
+            _listener.SetMeasurementEventCallback<long>((_, value, _, _) => Interlocked.Add(ref _writes, value));
+            _listener.Start();
+        }
+
+        public long Writes => Interlocked.Read(ref _writes);
+
+        public Meter Create(MeterOptions options)
+        {
+            ArgumentNullException.ThrowIfNull(options);
+            var meter = new Meter(new MeterOptions(options.Name) { Scope = this });
+            _meters.Add(meter);
+            return meter;
+        }
+
+        public void Dispose()
+        {
+            _listener.Dispose();
+            _meters.ForEach(static meter => meter.Dispose());
+        }
     }
 }

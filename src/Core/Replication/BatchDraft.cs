@@ -72,7 +72,7 @@ internal sealed class BatchDraft(Dictionary<string, Newest> newest, LogPoint bef
             }
 
             bytes += BytesOf(operation);
-            stores |= operation.Kind == WriteKind.Add || operation is { Kind: WriteKind.Store, Value: not null };
+            stores |= operation is { Kind: WriteKind.Add } or { Kind: WriteKind.Store, Value: not null } && !InternalKeys.Is(operation.Key);
         }
 
         return bytes > asked.MaxBytes

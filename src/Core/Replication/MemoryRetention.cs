@@ -6,7 +6,8 @@ namespace Diststore.Core;
 /// <summary>
 /// Forgets requests that were remembered for long enough: orders, under one internal key, the sequence up to which their memories are void.
 /// What counts is how long the primary has held a sequence applied, by its monotonic clock and from taking over at the earliest: no wall clock
-/// makes anybody forget too soon, and after a change of the primary all are remembered for longer. For the node's scheduler.
+/// makes anybody forget too soon, and after a change of the primary all are remembered for longer. Where no memory would become void nothing
+/// is ordered. For the node's scheduler.
 /// </summary>
 internal sealed class MemoryRetention(NodeContext context, PrimaryStanding standing, PrimaryLog log, WriteOrder writes)
 {
@@ -19,7 +20,9 @@ internal sealed class MemoryRetention(NodeContext context, PrimaryStanding stand
     private static readonly TimeSpan LeastPeriod = TimeSpan.FromSeconds(1);
 
     private readonly Queue<(long Sequence, long At)> _held = new(); // applied then, ascending
-    private long _noted = -1;
+    private readonly NodeInstruments _uncounted = new(context.Settings.Name, meters: null); // no user asked for what is written here
+    private bool _hasMore = true; // since the last note memories may have been applied; at first those that were there before
+    private long _due; // held for long enough, and not surely void
 
     private TimeSpan Retention => context.Settings.IdempotencyRetention;
 
@@ -34,7 +37,10 @@ internal sealed class MemoryRetention(NodeContext context, PrimaryStanding stand
         }
     }
 
-    /// <summary>Notes what is applied now, and orders that what was applied for long enough is void. Where nothing is remembered nothing is ordered.</summary>
+    /// <summary>A batch is applied.</summary>
+    public void OnApplied(Batch batch) => _hasMore |= batch.Entries.Any(static entry => InternalKeys.IsMemory(entry.Key));
+
+    /// <summary>Notes what is applied now, and orders that what was applied for long enough is void.</summary>
     public async Task ForgetAsync()
     {
         Note();
@@ -44,26 +50,28 @@ internal sealed class MemoryRetention(NodeContext context, PrimaryStanding stand
             upto = _held.Dequeue().Sequence;
         }
 
-        if (upto > 0 && context.Store.State is { Memories: > 0, VoidUpto: var already } && upto > already && standing.MayOrder)
+        // What is not held any more was void before. What cannot be ordered now is ordered later, though nothing may be noted after it.
+        StoreState state = context.Store.State;
+        _due = state.Memories == 0 ? 0 : Math.Max(_due, upto);
+        if (_due > state.VoidUpto && standing.TakesWrites)
         {
-            await OrderAsync(upto);
+            await OrderAsync(_due);
         }
     }
 
     private void Note()
     {
-        if (standing.IsReady && context.Store.State.Memories > 0 && log.Applied > _noted)
+        if (standing.IsReady && _hasMore && context.Store.State.Memories > 0)
         {
-            _noted = log.Applied;
-            _held.Enqueue((_noted, context.Time.GetTimestamp()));
+            _hasMore = false;
+            _held.Enqueue((log.Applied, context.Time.GetTimestamp()));
         }
     }
 
-    // One that is refused, or lost, is followed by the next.
     private Task<WriteReply> OrderAsync(long upto)
     {
         byte[] row = Encoding.ASCII.GetBytes(upto.ToString(CultureInfo.InvariantCulture));
-        var write = new PendingWrite(Transaction.Of(new Write(InternalKeys.VoidUpto, row)), context.Instruments);
+        var write = new PendingWrite(Transaction.Of(new Write(InternalKeys.VoidUpto, row)), _uncounted);
         writes.PutInLine(write);
         return write.Reply;
     }

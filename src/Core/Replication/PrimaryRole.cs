@@ -197,6 +197,7 @@ internal sealed class PrimaryRole
 
     private void OnApplied(Batch batch)
     {
+        Memories.OnApplied(batch);
         _partition.OnApplied(batch);
         _onApplied(batch);
     }
