@@ -49,7 +49,7 @@ internal static class MetaRows
     {
         row.Clear().Point(state.Applied).Long(state.Floor).Flag(state.IsWhole).Long(state.HighestEpoch).Id(state.History)
             .Long(state.Entries).Long(state.LocalEntries).Long(state.LiveBytes).Long(state.LocalBytes)
-            .Long(state.Memories).Long(state.VoidUpto);
+            .Long(state.Memories).Long(state.VoidUpto).Long(state.VoidRemoved);
         put(Point, row.Written);
         if (state.Epochs != old.Epochs)
         {
@@ -154,7 +154,8 @@ internal static class MetaRows
 
         // Those that kept no memories of requests have none.
         state = reader.Rest.IsEmpty ? state : state with { Memories = reader.Long() };
-        return reader.Rest.IsEmpty ? state : state with { VoidUpto = reader.Long() };
+        state = reader.Rest.IsEmpty ? state : state with { VoidUpto = reader.Long() };
+        return reader.Rest.IsEmpty ? state : state with { VoidRemoved = reader.Long() };
     }
 
     public static EpochHistory ReadEpochs(ReadOnlySpan<byte> row)

@@ -107,24 +107,21 @@ public sealed partial class RocksStore
     }
 
     /// <inheritdoc/>
+    /// <remarks>They are looked for on a reading thread, in the change index; the writer only removes what still is there.</remarks>
     public async ValueTask<bool> RemoveVoidAsync()
     {
-        long removed = Interlocked.Read(ref _voidRemoved);
-        long end = State.VoidUpto;
-        if (removed >= end)
+        long syncs = _writer.Syncs; // before the state
+        StoreState state = State;
+        if (!state.HasVoid)
         {
             return false;
         }
 
-        (List<VoidRow> found, long upto) = await OnAsync(_walks, () => ReadVoid(removed, end));
-        if (found.Count > 0)
-        {
-            await _loop.RunAsync(Answer.Written, writer => writer.RemoveVoid(found));
-        }
-
-        // Unless a sync has brought others meanwhile.
-        Interlocked.CompareExchange(ref _voidRemoved, upto, removed);
-        return upto < end;
+        // Where nothing is remembered nothing has to be looked at.
+        long end = state.RemovesVoidUpTo;
+        (List<VoidRow> found, long upto) = state.Memories == 0 ? ([], end) : await OnAsync(_walks, () => ReadVoid(state.VoidRemoved, end));
+        bool isDone = await _loop.RunAsync(Answer.Written, writer => writer.RemoveVoid(found, upto, syncs));
+        return !isDone || upto < end;
     }
 
     private static void SeekPast(Rowset rows, string? after, ReadOnlySpan<byte> first = default)

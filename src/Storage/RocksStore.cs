@@ -18,7 +18,6 @@ public sealed partial class RocksStore : IStore, IBackupSource
     private readonly WriteLoop _loop;
     private readonly StorageInstruments _instruments;
     private int _disposed;
-    private long _voidRemoved; // void rows up to this sequence are gone; any thread
     private byte[]? _collectAt; // where the next step of a collecting goes on; its one caller's
 
     private RocksStore(RocksStoreOptions options, Folder folder, RocksDb db, OpenedStore opened)
@@ -154,7 +153,6 @@ public sealed partial class RocksStore : IStore, IBackupSource
     public ValueTask<bool> WriteChangesAsync(long epoch, ChangePage page)
     {
         ArgumentNullException.ThrowIfNull(page);
-        Interlocked.Exchange(ref _voidRemoved, 0);
         Answer answer = page.IsWhole ? Answer.AloneSynced : Answer.AloneWritten;
         return new(_loop.RunAsync(answer, writer => writer.WriteChanges(epoch, page)));
     }

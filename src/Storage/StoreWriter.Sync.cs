@@ -9,6 +9,11 @@ internal sealed partial class StoreWriter
     private const int MaxRemoved = 1024;
     private const int MaxLooked = 16 * 1024;
 
+    private long _syncs; // written by the writer thread, read by anyone
+
+    /// <summary>Counts the syncs that were begun: what was looked at before one says nothing of what there is after it. Any thread.</summary>
+    public long Syncs => Volatile.Read(ref _syncs);
+
     public bool StartSync(long epoch, SyncKind kind, Guid history)
     {
         if (State.StartSync(epoch, kind, history) is not { } started)
@@ -17,6 +22,7 @@ internal sealed partial class StoreWriter
         }
 
         _removal = null;
+        Volatile.Write(ref _syncs, _syncs + 1);
         using var batch = NewBatch();
         Write(batch, started);
         return true;
@@ -96,9 +102,17 @@ internal sealed partial class StoreWriter
         return true;
     }
 
-    /// <summary>Removes those of these void rows that are still there.</summary>
-    public bool RemoveVoid(List<VoidRow> found)
+    /// <summary>
+    /// Removes those of these void rows that are still there, and takes note up to where none is left; nothing of that, and false, where a sync
+    /// was begun since they were looked for.
+    /// </summary>
+    public bool RemoveVoid(List<VoidRow> found, long upto, long syncs)
     {
+        if (syncs != _syncs)
+        {
+            return false;
+        }
+
         using var batch = NewBatch();
         foreach ((long sequence, string key) in found)
         {
@@ -108,7 +122,7 @@ internal sealed partial class StoreWriter
             }
         }
 
-        Write(batch, State);
+        Write(batch, State.WithVoidRemoved(upto));
         return true;
     }
 

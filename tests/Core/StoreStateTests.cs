@@ -130,6 +130,38 @@ public sealed class StoreStateTests
         Assert.Equal((5, 5), (Some.WithFloor(5).Floor, Some.WithFloor(5).WithFloor(4).Floor));
     }
 
+    [Fact]
+    public void Rows_are_removed_up_to_what_is_void_not_beyond_the_mark_and_not_while_a_full_sync_is_under_way()
+    {
+        StoreState state = Some with { VoidUpto = 1 };
+        Assert.Equal((1, true), (state.RemovesVoidUpTo, state.HasVoid));
+        Assert.Equal((1, false), state.WithVoidRemoved(9) is var done ? (done.VoidRemoved, done.HasVoid) : default);
+        Assert.Equal(1, state.WithVoidRemoved(1).WithVoidRemoved(0).VoidRemoved);
+        Assert.Equal(Some.Applied.Sequence, (state with { VoidUpto = 77 }).RemovesVoidUpTo);
+        Assert.Equal((0, false), Partly with { VoidUpto = 1 } is var partly ? (partly.RemovesVoidUpTo, partly.HasVoid) : default);
+
+        // What pages bring may be older than what was removed before.
+        state = state.WithVoidRemoved(1);
+        Assert.Equal(0, state.StartSync(4, SyncKind.Full, History)!.VoidRemoved);
+        Assert.Equal(1, state.StartSync(4, SyncKind.Changes, History)!.VoidRemoved);
+        Assert.Equal((1, 1), state.Restored(Guid.NewGuid(), 0) is var restored ? (restored.VoidUpto, restored.VoidRemoved) : default);
+    }
+
+    [Fact]
+    public void A_history_begun_with_a_part_of_what_there_was_voids_all_that_is_remembered_and_one_begun_with_all_nothing()
+    {
+        Guid history = Guid.NewGuid();
+        var highest = new LogPoint(4, 77);
+        Assert.Equal(77, Partly.StartHistory(history, highest).VoidUpto);
+        Assert.Equal(1, (Some with { VoidUpto = 1 }).StartHistory(history, First.Last).VoidUpto);
+
+        // Changes were being pulled: some are there, others are not. What was streamed after them is void too.
+        StoreState pulling = Some with { Pulled = highest, Pending = [] };
+        Assert.Equal(77, pulling.StartHistory(history, highest).VoidUpto);
+        var streamed = new Batch(highest, [new Entry("k", [1], null, new LogPoint(4, 78))], default);
+        Assert.Equal(78, (pulling with { Pending = [streamed] }).StartHistory(history, highest).VoidUpto);
+    }
+
     private static LogPoint Never() => throw new InvalidOperationException("no history begins");
 
     private static Entry Entry(long epoch, long sequence) => new($"key-{sequence}", [1], null, new LogPoint(epoch, sequence));

@@ -80,6 +80,29 @@ public sealed class BackupTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_remembered_of_requests_is_restored_too_and_removed_once_it_is_void()
+    {
+        using var file = new MemoryStream();
+        await using RocksStore store = _folder.Open();
+        string[] keys = [.. Enumerable.Range(0, 4).Select(static i => InternalKeys.Memory(Enumerable.Repeat((byte)i, 32).ToArray()))];
+        await store.WriteAsync((keys[0], "0"), (keys[1], "1"), ("a", "2"));
+        await store.WriteAsync((InternalKeys.VoidUpto, "1"));
+        await store.RemoveVoidAsync();
+        await store.WriteAsync((keys[2], "3"), (InternalKeys.VoidUpto, "2"));
+        await store.BackupAsync(file);
+
+        file.Position = 0;
+        Assert.Equal(1, RocksStore.Restore(file, _other.Options).Entries);
+        await using RocksStore restored = _other.Open();
+        Assert.Equal((2L, 2L, 1L), (restored.State.Memories, restored.State.VoidUpto, restored.State.VoidRemoved));
+        Assert.Equal((await store.ScanAsync(All)).Entries.AsEnumerable(), (await restored.ScanAsync(All)).Entries);
+        Assert.False(await restored.RemoveVoidAsync());
+        Assert.Equal((1L, 2L), (restored.State.Memories, restored.State.VoidRemoved));
+        Assert.Null(await restored.ReadAsync(keys[1]));
+        Assert.NotNull(await restored.ReadAsync(keys[2]));
+    }
+
+    [Fact]
     public async Task A_file_that_is_not_whole_is_refused_and_nothing_is_written()
     {
         using var file = new MemoryStream();

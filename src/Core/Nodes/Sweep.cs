@@ -37,7 +37,7 @@ internal sealed class Sweep(NodeContext context, Partition partition, CopyReader
     }
 
     /// <summary>The same once.</summary>
-    public Task RemoveVoidNowAsync() => CollectAsync(() => context.Store.RemoveVoidAsync());
+    public Task RemoveVoidNowAsync() => context.Store.State.HasVoid ? CollectAsync(() => context.Store.RemoveVoidAsync()) : Task.CompletedTask;
 
     /// <summary>Not from under a learner that syncs, but a slow one must not make the store grow for ever.</summary>
     public async Task CollectTombstonesAsync()

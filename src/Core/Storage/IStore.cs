@@ -9,7 +9,7 @@ namespace Diststore.Core;
 /// There is one writer: write operations take effect one after the other in the order they were called, each as a
 /// whole or not at all, and are persisted when their task completes; a crash may take back only what can be made again
 /// from what stays (an applying, whose batches are pending again then, the pages of a sync before the one that moves the
-/// mark, a collecting of tombstones), and from its end only. Reads may be made from any thread at any time and
+/// mark, a collecting of tombstones, a removing of what is void), and from its end only. Reads may be made from any thread at any time and
 /// show applied state only. Operations throw <see cref="StoreFailedException"/> when the medium failed; what they were
 /// to write is then not known to be there, and the store takes no more writes until it was opened anew.
 /// </para>
@@ -73,8 +73,8 @@ public interface IStore : IAsyncDisposable
     ValueTask<bool> CollectTombstonesAsync(DateTimeOffset orderedBefore, long keepFrom);
 
     /// <summary>
-    /// Removes rows that remember requests and are void, without a trace: each master does so by itself. One step of bounded work; true when
-    /// there may be more to remove.
+    /// Removes rows that remember requests and are void, without a trace: each master does so by itself. Goes on where the last step ended,
+    /// also after a restart. One step of bounded work; true when there may be more to remove.
     /// </summary>
     ValueTask<bool> RemoveVoidAsync();
 

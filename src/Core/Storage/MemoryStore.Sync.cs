@@ -64,7 +64,6 @@ public sealed partial class MemoryStore
             }
 
             Take(page.Entries);
-            _voidRemoved = 0;
             _state = Counted(next);
             return new ValueTask<bool>(true);
         }
@@ -96,17 +95,19 @@ public sealed partial class MemoryStore
     {
         lock (_gate)
         {
-            long end = _state.VoidUpto;
-            if (_voidRemoved >= end)
+            if (!_state.HasVoid)
             {
                 return new ValueTask<bool>(false);
             }
 
-            var rows = _changes.GetViewBetween(new Change(_voidRemoved + 1, ""), new Change(end + 1, "")).Take(MaxRemoved).ToList();
+            // Where nothing is remembered nothing has to be looked at.
+            (long after, long end) = (_state.VoidRemoved, _state.RemovesVoidUpTo);
+            List<Change> rows = _memories == 0 ? [] : [.. _changes.GetViewBetween(new Change(after + 1, ""), new Change(end + 1, "")).Take(MaxRemoved)];
             rows.FindAll(static row => InternalKeys.IsMemory(row.Key)).ForEach(row => Remove(row.Key));
             bool more = rows.Count == MaxRemoved;
-            _voidRemoved = more ? rows[^1].Sequence : end;
-            _state = Counted(_state);
+
+            // Two rows may have one sequence, where content of two histories became one: the other one may come next.
+            _state = Counted(_state.WithVoidRemoved(more ? rows[^1].Sequence - 1 : end));
             return new ValueTask<bool>(more);
         }
     }

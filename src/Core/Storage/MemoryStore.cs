@@ -28,7 +28,6 @@ public sealed partial class MemoryStore : IStore
     private long _values; // entries that are no tombstones
     private long _liveBytes; // of their keys and values
     private long _memories; // rows that remember a request
-    private long _voidRemoved; // void rows up to this sequence are gone
 
     /// <summary>Makes an empty store.</summary>
     /// <param name="id">The store's id: random, another for each store.</param>

@@ -31,6 +31,7 @@ public sealed partial record StoreState
                 IsWhole = false,
                 Cursor = !IsWhole && History == history ? Cursor : null,
                 Pulled = null,
+                VoidRemoved = 0,
             };
     }
 
@@ -93,15 +94,27 @@ public sealed partial record StoreState
     public StoreState WithFloor(long forgotten) => this with { Floor = Math.Max(Floor, forgotten) };
 
     /// <summary>
+    /// Up to where rows of what is void may be removed: not while a full sync is under way, whose pages may bring older ones than were looked
+    /// at, nor beyond the mark.
+    /// </summary>
+    public long RemovesVoidUpTo => IsWhole ? Math.Min(VoidUpto, Applied.Sequence) : 0;
+
+    /// <summary>Whether there may be such rows.</summary>
+    public bool HasVoid => VoidRemoved < RemovesVoidUpTo;
+
+    /// <summary>The state in which none of them is left at that sequence or before.</summary>
+    public StoreState WithVoidRemoved(long upto) => this with { VoidRemoved = Math.Max(VoidRemoved, Math.Min(upto, RemovesVoidUpTo)) };
+
+    /// <summary>
     /// The state in which the content is the start of another history. Where a sync had not ended, the mark lies below what is
     /// held: the highest sequence held is taken for it, so that none is given twice, and nobody may sync from below. Of what was done
     /// then only a part may be there, so what remembers requests is void.
     /// </summary>
     public StoreState StartHistory(Guid history, LogPoint highest)
     {
-        long voidUpto = IsWhole ? VoidUpto : Math.Max(highest.Sequence, Applied.Sequence);
-        StoreState started = this with { History = history, IsWhole = true, Cursor = null, Pulled = null, VoidUpto = voidUpto };
-        return highest.Sequence <= Applied.Sequence
+        StoreState started = this with { History = history, IsWhole = true, Cursor = null, Pulled = null };
+        bool isPart = !IsWhole || highest.Sequence > Applied.Sequence;
+        started = highest.Sequence <= Applied.Sequence
             ? started
             : started with
             {
@@ -110,6 +123,7 @@ public sealed partial record StoreState
                 Pending = PendingAfter(highest),
                 Floor = Math.Max(Floor, highest.Sequence),
             };
+        return isPart ? started with { VoidUpto = started.Last.Sequence } : started;
     }
 
     /// <summary>
@@ -132,6 +146,7 @@ public sealed partial record StoreState
             LiveBytes = LiveBytes,
             Memories = Memories,
             VoidUpto = VoidUpto,
+            VoidRemoved = VoidRemoved,
         };
     }
 

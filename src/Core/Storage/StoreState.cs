@@ -21,6 +21,7 @@ namespace Diststore.Core;
 /// <param name="CandidateEpoch">The epoch that the candidate was remembered in.</param>
 /// <param name="Memories">How many rows remember a request, void ones among them; they count for nothing else.</param>
 /// <param name="VoidUpto">What remembers a request, and was ordered at this sequence or before, is void.</param>
+/// <param name="VoidRemoved">Of what is void nothing is left at this sequence or before.</param>
 public sealed partial record StoreState(
     long HighestEpoch,
     MasterView? View,
@@ -39,7 +40,8 @@ public sealed partial record StoreState(
     LogPoint? Pulled = null,
     long CandidateEpoch = 0,
     long Memories = 0,
-    long VoidUpto = 0)
+    long VoidUpto = 0,
+    long VoidRemoved = 0)
 {
     /// <summary>An empty store's.</summary>
     public static StoreState Empty { get; } = new(
