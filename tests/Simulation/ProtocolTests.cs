@@ -35,6 +35,7 @@ public sealed class ProtocolTests
         cluster.Run(TimeSpan.Zero);
         Assert.Equal(0, cluster.Clients.UnknownWrites);
         Assert.True(cluster.Clients.AcknowledgedWrites > 500, $"only {cluster.Clients.AcknowledgedWrites} writes were acknowledged");
+        Assert.True(cluster.Remembered > 0 && cluster.Forgotten > 0, $"{cluster.Remembered} requests are remembered, up to {cluster.Forgotten} none");
         Assert.True(cluster.Views <= 3, $"{cluster.Views} views were made without a fault");
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 
@@ -106,6 +107,12 @@ internal sealed partial class SimCluster
     public (int Seen, int Skipped) WatchedByPrefix => (_watchers[1..].Sum(static watcher => watcher.Seen), _watchers[1..].Sum(static watcher => watcher.Skipped));
 
     public int Views => Storage.All.Count;
+
+    /// <summary>How many requests the masters remember in the end.</summary>
+    public int Remembered { get; private set; }
+
+    /// <summary>Up to which sequence void memories were removed in the end.</summary>
+    public long Forgotten { get; private set; }
 
     /// <summary>How many histories there were.</summary>
     public int Histories => _timeline.Eras.Count;
@@ -259,6 +266,7 @@ internal sealed partial class SimCluster
         MasterView view = Storage.View!;
         _pump.Require(view.OtherInSync && !view.IsContested, $"the pair is not whole; {at}");
         SimNode[] masters = [.. view.InSyncSet.Select(id => Named(id.Name))];
+        CheckRemembered(masters[0].Disk, masters[1].Disk, at);
         foreach (string key in Clients.Keys)
         {
             Entry? first = Stored(masters[0], key), second = Stored(masters[1], key);
@@ -275,6 +283,23 @@ internal sealed partial class SimCluster
             HeldEntry held = Gateway.Look(key);
             CheckCopy(Gateway.Name, held.Serves(default, MaxStaleness) ? held.Entry : null, Live(first), at);
         }
+    }
+
+    // Of what is void either may have removed more, and one may not have heard yet of the latest that is.
+    private void CheckRemembered(MemoryStore one, MemoryStore other, string at)
+    {
+        long voidUpto = Math.Max(one.State.VoidUpto, other.State.VoidUpto);
+        Entry[][] remembered = [.. new[] { one, other }.Select(store =>
+        {
+            ImmutableArray<Entry> rows = store.ScanAsync(new KeyScan("\0", null, int.MaxValue, int.MaxValue, Tombstones: true)).AsTask().Result.Entries;
+            Entry[] memories = [.. rows.Where(static row => InternalKeys.IsMemory(row.Key))];
+            _pump.Require(memories.Length == store.State.Memories, $"{memories.Length} requests are remembered, {store.State.Memories} counted; {at}");
+            return memories.Where(memory => memory.Version.Sequence > voidUpto).ToArray();
+        })];
+        bool same = remembered[0].SequenceEqual(remembered[1]);
+        _pump.Require(same, $"the masters remember {remembered[0].Length} and {remembered[1].Length} requests, void up to {voidUpto}; {at}");
+        Remembered = remembered[0].Length;
+        Forgotten = Math.Max(one.State.VoidRemoved, other.State.VoidRemoved);
     }
 
     // Of what was ordered since stores were last lost.
