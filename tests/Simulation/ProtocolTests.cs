@@ -73,7 +73,8 @@ public sealed class ProtocolTests
 
     private static void RunSeeds(int from, int to, bool durable, bool restores = false)
     {
-        int acknowledged = 0, views = 0, strong = 0, watched = 0, local = 0, histories = 0, lives = 0, moved = 0, replayed = 0, looked = 0, narrow = 0, skipped = 0;
+        int acknowledged = 0, views = 0, strong = 0, watched = 0, local = 0, histories = 0, lives = 0, moved = 0, replayed = 0, looked = 0;
+        int narrow = 0, skipped = 0;
         var failures = new ConcurrentBag<string>();
         Parallel.ForEach(Partitioner.Create(Enumerable.Range(from, to - from), EnumerablePartitionerOptions.NoBuffering), seed =>
         {

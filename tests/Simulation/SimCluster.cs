@@ -104,7 +104,8 @@ internal sealed partial class SimCluster
     public int Watched => _watchers[0].Seen;
 
     /// <summary>How many changes were watched by prefix, and how many pages moved such watchers beyond what they showed.</summary>
-    public (int Seen, int Skipped) WatchedByPrefix => (_watchers[1..].Sum(static watcher => watcher.Seen), _watchers[1..].Sum(static watcher => watcher.Skipped));
+    public (int Seen, int Skipped) WatchedByPrefix =>
+        (_watchers[1..].Sum(static watcher => watcher.Seen), _watchers[1..].Sum(static watcher => watcher.Skipped));
 
     public int Views => Storage.All.Count;
 
