@@ -49,20 +49,22 @@ public sealed class NoiseTests(ITestOutputHelper output)
 
     private static Gen<string> Targets { get; } = Gen.OneOf(
         "/", "/k", "/a%2Fb", "/local", "/local/k?node=n2", "/get/k", "/getlocal/l?node=n1", "/list?node=n1", "/v1/kv", "/v1/kv/k", "/v1/kv/%C3%A4%20+",
-        "/v1/changes", "/v1/read", "/v1/cluster", "/v1/cluster/backup", "/health/live", "/health/ready", "/metrics", "/openapi/v1.json", "/v1", "/v1/kv/", "/get/",
-        "/orleans/k", "*", "http://x/get/k", "http://x", "x:80", "/v1/kv/" + new string('k', 1025), "/k?" + new string('a', 9000));
+        "/v1/changes", "/v1/read", "/v1/cluster", "/v1/cluster/backup", "/health/live", "/health/ready", "/metrics", "/openapi/v1.json", "/v1", "/v1/kv/",
+        "/get/", "/orleans/k", "*", "http://x/get/k", "http://x", "x:80", "/v1/kv/" + new string('k', 1025), "/k?" + new string('a', 9000));
 
     private static Gen<string> Starts { get; } = Gen.Frequency(
         (3, Gen.OneOf(
             "PUT /v1/kv/k", "PUT /v1/kv/k?ttl=5", "GET /v1/kv/k", "HEAD /v1/kv/k", "DELETE /v1/kv/k", "GET /v1/kv?prefix=k&limit=2&after=a", "POST /",
             "POST /local", "POST /k", "POST /local/l?node=n1", "GET /get/k", "GET /get/l", "GET /getlocal/l", "GET /list", "GET /v1/changes",
             "GET /v1/changes?since=1-1&live=false", "GET /v1/cluster", "GET /metrics", "GET /health/ready", "POST /v1/cluster/backup",
-            "POST /v1/read", "POST /v1/read?consistency=strong", "POST /v1/cluster/step-down?node=n1", "POST /v1/cluster/force-election?node=n1&accept-data-loss=yes")),
+            "POST /v1/read", "POST /v1/read?consistency=strong", "POST /v1/cluster/step-down?node=n1",
+            "POST /v1/cluster/force-election?node=n1&accept-data-loss=yes")),
         (1, Gen.Select(Methods, Targets, static (method, target) => $"{method} {target}")));
 
     private static Gen<string> Headers { get; } = Gen.Frequency(
         (3, Gen.OneOf(
-            "Content-Type: application/x-www-form-urlencoded", "Content-Type: application/json", "Content-Type: multipart/form-data; boundary=b", "Content-Type: text/plain", "Cookie: a=b",
+            "Content-Type: application/x-www-form-urlencoded", "Content-Type: application/json", "Content-Type: multipart/form-data; boundary=b",
+            "Content-Type: text/plain", "Cookie: a=b",
             "Connection: close", "Connection: keep-alive", "Accept: text/event-stream", "Accept: application/x-ndjson;q=0.5, */*", "Range: bytes=0-1",
             "Expect: 100-continue", "If-Match: *", "If-None-Match: *", "If-None-Match: W/\"1-1\", \"1-2\"", "If-Match: \"1-1\"", "Last-Event-ID: 1-1",
             "Origin: http://x", "Sec-Fetch-Site: none")),
