@@ -61,12 +61,13 @@ internal sealed class ByteBudget : IDisposable
     private readonly TimeProvider _time;
     private readonly ITimer _look;
     private long? _refused; // when somebody was refused last; under the lock
+    private bool _looks; // whether there is a next look; under the lock: a process that nobody asks is not woken for nothing
 
     public ByteBudget(long maxBytes, TimeProvider time)
     {
         MaxBytes = maxBytes;
         _time = time;
-        _look = time.CreateTimer(static budget => ((ByteBudget)budget!).EndSlow(), this, LookEvery, LookEvery);
+        _look = time.CreateTimer(static budget => ((ByteBudget)budget!).EndSlow(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The most that may be taken, in bytes.</summary>
@@ -168,6 +169,7 @@ internal sealed class ByteBudget : IDisposable
             // Before this it was not the client that took its time.
             reservation.BeginWindow(_time.GetTimestamp());
             _ = isPaced ? _paced.Add(reservation) : _paced.Remove(reservation);
+            LookWhilePaced(isPaced && !_looks);
         }
     }
 
@@ -224,6 +226,15 @@ internal sealed class ByteBudget : IDisposable
 
     private bool CouldEverFit(ByteUse use, long bytes) => bytes <= (use == ByteUse.SmallBody ? MaxBytes - (MaxBytes / 4) : MaxBytes / 2);
 
+    private void LookWhilePaced(bool begins)
+    {
+        if (begins)
+        {
+            _looks = true;
+            _look.Change(LookEvery, Timeout.InfiniteTimeSpan);
+        }
+    }
+
     private void EndSlow()
     {
         List<ByteReservation>? slow = null;
@@ -235,6 +246,9 @@ internal sealed class ByteBudget : IDisposable
                 slow = [.. _paced.Where(reservation => reservation.IsSlow(_time, now))];
                 slow.ForEach(reservation => _paced.Remove(reservation));
             }
+
+            _looks = false;
+            LookWhilePaced(_paced.Count > 0);
         }
 
         slow?.ForEach(static reservation => reservation.End());

@@ -15,6 +15,22 @@ public sealed class ByteBudgetTests : IDisposable
     public void Dispose() => _budget.Dispose();
 
     [Fact]
+    public void It_looks_for_who_is_slow_only_while_somebody_is_waited_for()
+    {
+        Assert.Equal(0, _time.TimersSet);
+        using ByteReservation body = _budget.OpenForBody(null);
+        using ByteReservation other = _budget.OpenForBody(null);
+        _ = (body.Pace(), other.Pace());
+        Assert.Equal(1, _time.TimersSet);
+        body.StopPacing();
+        _time.Advance(3);
+        Assert.Equal(1, _time.TimersSet);
+        other.StopPacing();
+        _time.Advance(1);
+        Assert.Equal(0, _time.TimersSet);
+    }
+
+    [Fact]
     public void Large_bodies_have_half_and_a_quarter_is_left_for_small_ones_and_for_answers()
     {
         using ByteReservation large = _budget.Open(ByteUse.LargeBody);
