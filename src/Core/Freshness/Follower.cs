@@ -51,7 +51,7 @@ internal sealed class Follower
         {
             _context.SeeMembers();
             await RefreshAsync();
-            await _context.Delay(Period);
+            await _context.DelayToTurn(Period);
         }
     }
 

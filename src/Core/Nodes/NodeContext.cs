@@ -67,6 +67,19 @@ internal sealed class NodeContext
     public Task Delay(TimeSpan delay) => Task.Delay(delay, Time, Stopping);
 
     /// <summary>
+    /// Waits for the next turn of what is done once in a period: a multiple of the period by the node's clock, though never sooner than
+    /// after half of it. So what is done in the background falls together, and an idle process wakes less often.
+    /// </summary>
+    public Task DelayToTurn(TimeSpan period) => Delay(ToTurn(Time.GetElapsedTime(0), period));
+
+    /// <summary>How long it is from a time of the node's clock to the next turn.</summary>
+    internal static TimeSpan ToTurn(TimeSpan now, TimeSpan period)
+    {
+        TimeSpan left = period - TimeSpan.FromTicks(now.Ticks % period.Ticks);
+        return left < period / 2 ? left + period : left;
+    }
+
+    /// <summary>
     /// Calls another node. <see langword="null"/> means that no answer came in time, so that the outcome is unknown: a
     /// caller decides by what it was told, never by why it was told nothing.
     /// </summary>

@@ -142,7 +142,7 @@ internal sealed class PrimaryFinder(NodeContext context, Views views)
 
             await SeeMembersAsync();
             SayOutage(Missing);
-            await context.Delay(RefreshPeriod);
+            await context.DelayToTurn(RefreshPeriod);
         }
     }
 

@@ -23,7 +23,7 @@ internal sealed class ExpirySweep(NodeContext context, PrimaryStanding standing,
             bool wasSwept = await ExpireAsync(expired);
             if (expired.Count < MaxSweptAtOnce || !wasSwept)
             {
-                await context.Delay(SweepPeriod);
+                await context.DelayToTurn(SweepPeriod);
             }
         }
     }
