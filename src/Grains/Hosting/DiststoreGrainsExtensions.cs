@@ -26,6 +26,7 @@ public static class DiststoreGrainsExtensions
     {
         IServiceCollection services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
+        services.AddQuietBackground();
         services.AddSingleton<ClusterMembers>();
         services.AddSingleton<ITransport, GrainTransport>();
         services.AddSingleton(provider => new Node(

@@ -13,7 +13,8 @@ internal sealed class JoinRefusedException(string message) : Exception(message);
 /// silent and not yet declared dead, is waited for.
 /// </summary>
 internal sealed class JoinCheck(
-    IGrainFactory grains, ClusterMembers members, LocalSilo local, Node node, SiloSettings settings, SiloFault fault, TimeProvider time)
+    IGrainFactory grains, ClusterMembers members, LocalSilo local, Node node, SiloSettings settings, SiloFault fault,
+    [FromKeyedServices(TimeProviderNames.Membership)] TimeProvider time)
 {
     /// <summary>How long a former life of this node may take to end, or to be declared dead.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);

@@ -15,7 +15,7 @@ internal sealed partial class MembershipKeeper(
     IClusterMembershipService membership,
     LocalSilo local,
     IOptions<ClusterOptions> cluster,
-    TimeProvider time,
+    [FromKeyedServices(TimeProviderNames.Membership)] TimeProvider time,
     ILogger<MembershipKeeper> logger) : BackgroundService
 {
     /// <summary>Between two looks.</summary>
