@@ -28,12 +28,15 @@ public sealed partial class Node
         }
 
         Interlocked.Increment(ref underWay.Value);
-        Task taken = message.Type switch
+        ValueTask taking = asks ? _responder.AnswerAsync(sender, message) : new ValueTask(TakeAsync(sender, message));
+        if (taking.IsCompletedSuccessfully)
         {
-            DatagramType.WhoHas => _responder.AnswerAsync(sender, message).AsTask(),
-            DatagramType.Hint => OnSchedulerAsync(() => TakeHint(message)),
-            _ => OnSchedulerAsync(() => TakeAnswer(sender, message)),
-        };
+            // Most questions: what is asked for is in memory, or is not here.
+            Interlocked.Decrement(ref underWay.Value);
+            return;
+        }
+
+        Task taken = taking.AsTask();
         _context.Watch(taken);
         taken.ContinueWith(
             static (_, underWay) => Interlocked.Decrement(ref ((StrongBox<int>)underWay!).Value),
@@ -42,6 +45,9 @@ public sealed partial class Node
             TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);
     }
+
+    private Task<bool> TakeAsync(string sender, Datagram told) =>
+        told.Type == DatagramType.Hint ? OnSchedulerAsync(() => TakeHint(told)) : OnSchedulerAsync(() => TakeAnswer(sender, told));
 
     /// <inheritdoc/>
     public Task<WriteReply> WriteAsync(WriteRequest request) =>

@@ -18,10 +18,13 @@ internal sealed class DatagramSockets(SiloSettings settings, ClusterMembers memb
     private const int MulticastHops = 1;
     private const int ReceiveBufferBytes = 1 << 20;
 
+    private static readonly TimeSpan s_pauseAfterFailure = TimeSpan.FromMilliseconds(10);
+
     private readonly SocketAddress _groupAddress = new IPEndPoint(settings.MulticastGroup, settings.MulticastPort).Serialize();
     private readonly DatagramInstruments _instruments = new(meters, settings.NodeName);
     private Socket? _own; // set once by Open
     private Socket? _group; // likewise; stays null without multicast
+    private volatile bool _isDisposed;
 
     /// <summary>Binds the sockets. What is sent before this is lost.</summary>
     public void Open()
@@ -84,35 +87,61 @@ internal sealed class DatagramSockets(SiloSettings settings, ClusterMembers memb
         }
     }
 
-    /// <summary>Hands every datagram of another live node to <paramref name="take"/>, until cancelled.</summary>
+    /// <summary>
+    /// Hands every datagram of another live node to <paramref name="take"/>, until cancelled. Each socket has a thread of its own, which
+    /// waits in the kernel: each question wakes a thread on every node, most of which do not answer, and by way of the pool
+    /// it would be two or three. So <paramref name="take"/> must not wait for anything.
+    /// </summary>
     public Task ReceiveAsync(DatagramHandler take, CancellationToken cancellation) => Task.WhenAll(
-        _own is null ? Task.CompletedTask : ReceiveAsync(_own, take, cancellation),
-        _group is null ? Task.CompletedTask : ReceiveAsync(_group, take, cancellation));
+        _own is null ? Task.CompletedTask : StartReceiving(_own, take, cancellation),
+        _group is null ? Task.CompletedTask : StartReceiving(_group, take, cancellation));
 
     public void Dispose()
     {
+        _isDisposed = true;
         _own?.Dispose();
         _group?.Dispose();
         _instruments.Dispose();
     }
 
-    private async Task ReceiveAsync(Socket socket, DatagramHandler take, CancellationToken cancellation)
+    // The thread ends with its socket, or with the next datagram: nobody waits for that, and after the cancellation it hands on nothing.
+    private Task StartReceiving(Socket socket, DatagramHandler take, CancellationToken cancellation)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        cancellation.UnsafeRegister(static ended => ((TaskCompletionSource)ended!).TrySetResult(), ended);
+        new Thread(Run) { IsBackground = true, Name = $"datagrams {settings.NodeName}" }.Start();
+        return ended.Task;
+
+        void Run()
+        {
+            try
+            {
+                Receive(socket, take, cancellation);
+                ended.TrySetResult();
+            }
+            catch (Exception exception)
+            {
+                ended.TrySetException(exception);
+            }
+        }
+    }
+
+    private void Receive(Socket socket, DatagramHandler take, CancellationToken cancellation)
     {
         // One byte more than may come tells what is too long. No allocation and no exception per packet.
-        byte[] buffer = GC.AllocateArray<byte>(MaxDatagramBytes + 1, pinned: true);
+        Span<byte> buffer = stackalloc byte[MaxDatagramBytes + 1];
         var from = new SocketAddress(AddressFamily.InterNetwork);
         while (!cancellation.IsCancellationRequested)
         {
             try
             {
-                int length = await socket.ReceiveFromAsync(buffer, SocketFlags.None, from, cancellation);
-                Take(buffer.AsSpan(0, length), from, take);
+                int length = socket.ReceiveFrom(buffer, SocketFlags.None, from);
+                if (!cancellation.IsCancellationRequested)
+                {
+                    Take(buffer[..length], from, take);
+                }
             }
-            catch (Exception) when (cancellation.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (ObjectDisposedException)
+            catch (Exception exception) when (_isDisposed && exception is SocketException or ObjectDisposedException)
             {
                 return;
             }
@@ -121,7 +150,7 @@ internal sealed class DatagramSockets(SiloSettings settings, ClusterMembers memb
                 // An ICMP message about something that was sent, or a lack of buffers: the next packet may be fine.
                 // The pause keeps a broken socket from spinning.
                 _instruments.Failed();
-                await Task.Delay(TimeSpan.FromMilliseconds(10), CancellationToken.None);
+                cancellation.WaitHandle.WaitOne(s_pauseAfterFailure);
             }
         }
     }
