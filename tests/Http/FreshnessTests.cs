@@ -218,12 +218,21 @@ public sealed class FreshnessTests : IAsyncLifetime
         _server.Store.Shown = result => result with { Forwarding = status == 404 ? Forwarding.Miss : Forwarding.None, Life = life };
         string body = method is not ("PUT" or "POST") ? "" : path == "/" ? "key=k&value=v" : "v";
         string target = path.Replace("{key}", key, StringComparison.Ordinal);
-        Answer answer = await _server.SendAsync(method, target, headers.Length == 0 ? "" : headers + "\r\n", body);
+        headers = headers.Length == 0 ? "" : headers + "\r\n";
+        if (method != "GET" && path is not ("/local" or "/local/{key}"))
+        {
+            // Sent a second time, an answer has all that it can say.
+            headers += "Idempotency-Key: once\r\n";
+            await _server.SendAsync(method, target, headers, body);
+        }
+
+        Answer answer = await _server.SendAsync(method, target, headers, body);
         Assert.Equal(status, answer.Status);
 
         string[] sent =
         [
-            .. new[] { "Age", "Cache-Status", "Diststore-Expires-In", "Diststore-Sequence", "ETag" }.Where(name => answer.Header(name) is not null),
+            .. new[] { "Age", "Cache-Status", "Diststore-Expires-In", "Diststore-Sequence", "ETag", "Idempotency-Replayed" }
+                .Where(name => answer.Header(name) is not null),
         ];
         JsonElement description = JsonDocument.Parse((await _server.SendAsync("GET", "/openapi/v1.json")).Body).RootElement;
         JsonElement response = description.GetProperty("paths").GetProperty(path).EnumerateObject()
