@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using Diststore.Grains;
@@ -29,7 +30,7 @@ public sealed class DatagramSocketsTests : IDisposable
 
         var settings = new SiloSettings { NodeName = "a", Address = _own.Address, SiloPort = _own.Port, MulticastEnabled = false };
         var membership = new Membership(("a", _own), ("b", (IPEndPoint)_peer.LocalEndPoint!));
-        _sockets = new DatagramSockets(settings, new ClusterMembers(membership, membership), _services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
+        _sockets = new DatagramSockets(settings, new ClusterMembers(membership, membership), _services.GetRequiredService<IMeterFactory>());
         _sockets.Open();
     }
 
@@ -90,7 +91,8 @@ public sealed class DatagramSocketsTests : IDisposable
             SiloAddress[] silos = [.. members.Select(static member => SiloAddress.New(member.Endpoint, 1))];
             (Name, SiloAddress) = (members[0].Name, silos[0]);
             CurrentSnapshot = new ClusterMembershipSnapshot(
-                silos.Zip(members, static (silo, member) => new ClusterMember(silo, SiloStatus.Active, member.Name)).ToImmutableDictionary(static m => m.SiloAddress),
+                silos.Zip(members, static (silo, member) => new ClusterMember(silo, SiloStatus.Active, member.Name))
+                    .ToImmutableDictionary(static member => member.SiloAddress),
                 new MembershipVersion(1));
         }
 
