@@ -219,7 +219,7 @@ public sealed class FreshnessTests : IAsyncLifetime
         string body = method is not ("PUT" or "POST") ? "" : path == "/" ? "key=k&value=v" : "v";
         string target = path.Replace("{key}", key, StringComparison.Ordinal);
         headers = headers.Length == 0 ? "" : headers + "\r\n";
-        if (method != "GET" && path is not ("/local" or "/local/{key}"))
+        if (method is not ("GET" or "HEAD") && path is not ("/local" or "/local/{key}"))
         {
             // Sent a second time, an answer has all that it can say.
             headers += "Idempotency-Key: once\r\n";
