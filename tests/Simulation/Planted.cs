@@ -61,6 +61,11 @@ internal static class Planted
             cluster.Network.SlowHost = name == "CountAgeFromAnswer" ? cluster.Nodes[seed % cluster.Nodes.Count].Name : cluster.Gateway.Name;
         }
 
+        if (name == "RequestsForgottenByWallClock")
+        {
+            cluster.JumpClocks(every: TimeSpan.FromMilliseconds(700));
+        }
+
         cluster.Run(
             TimeSpan.FromSeconds(20),
             localClients: name == "AcknowledgeLocalAtOnce" ? SimCluster.LocalClients : 0,

@@ -191,6 +191,13 @@ internal sealed partial class SimCluster
         LivesJudged = checks.LivesJudged;
     }
 
+    /// <summary>Somebody sets the wall clock of some node an hour ahead, again and again.</summary>
+    public void JumpClocks(TimeSpan every) => _pump.Schedule(every, () =>
+    {
+        _pump.Pick(Nodes).JumpWallClock(TimeSpan.FromHours(1));
+        JumpClocks(every);
+    });
+
     /// <summary>Lets time pass, without load or faults of chance.</summary>
     public void RunFor(TimeSpan time) => _pump.RunUntil(_pump.Elapsed + time);
 
