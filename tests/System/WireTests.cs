@@ -17,7 +17,7 @@ public sealed class WireTests
     private static readonly (string Method, string Target, int Status)[] Wrong =
     [
         ("GET", "/v1/kv/%00", 400), ("GET", "/v1/kv/a%zz", 400), ("GET", "/v1/kv/a%2", 400), ("GET", "/v1/kv/%C3%28", 400), ("GET", "/get/", 400),
-        ("GET", "/v1/kv/" + new string('k', 1025), 400), ("PATCH", "/v1/kv/a", 405),
+        ("GET", "/v1/kv/" + new string('k', 1025), 400), ("LINK", "/v1/kv/a", 405),
         ("GET", "/getlocal/a?node=nobody", 404), ("GET", "/no/such/route", 404), ("POST", "/health", 404),
     ];
 
