@@ -66,8 +66,10 @@ internal static class Planted
             cluster.JumpClocks(every: TimeSpan.FromMilliseconds(700));
         }
 
+        bool isOfBanks = name is "SplitTransaction" or "SnapshotKeyByKey" or "LearnerForgetsRequests" or "RequestsForgottenByWallClock";
         cluster.Run(
             TimeSpan.FromSeconds(20),
+            bankClients: isOfBanks ? SimCluster.BankClients : 0,
             localClients: name == "AcknowledgeLocalAtOnce" ? SimCluster.LocalClients : 0,
             gatewayClients: name.StartsWith("Gateway", StringComparison.Ordinal) ? SimCluster.GatewayClients : 0);
     }

@@ -144,7 +144,7 @@ internal sealed partial class SimCluster
     }
 
     /// <summary>Random load under random faults for the given virtual time; then heals, waits and checks.</summary>
-    public void Run(TimeSpan faulty, int clients = 5, int localClients = LocalClients, int gatewayClients = GatewayClients)
+    public void Run(TimeSpan faulty, int clients = 5, int localClients = LocalClients, int gatewayClients = GatewayClients, int bankClients = BankClients)
     {
         for (int i = 0; i < clients; i++)
         {
@@ -166,7 +166,7 @@ internal sealed partial class SimCluster
             Locals.Start(i);
         }
 
-        for (int i = 0; i < BankClients; i++)
+        for (int i = 0; i < bankClients; i++)
         {
             Bank.Start(i);
         }
