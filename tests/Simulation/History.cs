@@ -39,7 +39,7 @@ internal enum OperationOutcome
 /// A strong operation: a write, or a linearizable read. Values are never used twice; 0 stands for no value. Times are
 /// virtual; one without an answer ends at <see cref="long.MaxValue"/>.
 /// </summary>
-internal sealed record Operation(OperationKind Kind, int Value, int Expected, OperationOutcome Outcome, long Began, long Ended);
+internal sealed record Operation(OperationKind Kind, long Value, long Expected, OperationOutcome Outcome, long Began, long Ended);
 
 /// <summary>
 /// A read with a bound, zero for a strong one: when it arrived and what it showed, null for "not found". Something at least

@@ -21,7 +21,7 @@ internal static class LinearizabilityChecker
         }
 
         // What nobody ever saw need not have happened: mostly that explains everything, and the search is short.
-        HashSet<int> seen = [.. operations.SelectMany(static o => o.Outcome == OperationOutcome.Unknown ? new[] { o.Expected } : [o.Value, o.Expected])];
+        HashSet<long> seen = [.. operations.SelectMany(static o => o.Outcome == OperationOutcome.Unknown ? new[] { o.Expected } : [o.Value, o.Expected])];
         Operation[] likely =
         [
             .. operations.Where(
@@ -117,7 +117,7 @@ internal static class LinearizabilityChecker
         }
 
         // The value after it, or null where its answer would have been another.
-        private static int? Apply(Operation operation, int value) => (operation.Kind, operation.Outcome) switch
+        private static long? Apply(Operation operation, long value) => (operation.Kind, operation.Outcome) switch
         {
             (OperationKind.Read, OperationOutcome.Existed) => value == operation.Value ? value : null,
             (OperationKind.Read, _) => value == 0 ? value : null,
@@ -133,7 +133,7 @@ internal static class LinearizabilityChecker
             _ => value == operation.Expected ? operation.Value : null,
         };
 
-        private readonly record struct State(Bits Done, int Value);
+        private readonly record struct State(Bits Done, long Value);
     }
 
     [System.Runtime.CompilerServices.InlineArray(Words)]

@@ -86,7 +86,7 @@ public sealed class LinearizabilityCheckerTests
     }
 
     // Takes one of those that nobody left must come before, until only those are left that may never take effect.
-    private static bool AnyOrder(List<Operation> left, int value)
+    private static bool AnyOrder(List<Operation> left, long value)
     {
         if (left.TrueForAll(static operation => operation.Outcome == OperationOutcome.Unknown))
         {
@@ -98,7 +98,7 @@ public sealed class LinearizabilityCheckerTests
             After(operation, value) is { } next && AnyOrder([.. left.Where(other => !ReferenceEquals(other, operation))], next));
     }
 
-    private static int? After(Operation operation, int value)
+    private static long? After(Operation operation, long value)
     {
         bool fits = operation.Outcome switch
         {

@@ -18,12 +18,14 @@ internal sealed class SimBank(Pump pump, IReadOnlyList<SimNode> nodes, History h
     public static readonly TimeSpan Retention = TimeSpan.FromSeconds(8);
 
     private const string Prefix = "bank";
-    private const int MaxAmount = 9;
+
+    // So many that hardly two moves are of the same: of those whose outcome is not known, their sums tell which were done.
+    private const int MaxAmount = 9999;
     private const int MaxPauseMilliseconds = 150;
     private const double Looks = 0.3; // of all requests
 
-    // Balances of up to 599 either way, as the digits of one number.
-    private const int Base = 1200;
+    // Balances of up to half of it either way, as the digits of one number.
+    private const long Base = 1 << 20;
 
     private static readonly TimeSpan AccountsLastFor = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.5);
@@ -63,10 +65,10 @@ internal sealed class SimBank(Pump pump, IReadOnlyList<SimNode> nodes, History h
         bank.StartsWith(Prefix, StringComparison.Ordinal) ? [.. Enumerable.Range(0, Accounts).Select(i => $"{bank}/{i}")] : null;
 
     /// <summary>Balances as one number.</summary>
-    public static int Packed(IEnumerable<long> balances) => (int)balances.Reverse().Aggregate(0L, static (packed, balance) => (packed * Base) + balance);
+    public static long Packed(IEnumerable<long> balances) => balances.Reverse().Aggregate(0L, static (packed, balance) => (packed * Base) + balance);
 
     /// <summary>What a bank holds where its accounts are these entries.</summary>
-    public static int Packed(IEnumerable<Entry?> accounts) => Packed(accounts.Select(static entry =>
+    public static long Packed(IEnumerable<Entry?> accounts) => Packed(accounts.Select(static entry =>
         entry is { IsTombstone: false } ? long.Parse(Encoding.ASCII.GetString(entry.Value!), CultureInfo.InvariantCulture) : 0));
 
     // As a move of nothing.
@@ -82,7 +84,7 @@ internal sealed class SimBank(Pump pump, IReadOnlyList<SimNode> nodes, History h
         await Task.WhenAny(answer, Task.Delay(Patience, clock));
         if (answer.IsCompleted && await answer is { Read.Outcome: ReadOutcome.Found } look)
         {
-            int shown = Packed(look.Entries);
+            long shown = Packed(look.Entries);
             pump.Require(look.Next is null && look.Entries.Count == Accounts, $"a look at {bank} shows {look.Entries.Count} accounts");
             history.Add(bank, new Operation(OperationKind.Move, 0, shown, OperationOutcome.Existed, began, pump.Now));
             Looked++;
@@ -102,7 +104,7 @@ internal sealed class SimBank(Pump pump, IReadOnlyList<SimNode> nodes, History h
             WriteResult? result = await SendAsync(transaction, clock);
             if (result is { Outcome: WriteOutcome.Done } done)
             {
-                int after = Packed(done.Results!.Select(static account => account.Number!.Value));
+                long after = Packed(done.Results!.Select(static account => account.Number!.Value));
                 pump.Require(done.Results!.Sum(static account => account.Number) == 0, $"the accounts of {bank} do not add up to 0 but to {after}");
                 history.Add(bank, new Operation(OperationKind.Move, Packed(deltas), after, OperationOutcome.Existed, began, pump.Now));
                 Moved++;

@@ -34,7 +34,7 @@ internal sealed class SimChecks(Pump pump, AppliedLog applied, History history, 
             Era era = timeline.Eras[i];
             long until = i + 1 < timeline.Eras.Count ? timeline.Eras[i + 1].From : long.MaxValue;
             List<Operation> within = [.. operations.Select(operation => Within(operation, era.From, until)).OfType<Operation>()];
-            int value = SimBank.AccountsOf(key) is { } accounts ? SimBank.Packed(accounts.Select(era.FirstOf))
+            long value = SimBank.AccountsOf(key) is { } accounts ? SimBank.Packed(accounts.Select(era.FirstOf))
                 : era.FirstOf(key) is { IsTombstone: false } first ? BitConverter.ToInt32(first.Value!)
                 : 0;
             if (value != 0)
