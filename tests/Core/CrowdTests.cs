@@ -33,9 +33,9 @@ public sealed class CrowdTests : IAsyncLifetime
     [Fact]
     public async Task Those_who_ask_for_the_same_changes_share_one_read()
     {
-        Close();
+        _store.CloseGate();
         Task<WatchReply>[] asked = [.. Enumerable.Range(0, 200).Select(_ => _node.WatchAsync(FromTheStart))];
-        await AtGateAsync(1);
+        await _store.UntilAtGateAsync(1, Deadline);
         await SettleAsync();
         Assert.Equal(1, _store.AtGate);
         _store.Gate!.SetResult();
@@ -52,10 +52,10 @@ public sealed class CrowdTests : IAsyncLifetime
         }
 
         long epoch = _node.KnownView!.Epoch;
-        Close();
+        _store.CloseGate();
         Task<WatchReply>[] asked = [.. Enumerable.Range(1, Askers).Select(
             i => _node.WatchAsync(new ChangesQuery(new LogPoint(epoch, i), TimeSpan.Zero)))];
-        await AtGateAsync(ChangeReads.MaxReads);
+        await _store.UntilAtGateAsync(ChangeReads.MaxReads, Deadline);
         await SettleAsync();
         Assert.Equal(ChangeReads.MaxReads, _store.AtGate);
         Assert.Equal(WriteOutcome.Created, (await _node.WriteAsync(new Write("meanwhile", [1])).AsTask().WaitAsync(Deadline)).Outcome);
@@ -75,9 +75,9 @@ public sealed class CrowdTests : IAsyncLifetime
     public async Task Listings_beyond_the_bound_are_refused_at_once_and_asked_for_once()
     {
         var query = new ListQuery("", null, 10);
-        Close();
+        _store.CloseGate();
         Task<ListResult?>[] asked = [.. Enumerable.Range(0, PrimaryListings.MaxListings).Select(_ => _node.ListFromPrimaryAsync(query))];
-        await AtGateAsync(PrimaryListings.MaxListings);
+        await _store.UntilAtGateAsync(PrimaryListings.MaxListings, Deadline);
         ListResult refused = await _node.ListAsync(query).AsTask().WaitAsync(Deadline);
         Assert.Equal((false, true), (refused.Found, refused.IsBusy));
         Assert.Equal(PrimaryListings.MaxListings, _store.AtGate);
@@ -106,22 +106,6 @@ public sealed class CrowdTests : IAsyncLifetime
         }
         while (after is not null);
         Assert.Equal(["p/b"], keys);
-    }
-
-    private void Close()
-    {
-        _store.AtGate = 0;
-        _store.Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    private async Task AtGateAsync(int count)
-    {
-        using var deadline = new CancellationTokenSource(Deadline);
-        while (Volatile.Read(ref _store.AtGate) < count)
-        {
-            await Task.Yield();
-            deadline.Token.ThrowIfCancellationRequested();
-        }
     }
 
     // All that was queued on the node's scheduler before, and what that queued in turn, has run.

@@ -157,6 +157,24 @@ internal sealed class FailingStore : IStore, IBackupSource
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
+    /// <summary>Has what comes to the gate wait there, until it is opened.</summary>
+    public void CloseGate()
+    {
+        AtGate = 0;
+        Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>Waits until so many have come to the gate.</summary>
+    public async Task UntilAtGateAsync(int count, TimeSpan patience)
+    {
+        using var deadline = new CancellationTokenSource(patience);
+        while (Volatile.Read(ref AtGate) < count)
+        {
+            await Task.Yield();
+            deadline.Token.ThrowIfCancellationRequested();
+        }
+    }
+
     private async Task PassGateAsync()
     {
         Interlocked.Increment(ref AtGate);

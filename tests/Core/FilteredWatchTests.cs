@@ -200,9 +200,9 @@ public sealed class FilteredWatchTests : IAsyncLifetime
     {
         const int Watchers = 300;
         await StartAsync([.. Enumerable.Range(0, Watchers).Select(static i => $"k{i:000}")]);
-        Close();
+        _store.CloseGate();
         Task<WatchReply>[] asked = [.. Enumerable.Range(0, Watchers).Select(i => WatchAsync(At(0), ChangeFilter.OfPrefix($"k{i:000}")))];
-        await AtGateAsync(1);
+        await _store.UntilAtGateAsync(1, Deadline);
         await SettleAsync();
         Assert.Equal(1, _store.AtGate);
         _store.Gate!.SetResult();
@@ -217,9 +217,9 @@ public sealed class FilteredWatchTests : IAsyncLifetime
     {
         const int Watchers = 30;
         await StartAsync([.. Enumerable.Range(0, Watchers).Select(static i => $"k{i}")]);
-        Close();
+        _store.CloseGate();
         Task<WatchReply>[] asked = [.. Enumerable.Range(0, Watchers).Select(i => WatchAsync(At(i), ChangeFilter.OfPrefix("z")))];
-        await AtGateAsync(ChangeReads.MaxScans);
+        await _store.UntilAtGateAsync(ChangeReads.MaxScans, Deadline);
         await SettleAsync();
         Assert.Equal(ChangeReads.MaxScans, _store.AtGate);
         Assert.Equal(WriteOutcome.Created, (await Node.WriteAsync(new Write("meanwhile", [1])).AsTask().WaitAsync(Deadline)).Outcome);
@@ -348,22 +348,6 @@ public sealed class FilteredWatchTests : IAsyncLifetime
         foreach (string key in keys)
         {
             Assert.True((await Node.WriteAsync(new Write(key, [7])).AsTask().WaitAsync(Deadline)).Outcome is WriteOutcome.Created or WriteOutcome.Replaced);
-        }
-    }
-
-    private void Close()
-    {
-        _store.AtGate = 0;
-        _store.Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    private async Task AtGateAsync(int count)
-    {
-        using var deadline = new CancellationTokenSource(Deadline);
-        while (Volatile.Read(ref _store.AtGate) < count)
-        {
-            await Task.Yield();
-            deadline.Token.ThrowIfCancellationRequested();
         }
     }
 

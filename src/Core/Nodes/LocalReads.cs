@@ -33,7 +33,7 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyR
         if (served.IsFromStore)
         {
             EntryHead? head = (await context.Store.ReadHeadsAsync([key]))[0];
-            bool isShown = head is { IsTombstone: false } && IsShown(head.ExpiresAt, served);
+            bool isShown = head is { IsTombstone: false } && (head.ExpiresAt is not { } at || LifeOf(at, served) > TimeSpan.Zero);
             return new HeldHead(isShown ? head!.Version : null, served.Age(context.Time));
         }
 
@@ -75,9 +75,8 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyR
 
     private async ValueTask<HeldEntry> LookAsync(ValueTask<Entry?> read, ServedState served, LogPoint applied) => Shown(await read, served, applied);
 
-    // Whether an entry has expired is for the primary's clock to say, or a bound of it.
-    private bool IsShown(DateTimeOffset? expiresAt, ServedState served) =>
-        expiresAt is not { } at || at > served.PrimaryNow(context.Time);
+    // Whether an entry has expired is for the primary's clock to say, or a bound of it; null where that is not known.
+    private TimeSpan? LifeOf(DateTimeOffset expiresAt, ServedState served) => expiresAt - served.PrimaryNow(context.Time);
 
     private HeldEntry Shown(Entry? entry, ServedState served, LogPoint applied)
     {
@@ -87,7 +86,7 @@ internal sealed class LocalReads(NodeContext context, Partition partition, CopyR
             return new HeldEntry(entry is { IsTombstone: false } ? entry : null, age, applied, served.History);
         }
 
-        TimeSpan? life = at - served.PrimaryNow(context.Time);
+        TimeSpan? life = LifeOf(at, served);
         return life > TimeSpan.Zero
             ? new HeldEntry(entry, age, applied, served.History, life)
             : new HeldEntry(null, age, applied, served.History, IsUntold: life is null);

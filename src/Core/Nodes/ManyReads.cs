@@ -28,7 +28,7 @@ internal sealed class ManyReads(
     /// Fetches what is missing; the results in <paramref name="found"/> of those keys say why. Gives the first results, all known, or the last
     /// of them the first that is not.
     /// </summary>
-    public Task<ReadResult[]> FillAsync(ManyQuery query, ReadResult[] found, IReadOnlyList<int> missing, long maxValueBytes) => InTurnAsync(
+    public Task<ReadResult[]> FillAsync(ManyQuery query, ReadResult[] found, IReadOnlyList<int> missing, long maxValueBytes) => _turns.RunAsync(
         async () =>
         {
             var filling = new ManyFilling(found, missing, Batches.MaxQuestions, maxValueBytes);
@@ -44,7 +44,7 @@ internal sealed class ManyReads(
         () => [TooMany]);
 
     /// <summary>Reads all keys as the primary has them at one moment; at this node, so that all of it is here.</summary>
-    public Task<ManyResult> ReadSnapshotAsync(ManyQuery query) => InTurnAsync(
+    public Task<ManyResult> ReadSnapshotAsync(ManyQuery query) => _turns.RunAsync(
         async () =>
         {
             AsOf asked = AsOf.Now(context.Time);
@@ -119,22 +119,5 @@ internal sealed class ManyReads(
         }
 
         return results;
-    }
-
-    private async Task<T> InTurnAsync<T>(Func<Task<T>> read, Func<T> refuse)
-    {
-        if (!await _turns.TakeAsync())
-        {
-            return refuse();
-        }
-
-        try
-        {
-            return await read();
-        }
-        finally
-        {
-            _turns.Give();
-        }
     }
 }

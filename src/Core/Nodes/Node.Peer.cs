@@ -57,9 +57,8 @@ public sealed partial class Node
 
     /// <inheritdoc/>
     public Task<PrefixDeleteReply> DeletePageAsync(PrefixDeleteRequest request) =>
-        OnSchedulerAsync(() => _partition.Primary is { } primary
-            ? primary.Deletes.DeleteAsync(request)
-            : Task.FromResult(new PrefixDeleteReply(WriteStatus.NotPrimary, 0, request.After, _partition.Views.Newest)));
+        AsPrimaryAsync(
+            primary => primary.Deletes.DeleteAsync(request), newest => new PrefixDeleteReply(WriteStatus.NotPrimary, 0, request.After, newest));
 
     /// <inheritdoc/>
     public Task<ReplicateReply> ReplicateAsync(ReplicateRequest request) => OnSchedulerAsync(() => _partition.Replica.ReplicateAsync(request));

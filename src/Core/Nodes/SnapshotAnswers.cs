@@ -22,24 +22,11 @@ internal sealed class SnapshotAnswers(NodeContext context, Partition partition)
     private TimeSpan IdleLimit => 4 * context.Settings.ReplyTimeout;
 
     /// <summary>Reads them all, for this very node.</summary>
-    public async Task<SnapshotReply> ReadAsync(ManyQuery query)
-    {
-        if (!await _turns.TakeAsync())
-        {
-            return SnapshotReply.Without(SnapshotStatus.Busy, context.Settings.Name);
-        }
-
-        try
-        {
-            return partition.Primary is { } primary
-                ? await primary.Reads.ReadSnapshotAsync(query)
-                : SnapshotReply.Without(SnapshotStatus.CannotTell, context.Settings.Name, partition.Views.Newest);
-        }
-        finally
-        {
-            _turns.Give();
-        }
-    }
+    public Task<SnapshotReply> ReadAsync(ManyQuery query) => _turns.RunAsync(
+        async () => partition.Primary is { } primary
+            ? await primary.Reads.ReadSnapshotAsync(query)
+            : SnapshotReply.Without(SnapshotStatus.CannotTell, context.Settings.Name, partition.Views.Newest),
+        () => SnapshotReply.Without(SnapshotStatus.Busy, context.Settings.Name));
 
     /// <summary>Reads them all, and gives the first part; the rest is held.</summary>
     public async Task<SnapshotReply> AnswerAsync(ManyQuery query)

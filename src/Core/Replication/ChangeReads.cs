@@ -69,7 +69,7 @@ internal sealed class ChangeReads
     /// </summary>
     public Task<ChangeLook?> LookAsync(long since, ChangeFilter filter) =>
         filter == default
-            ? _pages.Join(since, () => InTurnAsync(_reads, () => ReadPageAsync(since)), out _)
+            ? _pages.Join(since, () => _reads.RunAsync(() => ReadPageAsync(since), static () => null), out _)
             : SearchAsync(since, filter);
 
     private async Task<ChangeLook?> ReadPageAsync(long since)
@@ -83,7 +83,8 @@ internal sealed class ChangeReads
     {
         SearchedIndex? index = await _indexes.Join(
             since,
-            () => InTurnAsync(_scans, async () => (SearchedIndex?)new SearchedIndex(await _context.Store.ReadChangeIndexAsync(since, MaxRows))),
+            () => _scans.RunAsync(
+                async () => (SearchedIndex?)new SearchedIndex(await _context.Store.ReadChangeIndexAsync(since, MaxRows)), static () => null),
             out _);
         if (index is null)
         {
@@ -93,7 +94,8 @@ internal sealed class ChangeReads
         IReadOnlyList<IndexedChange> found = index.Find(filter);
         return found.Count == 0
             ? LookOf(index.Page, [], null, default, index.Page.Upto)
-            : await _found.Join((since, filter), () => InTurnAsync(_reads, () => ReadFoundAsync(index.Page, found, filter)), out _);
+            : await _found.Join(
+                (since, filter), () => _reads.RunAsync(() => ReadFoundAsync(index.Page, found, filter), static () => null), out _);
     }
 
     private async Task<ChangeLook?> ReadFoundAsync(ChangeIndexPage page, IReadOnlyList<IndexedChange> found, ChangeFilter filter)
@@ -146,24 +148,6 @@ internal sealed class ChangeReads
         seen.Latest > page.Applied ? seen.Latest : page.Applied,
         page.Epochs,
         Math.Max(page.Floor, seen.Forgotten));
-
-    private static async Task<T?> InTurnAsync<T>(Turns turns, Func<Task<T?>> read)
-        where T : class
-    {
-        if (!await turns.TakeAsync())
-        {
-            return null;
-        }
-
-        try
-        {
-            return await read();
-        }
-        finally
-        {
-            turns.Give();
-        }
-    }
 
     /// <summary>What was seen of later moments than that of the index.</summary>
     /// <param name="Latest">The latest version that a key has got since.</param>

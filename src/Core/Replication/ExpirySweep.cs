@@ -36,9 +36,8 @@ internal sealed class ExpirySweep(NodeContext context, PrimaryStanding standing,
             return false;
         }
 
-        PendingWrite[] sweep = [.. expired.Select(entry => new PendingWrite(Transaction.Of(new Write(entry.Key, null)), context.Instruments, entry.Version))];
-        Array.ForEach(sweep, writes.PutInLine);
-        WriteReply[] replies = await Task.WhenAll(sweep.Select(static write => write.Reply));
+        WriteReply[] replies = await Task.WhenAll(expired.Select(entry =>
+            writes.PutInLineAsync(new PendingWrite(Transaction.Of(new Write(entry.Key, null)), context.Instruments, entry.Version))));
         return replies.All(static reply => reply.Status is WriteStatus.Deleted or WriteStatus.NotFound);
     }
 }

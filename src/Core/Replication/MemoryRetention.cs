@@ -71,8 +71,6 @@ internal sealed class MemoryRetention(NodeContext context, PrimaryStanding stand
     private Task<WriteReply> OrderAsync(long upto)
     {
         byte[] row = Encoding.ASCII.GetBytes(upto.ToString(CultureInfo.InvariantCulture));
-        var write = new PendingWrite(Transaction.Of(new Write(InternalKeys.VoidUpto, row)), _uncounted);
-        writes.PutInLine(write);
-        return write.Reply;
+        return writes.PutInLineAsync(new PendingWrite(Transaction.Of(new Write(InternalKeys.VoidUpto, row)), _uncounted));
     }
 }

@@ -48,9 +48,8 @@ internal sealed class PrimaryDeletes(NodeContext context, PrimaryStanding standi
     {
         var scan = new HeadScan(request.Prefix, request.After, Math.Clamp(request.Limit, 1, MaxKeys), ListQuery.MaxBytes, context.Time.GetUtcNow());
         HeadPage page = await context.Store.ScanHeadsAsync(scan);
-        PendingWrite[] deletes = [.. page.Heads.Select(head => new PendingWrite(Transaction.Of(new Write(head.Key, null)), context.Instruments))];
-        Array.ForEach(deletes, writes.PutInLine);
-        WriteReply[] replies = await Task.WhenAll(deletes.Select(static delete => delete.Reply));
+        WriteReply[] replies = await Task.WhenAll(page.Heads.Select(head =>
+            writes.PutInLineAsync(new PendingWrite(Transaction.Of(new Write(head.Key, null)), context.Instruments))));
         int deleted = replies.Count(static reply => reply.Status == WriteStatus.Deleted);
         WriteReply? other = Array.Find(replies, static reply => reply.Status is not (WriteStatus.Deleted or WriteStatus.NotFound));
         return other is null

@@ -63,14 +63,14 @@ internal sealed class WriteOrder
         }
         else
         {
-            PutInLine(write);
+            return PutInLineAsync(write);
         }
 
         return write.Reply;
     }
 
-    /// <summary>Puts a write in line; one for which there is no room is answered so.</summary>
-    public void PutInLine(PendingWrite write)
+    /// <summary>Puts a write in line, and gives its answer; one for which there is no room is answered so.</summary>
+    public Task<WriteReply> PutInLineAsync(PendingWrite write)
     {
         if (_waiting.TryAdd(write))
         {
@@ -80,6 +80,8 @@ internal sealed class WriteOrder
         {
             write.Answer(WriteStatus.Overloaded, _standing.View, "too many writes are waiting");
         }
+
+        return write.Reply;
     }
 
     /// <summary>Whether it may order has changed.</summary>

@@ -66,6 +66,26 @@ public sealed class Turns(long maxUnderWay, int maxWaiting, TimeSpan patience, T
         return WaitAsync(place);
     }
 
+    /// <summary>Does something in its turn, and gives it back; where none came in time, <paramref name="refused"/> says so.</summary>
+    public async Task<T> RunAsync<T>(Func<Task<T>> work, Func<T> refused)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        ArgumentNullException.ThrowIfNull(refused);
+        if (!await TakeAsync())
+        {
+            return refused();
+        }
+
+        try
+        {
+            return await work();
+        }
+        finally
+        {
+            Give();
+        }
+    }
+
     /// <summary>Gives a turn back: those who have waited longest get what is free.</summary>
     public void Give(long weight = 1)
     {
